@@ -1,0 +1,48 @@
+# Two commands do all the set-up: `make train` and `make test`. Both make .venv when it is missing.
+PYTHON ?= python3
+BIN := .venv/bin
+# Telemetry off, and nothing asked of a model hub, in everything that make runs.
+export MLFLOW_DISABLE_TELEMETRY := true
+export HF_HUB_DISABLE_TELEMETRY := 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: train test format clean
+
+train: .venv/train.stamp
+	$(BIN)/newsstand train configs/topic-linear.yaml
+	$(BIN)/newsstand train configs/stance-linear.yaml
+	@echo
+	$(BIN)/newsstand score --model models:/topic@champion --format table --explain docs/sample-article.txt
+	$(BIN)/newsstand score --model models:/stance@champion --target "the new stadium on the harbour" \
+		--format table --explain docs/sample-article.txt
+	@echo
+	@echo "Compare the runs:    $(BIN)/mlflow ui        then open http://127.0.0.1:5000"
+	@echo "Score your articles: $(BIN)/newsstand score --help"
+
+test: .venv/dev.stamp
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	rm -rf build
+	$(BIN)/pip install --quiet --no-deps --target build/wheel .
+	MYPYPATH=build/wheel $(BIN)/mypy -p newsstand
+	$(BIN)/pytest
+
+format: .venv/dev.stamp
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:
+	rm -rf .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "newsstand needs Python 3.11 or newer; set PYTHON=python3.11"; exit 2; }
+	$(PYTHON) -m venv .venv
+
+.venv/train.stamp: .venv/bin/python pyproject.toml constraints.txt
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[train]'
+	@touch $@
+
+.venv/dev.stamp: .venv/train.stamp
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[train,dev]'
+	@touch $@

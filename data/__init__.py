@@ -1,0 +1,1 @@
+"""Labelled news in, validated rows and trustworthy splits out."""

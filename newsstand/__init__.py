@@ -1,0 +1,40 @@
+"""newsstand: topic and stance classifiers for news text.
+
+>>> from newsstand import Article
+>>> Article(title="Grain falls", body="Wheat fell on Monday.").title
+'Grain falls'
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from newsstand.version import __version__
+
+if TYPE_CHECKING:
+    from newsstand.article import Article
+    from newsstand.errors import NewsstandError
+    from newsstand.serve.evidence import Evidence
+    from newsstand.serve.scorer import Score, Scorer, load
+
+__all__ = ["Article", "Evidence", "NewsstandError", "Score", "Scorer", "__version__", "load"]
+
+# Imported on first use, so that `import newsstand` costs next to nothing.
+_HOMES = {
+    "Article": "newsstand.article",
+    "Evidence": "newsstand.serve.evidence",
+    "NewsstandError": "newsstand.errors",
+    "Score": "newsstand.serve.scorer",
+    "Scorer": "newsstand.serve.scorer",
+    "load": "newsstand.serve.scorer",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'newsstand' has no attribute '{name}'")
+    from importlib import import_module
+
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

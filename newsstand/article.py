@@ -1,0 +1,176 @@
+"""The article: what a newsroom hands in, before any preparation."""
+
+import html
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from html.parser import HTMLParser
+from typing import Any, Self
+
+from newsstand.errors import InputError
+
+# A first line longer than this, in words, is a paragraph and not a headline.
+_LONGEST_HEADLINE = 25
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Article:
+    """One news article, as published.
+
+    Args:
+        body: The text; paragraphs separated by line breaks where the source has them.
+        title: The headline, or an empty string.
+        id: The caller's own key; scores carry it back.
+        outlet: The paper or agency.
+        author: The byline, when the source keeps it apart from the text.
+        published: Date in ISO 8601.
+        url: Where it was published.
+        language: BCP 47 tag, for instance `en`.
+
+    >>> Article(title="Grain prices fall", body="ROTTERDAM - Wheat fell on Monday.").title
+    'Grain prices fall'
+    """
+
+    body: str
+    title: str = ""
+    id: str | None = None
+    outlet: str | None = None
+    author: str | None = None
+    published: str | None = None
+    url: str | None = None
+    language: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("title", "body"):
+            value = getattr(self, name)
+            if not isinstance(value, str):
+                raise InputError(f"article {name}: expected text, got {type(value).__name__}")
+
+    @classmethod
+    def from_text(cls, text: str, *, id: str | None = None) -> Self:  # noqa: A002 - the column's name
+        r"""An article from plain text; a short first line before a blank line is its headline.
+
+        >>> Article.from_text("Grain falls\n\nWheat fell on Monday.").title
+        'Grain falls'
+        """
+        head, blank, rest = text.lstrip("\ufeff\r\n").replace("\r\n", "\n").partition("\n\n")
+        if blank and rest.strip() and "\n" not in head and len(head.split()) <= _LONGEST_HEADLINE:
+            return cls(title=head.strip(), body=rest, id=id)
+        return cls(body=text, id=id)
+
+    @classmethod
+    def from_mapping(cls, row: Mapping[str, Any]) -> Self:
+        """An article from a JSON object or a table row; columns it does not know are ignored.
+
+        Raises:
+            InputError: `body` is missing, or a known column holds something other than text.
+        """
+        if "body" not in row:
+            known = ", ".join(sorted(map(str, row))) or "none"
+            raise InputError(f"no column 'body' (columns here: {known})")
+        values: dict[str, Any] = {}
+        for field in fields(cls):
+            value = row.get(field.name)
+            if value is None:
+                continue
+            if field.name == "id" and isinstance(value, int):
+                value = str(value)
+            if not isinstance(value, str):
+                got = f"{type(value).__name__} {value!r:.40}"
+                raise InputError(f"column '{field.name}': expected text, got {got}")
+            values[field.name] = value
+        return cls(**{"body": "", **values})
+
+    @classmethod
+    def from_html(cls, page: str, *, id: str | None = None) -> Self:  # noqa: A002 - the column's name
+        """An article from a web page: its title and the paragraphs of its main text.
+
+        Takes the paragraphs inside `<article>` or `<main>` when there are any, else all
+        paragraphs outside navigation, headers, footers, asides and forms, else those in forms,
+        as some publishing systems wrap the whole page in one; a page without paragraphs gives
+        all its visible text.
+        """
+        reader = _Page()
+        reader.feed(page)
+        reader.close()
+        paragraphs = reader.inside or reader.outside or reader.in_form or reader.loose
+        title = reader.headline or reader.og_title or reader.title
+        return cls(title=title, body="\n\n".join(paragraphs), id=id)
+
+
+class _Page(HTMLParser):
+    """Collects headline and paragraphs of a page; forgiving, as browsers are."""
+
+    _SKIP = frozenset(
+        {"script", "style", "nav", "footer", "aside", "header", "form", "noscript", "template"}
+        | {"svg", "figure", "button", "select", "iframe"}
+    )
+    _MAIN = frozenset({"article", "main"})
+    _BLOCKS = frozenset({"p", "h1", "h2", "h3", "h4", "li", "blockquote", "div", "section", "td"})
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.title = self.og_title = self.headline = ""
+        self.inside: list[str] = []
+        self.outside: list[str] = []
+        self.in_form: list[str] = []
+        self.loose: list[str] = []
+        self._skip = 0
+        self._main = 0
+        self._form = 0
+        self._tag = ""
+        self._text: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag in self._BLOCKS or tag in self._SKIP or tag == "title":
+            self._flush()
+            self._tag = tag
+        if tag == "br":
+            self._text.append("\n")
+        elif tag == "meta" and ("property", "og:title") in attrs:
+            self.og_title = (dict(attrs).get("content") or "").strip()
+        self._skip += self._skips(tag)
+        self._form += tag == "form"
+        self._main += tag in self._MAIN
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in self._BLOCKS or tag in self._SKIP or tag == "title":
+            self._flush()
+            self._tag = ""
+        if self._skips(tag):
+            self._skip = max(0, self._skip - 1)
+        if tag == "form":
+            self._form = max(0, self._form - 1)
+        if tag in self._MAIN:
+            self._main = max(0, self._main - 1)
+
+    def _skips(self, tag: str) -> bool:
+        if tag == "header":
+            # The article's own holds its headline; the page's holds the menu.
+            return self._main == 0
+        if tag == "form":
+            # One around the article may hold the whole page; one inside asks for an address.
+            return self._main > 0
+        return tag in self._SKIP
+
+    def handle_data(self, data: str) -> None:
+        if not self._skip:
+            self._text.append(data)
+
+    def close(self) -> None:
+        super().close()
+        self._flush()
+
+    def _flush(self) -> None:
+        text = " ".join("".join(self._text).split())
+        self._text.clear()
+        if not text:
+            return
+        if self._tag == "title":
+            self.title = self.title or html.unescape(text)
+        elif self._tag == "h1":
+            self.headline = self.headline or text
+        elif self._tag in {"p", "blockquote"}:
+            apart = self.in_form if self._form else self.outside
+            (self.inside if self._main else apart).append(text)
+        else:
+            self.loose.append(text)

@@ -1,0 +1,231 @@
+"""The bundle: a trained model as a folder, complete, checkable, and without pickles.
+
+`bundle.json` names everything else in the folder with its SHA-256, so the digest of that one
+file identifies the model: two runs that learn the same weights give the same bundle hash.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from newsstand.article import Article
+from newsstand.calibration import Calibration
+from newsstand.encode import Example, encode
+from newsstand.errors import BundleError, ConfigError
+from newsstand.labels import LabelSet
+from newsstand.linear import LinearModel
+from newsstand.text import TextSpec
+from newsstand.version import __version__
+
+FORMAT = 1
+MANIFEST = "bundle.json"
+GOLDEN = "golden.jsonl"
+
+# Every model family by the name that its bundles carry.
+FAMILIES = {LinearModel.kind: LinearModel}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bundle:
+    """A trained model with all that scoring needs.
+
+    Args:
+        task: `topic` or `stance`.
+        labels: The labels, in the order of the model's outputs.
+        text: How articles are prepared.
+        model: One of `FAMILIES`.
+        calibration: From scores to probabilities.
+        data: Digest of the training data and number of rows by split.
+        versions: Versions of the libraries the model was fitted with.
+    """
+
+    task: str
+    labels: LabelSet
+    text: TextSpec
+    model: LinearModel
+    calibration: Calibration
+    data: Mapping[str, Any] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+    def encode(self, article: Article, target: str | None = None) -> Example:
+        """Prepares an article and its target as in training."""
+        return encode(article, target, self.text)
+
+    def probabilities(self, examples: Sequence[Example]) -> NDArray[np.float64]:
+        """Calibrated probabilities, shape (examples, labels)."""
+        return self.calibration.apply(self.model.forward(examples))
+
+    def save(self, folder: Path, golden: Sequence[tuple[Article, str | None]] = ()) -> str:
+        """Writes the bundle: into a temporary folder, then renamed, so never half of one.
+
+        Args:
+            folder: Where to; a bundle already there is replaced.
+            golden: Articles, each with its target or None, kept in the bundle with their
+                probabilities, for `verify`.
+
+        Returns:
+            The bundle's hash.
+
+        Raises:
+            BundleError: The place is taken by something that is not a bundle.
+        """
+        if folder.exists() and not (folder / MANIFEST).is_file():
+            raise BundleError(f"{folder}: exists and is not a bundle, so it is not replaced")
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+        try:
+            settings = self.model.save(temporary)
+            _write_golden(temporary / GOLDEN, golden, self)
+            manifest = {
+                "format": FORMAT,
+                "newsstand": __version__,
+                "task": self.task,
+                "labels": {"scheme": self.labels.scheme, "names": dict(self.labels.names)},
+                "text": self.text.to_dict(),
+                "model": {"kind": self.model.kind, **settings},
+                "calibration": self.calibration.to_dict(),
+                "data": dict(self.data),
+                "versions": dict(self.versions),
+                "files": {path.name: _sha256(path) for path in sorted(temporary.iterdir())},
+            }
+            text = json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
+            (temporary / MANIFEST).write_text(text, encoding="utf-8")
+            _open_to_readers(temporary)
+            _replace(temporary, folder)
+        except BaseException:
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise
+        return bundle_hash(folder)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Reads a bundle and checks every byte of it.
+
+        Raises:
+            BundleError: Missing or damaged files, an unknown format.
+        """
+        manifest = _read_manifest(folder)
+        _check_files(folder, manifest)
+        try:
+            model = dict(manifest["model"])
+            kind = model.pop("kind")
+            if kind not in FAMILIES:
+                raise BundleError(f"{folder}: unknown model family '{kind}'")
+            return cls(
+                task=manifest["task"],
+                labels=LabelSet(manifest["labels"]["scheme"], manifest["labels"]["names"]),
+                text=TextSpec.from_dict(manifest["text"]),
+                model=FAMILIES[kind].load(folder, model),
+                calibration=Calibration.from_dict(manifest["calibration"]),
+                data=manifest["data"],
+                versions=manifest["versions"],
+            )
+        except (KeyError, TypeError, ConfigError) as error:
+            raise BundleError(
+                f"{folder / MANIFEST}: not a bundle's description ({error!r})"
+            ) from error
+
+
+def bundle_hash(folder: Path) -> str:
+    """The bundle's identity: SHA-256 of its description, which names all other files' own."""
+    return _sha256(folder / MANIFEST)
+
+
+def verify(folder: Path) -> int:
+    """Scores the bundle's golden rows again and compares, to the last bit.
+
+    Returns:
+        How many rows were compared.
+
+    Raises:
+        BundleError: Damaged, or a probability that differs (another NumPy or processor may
+            round differently; the message says by how much).
+    """
+    bundle = Bundle.load(folder)
+    lines = (folder / GOLDEN).read_text(encoding="utf-8").splitlines()
+    rows = [json.loads(line) for line in lines]
+    if not rows:
+        return 0
+    examples = [
+        bundle.encode(Article(title=row["title"], body=row["body"]), row["target"]) for row in rows
+    ]
+    expected = np.array([row["probabilities"] for row in rows])
+    found = bundle.probabilities(examples)
+    worst = float(np.abs(found - expected).max())
+    if worst:
+        raise BundleError(f"{folder}: golden rows score differently here, by up to {worst:.3g}")
+    return len(rows)
+
+
+def _write_golden(path: Path, golden: Sequence[tuple[Article, str | None]], bundle: Bundle) -> None:
+    examples = [bundle.encode(article, target) for article, target in golden]
+    values = bundle.probabilities(examples).tolist() if golden else []
+    with path.open("w", encoding="utf-8") as stream:
+        for (article, target), probabilities in zip(golden, values, strict=True):
+            row = {"title": article.title, "body": article.body, "target": target}
+            stream.write(json.dumps({**row, "probabilities": probabilities}) + "\n")
+
+
+def _open_to_readers(folder: Path) -> None:
+    """Gives the usual permissions, which temporary folders and safetensors files lack."""
+    mask = os.umask(0)
+    os.umask(mask)
+    folder.chmod(0o777 & ~mask)
+    for path in folder.iterdir():
+        path.chmod(0o666 & ~mask)
+
+
+def _replace(temporary: Path, folder: Path) -> None:
+    if not folder.exists():
+        temporary.rename(folder)
+        return
+    old = Path(tempfile.mkdtemp(prefix=f".{folder.name}.old.", dir=folder.parent))
+    folder.rename(old / "bundle")
+    temporary.rename(folder)
+    shutil.rmtree(old)
+
+
+def _read_manifest(folder: Path) -> dict[str, Any]:
+    if not folder.is_dir():
+        raise BundleError(f"{folder}: no such bundle folder")
+    path = folder / MANIFEST
+    if not path.is_file():
+        raise BundleError(f"{folder}: not a bundle, it has no {MANIFEST}")
+    try:
+        manifest = json.loads(path.read_bytes())
+    except ValueError as error:
+        raise BundleError(f"{path}: damaged, not valid JSON ({error})") from None
+    found = manifest.get("format") if isinstance(manifest, dict) else None
+    if found != FORMAT:
+        raise BundleError(
+            f"{path}: bundle format {found!r}, this version of newsstand reads format {FORMAT}"
+        )
+    if not isinstance(manifest.get("files"), dict):
+        raise BundleError(f"{path}: damaged, it does not name the bundle's files")
+    return dict(manifest)
+
+
+def _check_files(folder: Path, manifest: Mapping[str, Any]) -> None:
+    for name, expected in manifest["files"].items():
+        path = folder / name
+        if not path.is_file():
+            raise BundleError(f"{folder}: the bundle's file {name} is missing")
+        if _sha256(path) != expected:
+            raise BundleError(
+                f"{path}: damaged, its SHA-256 is not the one that {MANIFEST} names; "
+                "copy the bundle again"
+            )
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,0 +1,55 @@
+"""Calibration: from a model's scores to probabilities. Applied here, fitted in training."""
+
+from dataclasses import dataclass
+from typing import Any, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """How scores become probabilities.
+
+    Args:
+        method: `temperature`: softmax of `slope * score` (Guo et al. 2017; slope is the
+            inverse temperature). `sigmoid`: a logistic curve for each label, divided by their
+            sum (Platt 1999, one against the rest).
+        slope: One value for `temperature`, one for each label for `sigmoid`.
+        offset: For `sigmoid`, one value for each label; empty for `temperature`.
+    """
+
+    method: Literal["temperature", "sigmoid"]
+    slope: tuple[float, ...]
+    offset: tuple[float, ...] = ()
+
+    def apply(self, scores: Floats) -> Floats:
+        """Probabilities, shape (rows, labels), each row summing to 1.
+
+        A row's result depends on that row alone, to the last bit: sums run label by label, so
+        that the number of rows changes nothing in the order of additions.
+
+        >>> Calibration("temperature", (1.0,)).apply(np.zeros((1, 4))).tolist()
+        [[0.25, 0.25, 0.25, 0.25]]
+        """
+        scaled = np.asarray(scores, dtype=np.float64) * np.asarray(self.slope)
+        if self.method == "temperature":
+            odds = np.exp(scaled - scaled.max(axis=1, keepdims=True))
+        else:
+            odds = 1.0 / (1.0 + np.exp(-np.clip(scaled + np.asarray(self.offset), -500.0, 500.0)))
+        total = np.zeros(len(odds))
+        for label in range(odds.shape[1]):
+            total += odds[:, label]
+        probabilities: Floats = odds / total[:, None]
+        return probabilities
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {"method": self.method, "slope": list(self.slope), "offset": list(self.offset)}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """The inverse of `to_dict`."""
+        return cls(values["method"], tuple(values["slope"]), tuple(values["offset"]))

@@ -1,0 +1,292 @@
+"""The command line: `newsstand train | score | config | verify`.
+
+Heavy modules are imported inside the commands, so that each starts as fast as it can.
+"""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from newsstand.errors import ConfigError, InputError, NewsstandError
+from newsstand.version import __version__
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from newsstand.serve.scorer import Score
+    from newsstand.train.run import Result
+
+_FAILED = 2
+
+app = typer.Typer(
+    name="newsstand",
+    help="Topic and stance classifiers for news: train from configs, score articles.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+class Format(StrEnum):
+    """How scores are printed."""
+
+    table = "table"
+    jsonl = "jsonl"
+
+
+def main() -> None:
+    """The `newsstand` command: errors a user can mend end in a message and exit status 2."""
+    try:
+        app()
+    except NewsstandError as error:
+        print(f"newsstand: {error}", file=sys.stderr)  # noqa: T201 - rich would wrap the line
+        sys.exit(_FAILED)
+    except BrokenPipeError:
+        # The reader of our output, such as `head`, has seen enough.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def train(
+    config: Annotated[str, typer.Argument(help="The experiment's YAML file.")],
+    overrides: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[KEY.SUB=VALUE]…", help="Settings in place of the file's."),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object on stdout.")
+    ] = False,
+) -> None:
+    """Train, evaluate and log one model, as a config says."""
+    started = time.perf_counter()
+    from newsstand.config import load_config
+
+    loaded = load_config(config, overrides or ())
+    with _training_installed():
+        from newsstand.train.run import train as run
+    result = run(loaded, name=Path(config).stem, reporter=_Progress(_stderr()), started=started)
+    if as_json:
+        typer.echo(json.dumps(result.to_dict()))
+    else:
+        _print_result(result)
+
+
+@app.command()
+def score(
+    paths: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="PATH…",
+            help="Articles: .txt, .html, .json, .jsonl, .csv, .parquet, or - for JSONL on stdin.",
+        ),
+    ],
+    model: Annotated[
+        str,
+        typer.Option(help="A bundle folder, runs:/RUN_ID, or models:/NAME@ALIAS."),
+    ],
+    target: Annotated[
+        str | None,
+        typer.Option(help="Toward what, for stance; a row's own target goes before it."),
+    ] = None,
+    output: Annotated[
+        Format | None,
+        typer.Option("--format", help="table (the default on a terminal) or jsonl."),
+    ] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Show the passages that spoke for the label.")
+    ] = False,
+) -> None:
+    """Score articles with a trained model, in the order given."""
+    from itertools import tee
+
+    from newsstand.serve.batch import read_articles
+    from newsstand.serve.scorer import load
+
+    scorer = load(model)
+    if target is not None and scorer.task != "stance":
+        raise InputError(f"--target: a {scorer.task} model takes no target")
+    found, again = tee(read_articles(paths))
+    targets = (own or target for _, own in again) if scorer.task == "stance" else None
+    scores = scorer.score_many((article for article, _ in found), target=targets, explain=explain)
+    if output is None:
+        output = Format.table if sys.stdout.isatty() else Format.jsonl
+    if output is Format.jsonl:
+        for item in scores:
+            typer.echo(json.dumps(item.to_dict(), ensure_ascii=False))
+    else:
+        _print_scores(scores)
+
+
+@app.command()
+def config(
+    path: Annotated[
+        str | None, typer.Argument(metavar="[CONFIG]", help="The experiment's YAML file.")
+    ] = None,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[KEY.SUB=VALUE]…", help="Settings in place of the file's."),
+    ] = None,
+    schema: Annotated[
+        bool, typer.Option("--schema", help="Print the JSON schema, for editors.")
+    ] = False,
+) -> None:
+    """Check a config and print it with every setting written out."""
+    from newsstand.config import Config, dump_config, load_config
+
+    if schema:
+        typer.echo(json.dumps(Config.model_json_schema(), indent=2))
+    elif path is None:
+        raise ConfigError("config: name a file, or ask for --schema")
+    else:
+        typer.echo(dump_config(load_config(path, overrides or ())), nl=False)
+
+
+@app.command()
+def verify(
+    model: Annotated[str, typer.Argument(help="A bundle folder, or a model in MLflow.")],
+) -> None:
+    """Check a bundle's every byte, and score its golden rows again."""
+    from newsstand import bundle
+    from newsstand.serve.scorer import locate
+
+    folder = locate(model)
+    rows = bundle.verify(folder)
+    typer.echo(
+        f"{folder}: intact, {rows} golden rows score the same, hash {bundle.bundle_hash(folder)}"
+    )
+
+
+@contextmanager
+def _training_installed() -> Iterator[None]:
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise NewsstandError(
+            f"training needs {error.name}: pip install 'newsstand[train]'"
+        ) from error
+
+
+def _stderr() -> "Console":
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+class _Progress:
+    """A line a stage on stderr; on a terminal, with a spinner while it lasts."""
+
+    def __init__(self, console: "Console") -> None:
+        self._console = console
+        self._status = console.status("")
+
+    def begin(self, stage: str) -> None:
+        if self._console.is_terminal:
+            self._status.update(f"{stage} …")
+            self._status.start()
+
+    def end(self, stage: str, detail: str, seconds: float) -> None:
+        self._status.stop()
+        self._console.print(f"{stage:<10}{seconds:6.1f} s  {detail}", markup=False)
+
+
+def _stdout(width: int | None = None) -> "Console":
+    from rich.console import Console
+
+    return Console(highlight=False, width=width if not sys.stdout.isatty() else None)
+
+
+def _print_result(result: "Result") -> None:
+    from rich.table import Table
+
+    console = _stdout(100)
+    table = Table(title=f"{result.task}: test rows", title_justify="left")
+    table.add_column("label", no_wrap=True)
+    for name in ("precision", "recall", "F1", "rows"):
+        table.add_column(name, justify="right")
+    for report in result.labels:
+        shares = (f"{value:.3f}" for value in (report.precision, report.recall, report.f1))
+        table.add_row(result.names[report.label], *shares, f"{report.support:,}")
+    console.print(table)
+    named = ("accuracy", "macro_f1", "ece", "f_avg")
+    figures = {name: result.metrics.get(f"test/{name}") for name in named}
+    lines = {
+        "test": "  ".join(f"{k} {v:.4f}" for k, v in figures.items() if v is not None),
+        "run": result.run_id,
+        "page": result.url,
+        "model": result.model,
+        "bundle": result.bundle,
+    }
+    for name, text in lines.items():
+        typer.echo(f"{name:<7} {text}")
+
+
+def _print_scores(scores: Iterator["Score"]) -> None:
+    from rich.table import Table
+
+    console = _stdout(120)
+    items = list(scores)
+    columns = ["article", "label", "probability"]
+    stance = any(item.target is not None for item in items)
+    explained = any(item.evidence for item in items)
+    removed = any(item.removed for item in items)
+    columns += ["target"] * stance + ["evidence"] * explained + ["removed"] * removed
+    table = Table(show_lines=explained or removed)
+    for name in columns:
+        table.add_column(
+            name, justify="right" if name == "probability" else "left", overflow="fold"
+        )
+    for number, item in enumerate(items, start=1):
+        cells = {
+            "article": item.id or str(number),
+            "label": item.name,
+            "probability": f"{item.probability:.3f}",
+            "target": item.target or "",
+            "evidence": _lines(
+                f"{e.text} (+{e.weight:.2f}{', quoted' if e.quoted else ''})" for e in item.evidence
+            ),
+            "removed": _lines(f"{r.text} ({r.rule})" for r in item.removed),
+        }
+        table.add_row(*(_plain(cells[name]) for name in columns))
+    console.print(table)
+    for item in items:
+        if item.warning:
+            typer.echo(f"newsstand: article '{item.id}': {item.warning}", err=True)
+
+
+def _lines(texts: Iterator[str]) -> str:
+    return "\n".join(" ".join(text.split()) for text in texts)
+
+
+def _plain(text: str) -> str:
+    """Text that rich shows as it is, square brackets included."""
+    from rich.markup import escape
+
+    return escape(text)
+
+
+__all__: Sequence[str] = ("app", "main")

@@ -1,0 +1,44 @@
+"""The errors newsstand raises on purpose: a user can mend each of them.
+
+Anything else that escapes is a bug. The command line prints these without a traceback and
+exits with status 2.
+"""
+
+from collections.abc import Sequence
+
+
+class NewsstandError(Exception):
+    """Base of all errors that a user can mend; the message says how."""
+
+
+class _Problems(NewsstandError):  # noqa: N818 - a base, never raised
+    """Several problems found in one pass, reported together.
+
+    Args:
+        problems: One line a problem.
+        shown: How many of them the message lists before it only counts.
+    """
+
+    def __init__(self, problems: str | Sequence[str], *, shown: int = 20) -> None:
+        self.problems = [problems] if isinstance(problems, str) else list(problems)
+        lines = self.problems[:shown]
+        if len(self.problems) > shown:
+            more = len(self.problems) - shown
+            lines.append(f"… and {more} more problem{'s' if more > 1 else ''}")
+        super().__init__("\n".join(lines))
+
+
+class ConfigError(_Problems):
+    """A config that cannot be used: each problem with its path, line and expectation."""
+
+
+class DataError(_Problems):
+    """Rows or files that cannot be used: each problem with file, line, field, expectation."""
+
+
+class BundleError(NewsstandError):
+    """A bundle that is missing, incomplete, damaged or of an unknown format."""
+
+
+class InputError(NewsstandError):
+    """An article or a target that cannot be scored."""

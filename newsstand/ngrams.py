@@ -1,0 +1,315 @@
+"""Hashed n-grams: features of the linear models, with their places in the text, in NumPy only.
+
+No vocabulary: an n-gram's bucket is a hash of its characters, so memory is bounded, training can
+stream, and a text has the same features wherever, whenever and beside whatever it is counted.
+
+Texts are read in chunks that fit the processor's cache, each as one array with a slot a character
+and a separator around every text; one table lower-cases letters and zeroes what is between words.
+The hash of the span [s, e) is `sum(value[i] * BASE**(i - s))` modulo 2**64: a difference of two
+prefix sums, times a power of BASE's inverse (an odd number has one). So all words are hashed at
+once; hashes are mixed, cut to buckets, sorted with their text's number, and counted as runs.
+"""
+
+import hashlib
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+_Lengths: TypeAlias = tuple[int, int] | None
+_Hashes: TypeAlias = NDArray[np.uint64]
+_Slots: TypeAlias = NDArray[np.int64]
+# Hashes, numbers of the texts (past the last: across two of them), first slots, slots after.
+_Grams: TypeAlias = tuple[_Hashes, NDArray[np.uint32], _Slots, _Slots]
+
+_WRAP = 2**64
+_BASE = 0x9E3779B97F4A7C15  # odd; so are those below, and none has a pattern in its bits
+_NEXT_WORD = np.uint64(0xD1B54A32D192ED03)
+_CHARS_APART = np.uint64(0xA0761D6478BD642F)
+_MIX = np.uint64(0xFF51AFD7ED558CCD), np.uint64(0xC4CEB9FE1A85EC53)
+
+_CHUNK = 1 << 16  # characters: 8 bytes for each are half of a 1 MiB cache
+_APOSTROPHE = ord("'")
+_MARK = 1  # the edge of a word in character n-grams; no letter has this value
+
+# What is between words above ASCII. Spelt out rather than asked of `unicodedata`, whose answers
+# change with the Python version: a saved model must see the same words tomorrow.
+_BETWEEN = (
+    *((0x80, 0xBF), (0xD7, 0xD7), (0xF7, 0xF7), (0x37E, 0x37E), (0x387, 0x387), (0x55D, 0x55D)),
+    *((0x589, 0x58A), (0x5BE, 0x5BE), (0x5C0, 0x5C0), (0x5C3, 0x5C3), (0x609, 0x60D)),
+    *((0x61B, 0x61F), (0x66A, 0x66D), (0x6D4, 0x6D4), (0x700, 0x70D), (0x964, 0x965)),
+    *((0xF08, 0xF12), (0x104A, 0x104F), (0x1360, 0x1368), (0x1680, 0x1680), (0x17D4, 0x17D6)),
+    *((0x17D8, 0x17DA), (0x1800, 0x1805), (0x1808, 0x1809)),  # so far: Latin-1 to Mongolian
+    *((0x2000, 0x206F), (0x20A0, 0x20CF), (0x2190, 0x2BFF), (0x2E00, 0x2E7F)),  # dashes, quotes, €
+    *((0x3000, 0x3004), (0x3008, 0x3020), (0x3030, 0x303F), (0x30FB, 0x30FB)),  # CJK
+    *((0xD800, 0xF8FF), (0xFE10, 0xFE1F), (0xFE30, 0xFE6F)),  # lone surrogates, private use
+    *((0xFEFF, 0xFF0F), (0xFF1A, 0xFF20), (0xFF3B, 0xFF40), (0xFF5B, 0xFF65), (0xFFE0, 0xFFFF)),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where the n-grams of one text stand: one entry an occurrence.
+
+    Args:
+        buckets: int64, shape (m,): the feature that each occurrence counts for.
+        starts: int64, shape (m,): its first character.
+        ends: int64, shape (m,): the character after its last. Between its words the text may
+            hold any spaces and punctuation.
+    """
+
+    buckets: NDArray[np.int64]
+    starts: NDArray[np.int64]
+    ends: NDArray[np.int64]
+
+
+class HashedNgrams:
+    """Counts the n-grams of texts in 2**bits buckets, and tells where each of them stands.
+
+    Words are runs of letters, marks, digits, underscores and emoji, lower-cased, be they of one
+    character; an apostrophe between two of those belongs to the word ("don't"). Scripts without
+    spaces give whole phrases as words: use character n-grams there.
+
+    Args:
+        words: Shortest and longest word n-gram, or None.
+        chars: Shortest and longest character n-gram, or None. They stay within a word and its
+            two edge marks; a word shorter than the shortest, marks included, counts once, whole.
+        bits: 10 to 24; the matrix has 2**bits columns.
+        seed: Another seed puts the n-grams into other buckets.
+
+    Raises:
+        ValueError: Neither or impossible lengths, or bits out of range.
+
+    >>> text = "Grain prices fall."
+    >>> ngrams = HashedNgrams(words=(1, 2))
+    >>> ngrams.counts([text, ""]).sum(axis=1).tolist()
+    [5.0, 0.0]
+    >>> places = ngrams.places(text)
+    >>> [text[start:end] for start, end in zip(places.starts, places.ends)]
+    ['Grain', 'prices', 'fall', 'Grain prices', 'prices fall']
+    """
+
+    def __init__(
+        self, *, words: _Lengths = (1, 2), chars: _Lengths = None, bits: int = 20, seed: int = 0
+    ) -> None:
+        if words is None and chars is None:
+            raise ValueError("words, chars: at least one of the two must be given")
+        for name, lengths in (("words", words), ("chars", chars)):
+            if lengths is not None and not 1 <= lengths[0] <= lengths[1]:
+                raise ValueError(f"{name}: expected (lo, hi) with 1 <= lo <= hi, got {lengths}")
+        if not 10 <= bits <= 24:
+            raise ValueError(f"bits: expected 10 to 24, got {bits}")
+        self.words, self.chars, self.bits, self.seed = words, chars, bits, seed
+
+    def counts(self, texts: Sequence[str], keys: _Hashes | None = None) -> csr_array[np.float32]:
+        """How often the n-grams of each bucket stand in each text.
+
+        Args:
+            texts: Any texts, empty ones too; a row depends on its own text and keys only.
+            keys: uint64, shape (len(texts), k), k >= 1: each n-gram of text i counts k times,
+                once in its bucket under each key; key 0 is the plain one. None is key 0 alone.
+
+        Returns:
+            float32, shape (len(texts), 2**bits); indices int32, sorted, without duplicates.
+
+        Raises:
+            TypeError: `texts` is a single text.
+            ValueError: `keys` has another shape.
+        """
+        if isinstance(texts, str):
+            raise TypeError("texts: expected a sequence of texts, got a single one")
+        salts = self._salts(len(texts), keys)
+        parts = [self._count(texts[part], salts[part]) for part in self._parts(texts)]
+        indices, counts, sizes = (np.concatenate(found) for found in zip(*parts, strict=True))
+        # SciPy wants the offsets in the width of the indices, as long as that holds their total.
+        width = np.int32 if len(counts) < 2**31 else np.int64
+        offsets = np.append(0, np.cumsum(sizes)).astype(width)
+        matrix = csr_array((counts, indices, offsets), shape=(len(texts), 1 << self.bits))
+        matrix.has_canonical_format = True
+        return matrix
+
+    def places(self, text: str, key: int = 0) -> Places:
+        """Where the n-grams of a text stand: words before characters, short before long.
+
+        Args:
+            text: The string that `counts` gets; places are characters of it.
+            key: The key that `counts` gets with it, from 0 to 2**64 - 1.
+        """
+        chunk = _Chunk.read([text])
+        salt = self._salts(1, np.array([[key]], dtype=np.uint64))[0]
+        columns = zip(*self._grams(chunk), strict=True)
+        hashes, _, first, after = (np.concatenate(column) for column in columns)
+        # Edge marks aren't in the text, nor is the separator in slot 0, before it.
+        starts = first + (chunk.values[first] == 0) - 1
+        ends = after - (chunk.values[after - 1] == 0) - 1
+        return Places(self._buckets(hashes, salt).astype(np.int64), starts, ends)
+
+    def _salts(self, texts: int, keys: _Hashes | None) -> _Hashes:
+        """Keys spread over 64 bits, lest two small ones only swap the buckets of like hashes."""
+        plain = np.zeros((texts, 1), dtype=np.uint64)
+        keys = plain if keys is None else np.asarray(keys, dtype=np.uint64)
+        if keys.ndim != 2 or len(keys) != texts or keys.shape[1] < 1:
+            raise ValueError(f"keys: expected shape ({texts}, k), k >= 1, got {keys.shape}")
+        return _mix(keys + _mix(np.array([(self.seed + 1) * _BASE % _WRAP], dtype=np.uint64)))
+
+    def _parts(self, texts: Sequence[str]) -> Iterator[slice]:
+        """Cuts the texts into runs of about `_CHUNK` characters; a text stays whole."""
+        most = (1 << (32 - self.bits)) - 1  # text number and bucket are sorted as one 32-bit number
+        start = size = 0
+        for stop, text in enumerate(texts):
+            if size >= _CHUNK or stop - start == most:
+                yield slice(start, stop)
+                start, size = stop, 0
+            size += len(text)
+        yield slice(start, len(texts))
+
+    def _count(
+        self, texts: Sequence[str], salts: _Hashes
+    ) -> tuple[NDArray[np.int32], NDArray[np.float32], _Slots]:
+        """The buckets of the texts, their counts, and how many of them each text has."""
+        packed = np.concatenate(
+            [
+                self._buckets(hashes, salt.take(owners, mode="clip")) | (owners << self.bits)
+                for hashes, owners, _, _ in self._grams(_Chunk.read(texts))
+                for salt in salts.T
+            ]
+        )
+        packed.sort()
+        new = np.ones(len(packed) + 1, dtype=np.bool_)
+        np.not_equal(packed[1:], packed[:-1], out=new[1:-1])
+        runs = np.flatnonzero(new)
+        distinct = packed.take(runs[:-1])
+        rows = distinct.searchsorted(np.arange(len(texts) + 1, dtype=np.uint32) << self.bits)
+        # What sorts behind the last text stands in none of them.
+        buckets = distinct[: rows[-1]] & ((1 << self.bits) - 1)
+        counts = np.diff(runs[: rows[-1] + 1]).astype(np.float32)
+        return buckets.astype(np.int32), counts, np.diff(rows)
+
+    def _grams(self, chunk: "_Chunk") -> Iterator[_Grams]:
+        if self.words is not None:
+            yield from _word_grams(chunk, *self.words)
+        if self.chars is not None:
+            yield from _char_grams(chunk, *self.chars)
+
+    def _buckets(self, hashes: _Hashes, salts: _Hashes) -> NDArray[np.uint32]:
+        return (_mix(hashes ^ salts) >> np.uint64(64 - self.bits)).astype(np.uint32)
+
+
+def text_key(text: str, seed: int = 0) -> int:
+    """A stable 64-bit hash of a text, for use as a key; case and runs of space don't matter.
+
+    >>> text_key("US troops  in Iraq ") == text_key("us troops in iraq")
+    True
+    """
+    folded = " ".join(text.casefold().split()).encode("utf-8", "surrogatepass")
+    salt = (seed % _WRAP).to_bytes(8, "little")
+    return int.from_bytes(hashlib.blake2b(folded, digest_size=8, salt=salt).digest(), "little")
+
+
+@dataclass(frozen=True, slots=True)
+class _Chunk:
+    """Some texts as one array, each with a separator before and after it, and their words."""
+
+    values: NDArray[np.uint32]  # lower-case letters, zeros between words
+    starts: _Slots  # of each word: its first slot, the slot after its last, its text's number
+    ends: _Slots
+    owners: NDArray[np.uint32]
+    size: int  # how many texts
+
+    @classmethod
+    def read(cls, texts: Sequence[str]) -> "_Chunk":
+        framed = "\n".join(["", *texts, ""])
+        codes = np.frombuffer(framed.encode("utf-32-le", "surrogatepass"), dtype="<u4")
+        values = _letters().take(codes, mode="clip")  # faster than "raise"; no code is too high
+        quotes = np.flatnonzero(values == _APOSTROPHE)
+        alone = np.minimum(values[quotes - 1], values[quotes + 1]) <= _APOSTROPHE
+        values[quotes[alone]] = 0
+        inside = values != 0
+        turns = np.flatnonzero(inside[1:] != inside[:-1]) + 1
+        starts, ends = turns[0::2], turns[1::2]
+        edges = np.cumsum([0, *(len(text) + 1 for text in texts)])
+        numbers = np.arange(len(texts), dtype=np.uint32)
+        owners = np.repeat(numbers, np.diff(starts.searchsorted(edges)))
+        return cls(values, starts, ends, owners, len(texts))
+
+
+def _word_grams(chunk: _Chunk, lo: int, hi: int) -> Iterator[_Grams]:
+    """Rolls each length's hashes on from those of one word less."""
+    words = hashes = _hash(_sums(chunk.values), chunk.starts, chunk.ends)
+    for more in range(hi):
+        if more:
+            hashes = hashes[:-1] * _NEXT_WORD + words[more:]
+        if more + 1 >= lo:
+            first, last = chunk.owners[: len(hashes)], chunk.owners[more:]
+            owners = np.where(first == last, first, np.uint32(chunk.size))
+            yield hashes, owners, chunk.starts[: len(hashes)], chunk.ends[more:]
+
+
+def _char_grams(chunk: _Chunk, lo: int, hi: int) -> Iterator[_Grams]:
+    """Slides windows over each word and its edge marks; one that is too short gets one window."""
+    sums = _sums(np.maximum(chunk.values, np.uint32(_MARK)))
+    for length in range(lo, hi + 1):
+        edge = int(length > 1)  # an edge mark alone says nothing
+        first, after = chunk.starts - edge, chunk.ends + edge
+        windows = np.maximum(after - first - length + 1, int(length == lo))
+        before = np.cumsum(windows) - windows
+        starts = np.repeat(first - before, windows) + np.arange(windows.sum())
+        ends = np.minimum(starts + length, np.repeat(after, windows))
+        owners = np.repeat(chunk.owners, windows)
+        yield _hash(sums, starts, ends) + _CHARS_APART, owners, starts, ends
+
+
+def _sums(values: NDArray[np.uint32]) -> tuple[_Hashes, _Hashes]:
+    """Sums of value times power before each slot, and the powers of the base's inverse."""
+    # One table of powers serves all but texts far longer than a chunk.
+    powers, inverses = _powers(max(2 * _CHUNK, 1 << len(values).bit_length()))
+    sums = np.zeros(len(values) + 1, dtype=np.uint64)
+    np.cumsum(values * powers[: len(values)], out=sums[1:])
+    return sums, inverses
+
+
+def _hash(sums: tuple[_Hashes, _Hashes], starts: _Slots, ends: _Slots) -> _Hashes:
+    """The hashes of spans that hold no zeros; as last values those would go unseen."""
+    before, inverses = sums
+    hashes = before.take(ends, mode="clip")
+    hashes -= before.take(starts, mode="clip")
+    hashes *= inverses.take(starts, mode="clip")
+    return hashes
+
+
+def _mix(hashes: _Hashes) -> _Hashes:
+    """Lets every bit sway the high ones, in place (Murmur3's finaliser but for its last step)."""
+    hashes ^= hashes >> np.uint64(33)
+    hashes *= _MIX[0]
+    hashes ^= hashes >> np.uint64(29)
+    hashes *= _MIX[1]
+    return hashes
+
+
+@lru_cache(maxsize=1)
+def _powers(slots: int) -> _Hashes:
+    """Powers of the base, and of its inverse, modulo 2**64: shape (2, slots)."""
+    powers = np.ones((2, slots), dtype=np.uint64)
+    powers[:, 1:] = [[_BASE], [pow(_BASE, -1, _WRAP)]]
+    return np.multiply.accumulate(powers, axis=1, out=powers)
+
+
+@cache
+def _letters() -> NDArray[np.uint32]:
+    """For each code point its lower case, or zero when it stands between words."""
+    codes = np.arange(sys.maxunicode + 1, dtype="<u4")
+    # The one letter whose lower case is two characters would shift all that follow it.
+    text = codes.tobytes().decode("utf-32-le", "surrogatepass").replace("İ", "i").lower()
+    table = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4").astype(np.uint32)
+    table[0x3C2] = 0x3C3  # which sigma a capital one becomes depends on its place: the usual one
+    table[:128] *= np.array([chr(code).isalnum() or code == ord("_") for code in range(128)])
+    for first, last in _BETWEEN:
+        table[first : last + 1] = 0
+    table[[_APOSTROPHE, 0x2019]] = _APOSTROPHE
+    table.flags.writeable = False
+    return table

@@ -1,0 +1,1 @@
+"""Score new articles with a bundle."""

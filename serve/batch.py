@@ -1,0 +1,52 @@
+"""Reads articles to score from files of any supported kind, in the order given."""
+
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from newsstand.article import Article
+from newsstand.errors import InputError
+from newsstand.records import TABLES, Problem, Record, read_jsonl, read_records, read_text
+
+_TEXTS = (".txt", ".html", ".htm")
+
+
+def read_articles(paths: Iterable[str]) -> Iterator[tuple[Article, str | None]]:
+    """Yields each article of each file, with the target its row names, or None.
+
+    Args:
+        paths: Files; `.txt` and `.html` hold one article, `.json`, `.jsonl`, `.csv` and
+            `.parquet` rows with the canonical columns; `-` is JSON Lines on standard input.
+
+    Raises:
+        InputError: At the first file or row that cannot be read, naming it.
+    """
+    for name in paths:
+        if name == "-":
+            yield from _rows(read_jsonl(sys.stdin.buffer, "stdin"))
+            continue
+        path = Path(name)
+        kind = path.suffix.lower()
+        if kind in _TEXTS:
+            text = read_text(path)
+            read = Article.from_text if kind == ".txt" else Article.from_html
+            yield read(text, id=name), None
+        elif kind in TABLES:
+            yield from _rows(read_records(path))
+        else:
+            known = ", ".join((*_TEXTS, *TABLES))
+            raise InputError(f"{name}: unknown kind of file '{kind}', expected {known}")
+
+
+def _rows(items: Iterable[Record | Problem]) -> Iterator[tuple[Article, str | None]]:
+    for item in items:
+        if isinstance(item, Problem):
+            raise InputError(item.message)
+        try:
+            article = Article.from_mapping(item.values)
+        except InputError as error:
+            raise InputError(f"{item.where}: {error}") from None
+        target = item.values.get("target")
+        if target is not None and not isinstance(target, str):
+            raise InputError(f"{item.where}: column 'target': expected text, got {target!r:.40}")
+        yield article, target or None

@@ -1,0 +1,139 @@
+"""Which passages of an article spoke for its label."""
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from newsstand.article import Article
+from newsstand.encode import Example
+from newsstand.linear import LinearModel
+from newsstand.text import segments
+
+# A passage is a phrase to read, not a paragraph.
+_MOST_WORDS = 10
+# Ends of sentences and lines; "Mr. " splits too, which costs a passage a word at most.
+_END = re.compile(r"[.!?…]['\"\u2019”»)\]]*\s|\n")
+_WORD = re.compile(r"\w+(?:['\u2019]\w+)*")
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A passage that spoke for the label.
+
+    Args:
+        part: `title` or `body`.
+        start: Character offset in that part of the article as it was handed in.
+        end: Half-open end.
+        text: The passage itself.
+        weight: What it added to the label's score over the mean of all labels; above 0.
+        quoted: Whether it stands in quoted speech.
+    """
+
+    part: Literal["title", "body"]
+    start: int
+    end: int
+    text: str
+    weight: float
+    quoted: bool
+
+
+def find_evidence(
+    model: LinearModel, article: Article, example: Example, label: int, limit: int = 3
+) -> tuple[Evidence, ...]:
+    """The passages that added most to one label's score, strongest first.
+
+    An n-gram's contribution is its value in the example's feature row times its coefficient
+    for the label, less the mean coefficient of all labels. It is shared out evenly over the
+    n-gram's occurrences and, in each, over the characters it covers; a passage is the run of
+    words within a sentence with the highest sum.
+
+    Args:
+        model: The model that scored the example.
+        article: The article as handed in, which the offsets refer to.
+        example: The same article, prepared.
+        label: Index of the label to explain.
+        limit: How many passages at most.
+    """
+    text = example.text
+    words = np.array([match.span() for match in _WORD.finditer(text)], dtype=np.int64)
+    if not len(words):
+        return ()
+    total = np.concatenate([[0.0], np.cumsum(_gain(model, example, label))])
+    gains = total[words[:, 1]] - total[words[:, 0]]
+    prepared = example.prepared
+    shift = len(text) - len(prepared.body.text)
+    quotes = [s for s in segments(prepared) if s.kind == "quote" and s.part == "body"]
+    found = []
+    for first, last, weight in _strongest(text, words, gains, limit):
+        start, end = int(words[first, 0]), int(words[last, 1])
+        part: Literal["title", "body"] = "title" if start < shift else "body"
+        if part == "title":
+            low, high = prepared.title.source(start, end)
+            quoted, original = False, article.title
+        else:
+            start, end = start - shift, end - shift
+            low, high = prepared.body.source(start, end)
+            quoted = any(q.start < end and start < q.end for q in quotes)
+            original = article.body
+        found.append(Evidence(part, low, high, original[low:high], weight, quoted))
+    return tuple(found)
+
+
+def _gain(model: LinearModel, example: Example, label: int) -> Floats:
+    """What each character of the text adds to the label's score, shape (characters,)."""
+    row = model.features([example])
+    weights = model.coefficients
+    values = np.zeros(weights.shape[0])
+    used = row.indices
+    values[used] = row.data * (weights[used, label] - weights[used].mean(axis=1))
+    places = model.features.places(example)
+    occurrences = np.bincount(
+        np.concatenate([columns for columns, _, _ in places]), minlength=len(values)
+    )
+    # A contribution starts at an n-gram's start and stops at its end: the running sum of these
+    # steps is the gain of each character.
+    steps = np.zeros(len(example.text) + 1)
+    for columns, starts, ends in places:
+        share = values[columns] / occurrences[columns] / np.maximum(ends - starts, 1)
+        np.add.at(steps, starts, share)
+        np.add.at(steps, ends, -share)
+    gain: Floats = np.cumsum(steps)[:-1]
+    return gain
+
+
+def _strongest(
+    text: str, words: NDArray[np.int64], gains: Floats, limit: int
+) -> list[tuple[int, int, float]]:
+    """First word, last word and sum of the best runs of words, none overlapping another."""
+    breaks = np.array([match.start() for match in _END.finditer(text)], dtype=np.int64)
+    sentence = np.searchsorted(breaks, words[:, 0])
+    # A word must add more than an average word that speaks for the label to be worth reading,
+    # else passages would grow to full length on faint words.
+    positive = gains[gains > 0]
+    worth = gains - (positive.mean() if len(positive) else 0.0)
+    total = np.concatenate([[0.0], np.cumsum(worth)])
+    free = np.ones(len(words), dtype=np.int64)
+    found: list[tuple[int, int, float]] = []
+    for _ in range(limit):
+        taken = np.concatenate([[0], np.cumsum(1 - free)])
+        best = (0.0, 0, 0)
+        for size in range(1, min(_MOST_WORDS, len(words)) + 1):
+            sums = total[size:] - total[:-size]
+            allowed = (taken[size:] == taken[:-size]) & (
+                sentence[size - 1 :] == sentence[: len(sentence) - size + 1]
+            )
+            if not allowed.any():
+                continue
+            first = int(np.where(allowed, sums, -np.inf).argmax())
+            best = max(best, (float(sums[first]), first, first + size - 1))
+        if best[0] <= 0:
+            break
+        _, first, last = best
+        free[first : last + 1] = 0
+        found.append((first, last, float(gains[first : last + 1].sum())))
+    return sorted(found, key=lambda span: -span[2])

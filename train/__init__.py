@@ -1,0 +1,1 @@
+"""Fit, calibrate, evaluate, log: from a config to a bundle."""

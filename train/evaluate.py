@@ -1,0 +1,110 @@
+"""Measures a model's probabilities against the true labels."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import precision_recall_fscore_support
+
+from newsstand.calibration import Floats
+
+_BINS = 15
+
+
+@dataclass(frozen=True, slots=True)
+class LabelReport:
+    """Precision, recall and F1 (0 to 1) of one label, and how many rows truly have it."""
+
+    label: str
+    precision: float
+    recall: float
+    f1: float
+    support: int
+
+
+def label_reports(
+    probabilities: Floats, truth: NDArray[np.int64], labels: Sequence[str]
+) -> list[LabelReport]:
+    """One report a label, in the order of `labels`."""
+    columns = precision_recall_fscore_support(
+        truth, probabilities.argmax(axis=1), labels=range(len(labels)), zero_division=0
+    )
+    return [
+        LabelReport(label, float(p), float(r), float(f), int(n))
+        for label, p, r, f, n in zip(labels, *columns, strict=True)
+    ]
+
+
+def metrics(
+    probabilities: Floats,
+    truth: NDArray[np.int64],
+    labels: Sequence[str],
+    f_avg: Sequence[str] = (),
+) -> dict[str, float]:
+    """All figures of one split, by name.
+
+    Args:
+        probabilities: float64, shape (rows, labels).
+        truth: int64, shape (rows,).
+        labels: In the order of the columns.
+        f_avg: Labels whose F1 scores are averaged into `f_avg`; empty leaves it out.
+
+    Returns:
+        `accuracy`, `macro_f1` (over labels that occur in truth or predictions), `log_loss`
+        (natural logarithm), `ece`, `f1/<label>` for each label, and `f_avg` if asked for.
+    """
+    predicted = probabilities.argmax(axis=1)
+    reports = label_reports(probabilities, truth, labels)
+    occurring = set(np.unique(np.concatenate([truth, predicted])).tolist())
+    f1 = {report.label: report.f1 for report in reports}
+    chosen = probabilities[np.arange(len(truth)), truth]
+    values = {
+        "accuracy": float(np.mean(predicted == truth)),
+        "macro_f1": float(np.mean([f1[labels[i]] for i in sorted(occurring)])),
+        "log_loss": float(-np.mean(np.log(np.maximum(chosen, 1e-12)))),
+        "ece": expected_calibration_error(probabilities, truth),
+    }
+    if f_avg:
+        values["f_avg"] = float(np.mean([f1[label] for label in f_avg]))
+    return values | {f"f1/{label}": value for label, value in f1.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Reliability:
+    """Bins of the reliability diagram: mean confidence, accuracy and rows in each."""
+
+    confidence: Floats
+    accuracy: Floats
+    rows: NDArray[np.int64]
+
+
+def reliability(probabilities: Floats, truth: NDArray[np.int64], bins: int = _BINS) -> Reliability:
+    """Rows sorted into bins of equal width by the winning label's probability.
+
+    Empty bins have confidence and accuracy 0.
+    """
+    confidence = probabilities.max(axis=1)
+    right = probabilities.argmax(axis=1) == truth
+    place = np.minimum((confidence * bins).astype(np.int64), bins - 1)
+    rows = np.bincount(place, minlength=bins)
+    size = np.maximum(rows, 1)
+    return Reliability(
+        np.bincount(place, weights=confidence, minlength=bins) / size,
+        np.bincount(place, weights=right, minlength=bins) / size,
+        rows,
+    )
+
+
+def expected_calibration_error(probabilities: Floats, truth: NDArray[np.int64]) -> float:
+    """Mean gap between confidence and accuracy, weighted by rows, over 15 bins of equal width.
+
+    Guo et al. 2017, On Calibration of Modern Neural Networks, equation 3.
+
+    >>> import numpy as np
+    >>> expected_calibration_error(np.array([[1.0, 0.0], [1.0, 0.0]]), np.array([0, 1]))
+    0.5
+    """
+    found = reliability(probabilities, truth)
+    gaps = np.abs(found.confidence - found.accuracy) * found.rows
+    return float(gaps.sum() / found.rows.sum())

@@ -1,0 +1,77 @@
+"""Fits the linear family with scikit-learn."""
+
+import warnings
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression, SGDClassifier
+from sklearn.svm import LinearSVC
+
+from newsstand.encode import Example
+from newsstand.linear import Features, FeatureSpec, LinearModel
+
+_ITERATIONS = 5000
+# Halves the time of a fit against scikit-learn's 1e-4 with the same cross-validated scores.
+_TOLERANCE = 1e-2
+
+
+def fit_linear(
+    examples: Sequence[Example],
+    labels: NDArray[np.int64],
+    *,
+    spec: FeatureSpec,
+    classifier: Literal["svc", "logistic", "sgd"],
+    C: float,  # noqa: N803 - scikit-learn's name
+    class_weight: Literal["balanced"] | None,
+    seed: int,
+) -> LinearModel:
+    """Fits features and weights.
+
+    Args:
+        examples: Training examples.
+        labels: int64, shape (examples,); every label from 0 to the highest must occur.
+        spec: What is counted.
+        classifier: LinearSVC, LogisticRegression, or averaged SGD with hinge loss.
+        C: Inverse strength of the L2 penalty.
+        class_weight: `balanced` or None.
+        seed: Seed of the solver; the same seed gives the same weights.
+    """
+    features = Features.fit(spec, examples)
+    estimator: Any
+    if classifier == "svc":
+        estimator = LinearSVC(
+            C=C,
+            class_weight=class_weight,
+            random_state=seed,
+            max_iter=_ITERATIONS,
+            tol=_TOLERANCE,
+        )
+    elif classifier == "logistic":
+        estimator = LogisticRegression(
+            C=C, class_weight=class_weight, random_state=seed, max_iter=_ITERATIONS
+        )
+    else:
+        estimator = SGDClassifier(
+            loss="hinge",
+            alpha=1.0 / (C * len(examples)),
+            average=True,
+            max_iter=50,
+            class_weight=class_weight,
+            random_state=seed,
+        )
+    with warnings.catch_warnings():
+        # A solver that stops at its limit has still found weights; validation judges them.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        estimator.fit(features(examples), labels)
+    coefficients, intercepts = estimator.coef_.T, estimator.intercept_
+    if coefficients.shape[1] == 1:  # two labels: scikit-learn keeps the second one's side only
+        coefficients = np.hstack([-coefficients, coefficients]) / 2
+        intercepts = np.concatenate([-intercepts, intercepts]) / 2
+    return LinearModel(
+        features,
+        np.ascontiguousarray(coefficients, dtype=np.float32),
+        intercepts.astype(np.float32),
+    )

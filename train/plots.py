@@ -1,0 +1,70 @@
+"""The two plots of a run: confusion matrix and reliability diagram."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from newsstand.calibration import Floats
+from newsstand.train.evaluate import expected_calibration_error, reliability
+
+_DPI = 110
+
+
+def confusion_matrix(
+    path: Path, probabilities: Floats, truth: NDArray[np.int64], names: Sequence[str]
+) -> None:
+    """Rows are true labels, columns predicted ones; shade is the share of the row."""
+    size = len(names)
+    counts = np.zeros((size, size), dtype=np.int64)
+    np.add.at(counts, (truth, probabilities.argmax(axis=1)), 1)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    short = [name if len(name) <= 28 else name[:27] + "…" for name in names]
+    side = 2.6 + 0.42 * size
+    figure = Figure(figsize=(side + 1.6, side), dpi=_DPI, layout="constrained")
+    axes = figure.add_subplot()
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    axes.set_xticks(range(size), short, rotation=45, ha="right", rotation_mode="anchor", fontsize=8)
+    axes.set_yticks(range(size), short, fontsize=8)
+    axes.set_xlabel("predicted")
+    axes.set_ylabel("true")
+    axes.set_title(f"Confusion matrix, {len(truth):,} test rows")
+    for row, column in zip(*np.nonzero(counts), strict=True):
+        shade = "white" if shares[row, column] > 0.5 else "black"
+        axes.text(
+            column,
+            row,
+            f"{counts[row, column]:,}",
+            ha="center",
+            va="center",
+            fontsize=8,
+            color=shade,
+        )
+    figure.savefig(path)
+
+
+def reliability_diagram(path: Path, probabilities: Floats, truth: NDArray[np.int64]) -> None:
+    """Accuracy against stated probability, with the number of rows in each bin below."""
+    found = reliability(probabilities, truth)
+    used = found.rows > 0
+    figure = Figure(figsize=(5, 5.6), dpi=_DPI, layout="constrained")
+    axes, below = figure.subplots(2, 1, sharex=True, height_ratios=(4, 1))
+    axes.plot([0, 1], [0, 1], color="grey", linestyle="--", linewidth=1, label="perfect")
+    axes.plot(
+        found.confidence[used], found.accuracy[used], marker="o", color="tab:blue", label="model"
+    )
+    axes.set_ylabel("share that is right")
+    axes.set_xlim(0, 1)
+    axes.set_ylim(0, 1.02)
+    axes.legend(loc="upper left", frameon=False)
+    error = expected_calibration_error(probabilities, truth)
+    axes.set_title(f"Reliability, {len(truth):,} test rows, ECE {error:.3f}")
+    edges = np.linspace(0, 1, len(found.rows) + 1)
+    below.bar(
+        edges[:-1], found.rows, width=np.diff(edges), align="edge", color="tab:blue", alpha=0.6
+    )
+    below.set_ylabel("rows")
+    below.set_xlabel("probability of the predicted label")
+    figure.savefig(path)

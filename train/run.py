@@ -1,0 +1,311 @@
+"""One training run, from config to logged bundle. Read it from top to bottom."""
+
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Protocol
+
+import datasets
+import numpy as np
+import pyarrow
+from numpy.typing import NDArray
+from pyarrow import parquet
+
+from newsstand.article import Article
+from newsstand.bundle import Bundle
+from newsstand.calibration import Floats
+from newsstand.config import Config, dump_config, flatten
+from newsstand.data.loader import NewsData, load
+from newsstand.encode import Example, encode
+from newsstand.linear import FeatureSpec, LinearModel
+from newsstand.train import evaluate, plots
+from newsstand.train.calibrate import fit_calibration
+from newsstand.train.fit_linear import fit_linear
+
+_GOLDEN_ROWS = 8
+
+
+class Reporter(Protocol):
+    """Hears of each stage when it begins and when it is done."""
+
+    def begin(self, stage: str) -> None:
+        """A stage begins."""
+
+    def end(self, stage: str, detail: str, seconds: float) -> None:
+        """A stage is done: what came of it, and the seconds it took."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What a training run gives back.
+
+    Args:
+        metrics: `test/…` and `validation/…` figures.
+        seconds: By stage, and `total`.
+        labels: One report a label on the test rows.
+        names: Label to readable name.
+    """
+
+    run_id: str
+    experiment: str
+    task: str
+    model: str
+    bundle: str
+    bundle_hash: str
+    url: str
+    metrics: dict[str, float]
+    seconds: dict[str, float]
+    labels: list[evaluate.LabelReport]
+    names: dict[str, str]
+
+    def to_dict(self) -> dict[str, Any]:
+        """What `newsstand train --json` prints."""
+        keys = ("run_id", "experiment", "task", "model", "bundle", "bundle_hash", "url")
+        return {key: getattr(self, key) for key in (*keys, "metrics", "seconds")}
+
+
+def train(config: Config, *, name: str, reporter: Reporter, started: float | None = None) -> Result:
+    """Trains, evaluates and logs one model.
+
+    Args:
+        config: The experiment.
+        name: The run's name where the config gives none.
+        reporter: Hears of the stages.
+        started: `time.perf_counter()` at the start of what `seconds.total` counts.
+
+    Raises:
+        NewsstandError: Data or settings that cannot be used; nothing is logged then.
+    """
+    clock = _Clock(reporter, time.perf_counter() if started is None else started)
+
+    with clock.stage("load") as note:
+        news = _load(config)
+        sizes = {split: len(rows) for split, rows in news.splits.items()}
+        note(
+            ", ".join(f"{n:,} {split}" for split, n in sizes.items())
+            + f", {len(news.labels)} labels"
+        )
+
+    with clock.stage("prepare") as note:
+        spec = config.text.spec()
+        splits = {split: _Split.of(rows, spec) for split, rows in news.splits.items()}
+        note(_removed(splits.values()))
+    fitted, held_out, test = splits["train"], splits["validation"], splits["test"]
+
+    with clock.stage("fit") as note:
+        model = _fit(config, fitted)
+        note(f"{model.coefficients.shape[0]:,} features")
+
+    with clock.stage("calibrate") as note:
+        scores = model.forward(held_out.examples)
+        calibration = fit_calibration(config.calibration.method, scores, held_out.labels)
+        validation = _metrics(config, news, calibration.apply(scores), held_out)
+        note(f"validation accuracy {validation['accuracy']:.3f}, ECE {validation['ece']:.3f}")
+
+    if config.model.refit:
+        with clock.stage("fit") as note:
+            both = fitted + held_out
+            model = _fit(config, both)
+            note(f"again, on all {len(both.examples):,} training and validation rows")
+
+    with clock.stage("evaluate") as note:
+        bundle = Bundle(
+            task=config.task,
+            labels=news.labels,
+            text=spec,
+            model=model,
+            calibration=calibration,
+            data={"digest": news.digest, "rows": sizes},
+            versions={x: version(x) for x in ("numpy", "scipy", "scikit-learn")},
+        )
+        probabilities = bundle.probabilities(test.examples)
+        tested = _metrics(config, news, probabilities, test)
+        note(f"test accuracy {tested['accuracy']:.3f}, macro-F1 {tested['macro_f1']:.3f}")
+    figures = {f"validation/{k}": v for k, v in validation.items()}
+    figures |= {f"test/{k}": v for k, v in tested.items()}
+
+    with clock.stage("log") as note:
+        from newsstand.train import tracking
+
+        params = flatten(config)
+        tags = {"newsstand.task": config.task, "newsstand.data_digest": news.digest}
+        settings = config.tracking
+        with (
+            tempfile.TemporaryDirectory() as scratch,
+            tracking.run(
+                settings.experiment, name=settings.run_name or name, params=params, tags=tags
+            ) as run,
+        ):
+            folder = Path(scratch) / "bundle"
+            bundle_hash = bundle.save(folder, golden=held_out.spread(_GOLDEN_ROWS))
+            run.log_dataset(form=config.data.format, path=config.data.path, digest=news.digest)
+            run.log_files(_artifacts(Path(scratch), config, news, probabilities, test))
+            logged = run.log_bundle(
+                folder,
+                labels=list(news.labels.labels),
+                stance=config.task == "stance",
+                example=held_out.example_row(),
+                metrics=figures,
+                register_as=settings.register_as,
+                alias=settings.alias,
+            )
+            note(f"MLflow experiment '{settings.experiment}', run {run.run_id}")
+    return Result(
+        run_id=run.run_id,
+        experiment=settings.experiment,
+        task=config.task,
+        model=logged.model,
+        bundle=logged.bundle,
+        bundle_hash=bundle_hash,
+        url=run.url,
+        metrics=figures,
+        seconds=clock.seconds(),
+        labels=evaluate.label_reports(probabilities, test.labels, news.labels.labels),
+        names=dict(news.labels.names),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Split:
+    """One split, prepared: articles as published, examples as the model sees them."""
+
+    ids: list[str]
+    articles: list[Article]
+    examples: list[Example]
+    labels: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, rows: datasets.Dataset, spec: Any) -> "_Split":
+        columns = rows.to_dict()
+        known = [name for name in columns if name in Article.__dataclass_fields__]
+        articles = [
+            Article(**dict(zip(known, values, strict=True)))
+            for values in zip(*(columns[name] for name in known), strict=True)
+        ]
+        pairs = zip(articles, columns["target"], strict=True)
+        examples = [encode(article, target, spec) for article, target in pairs]
+        return cls(columns["id"], articles, examples, np.array(columns["label"], dtype=np.int64))
+
+    def __add__(self, other: "_Split") -> "_Split":
+        return _Split(
+            self.ids + other.ids,
+            self.articles + other.articles,
+            self.examples + other.examples,
+            np.concatenate([self.labels, other.labels]),
+        )
+
+    def spread(self, count: int) -> list[tuple[Article, str | None]]:
+        """Up to `count` rows, of as many labels as there are."""
+        firsts = np.unique(self.labels, return_index=True)[1].tolist()
+        rest = [i for i in range(len(self.labels)) if i not in set(firsts)]
+        chosen = [*firsts, *rest][:count]
+        return [(self.articles[i], self.examples[i].target) for i in chosen]
+
+    def example_row(self) -> dict[str, str]:
+        """One row as the logged model takes it."""
+        article, target = self.articles[0], self.examples[0].target
+        row = {"title": article.title, "body": article.body}
+        return row if target is None else {**row, "target": target}
+
+
+def _load(config: Config) -> NewsData:
+    data = config.data
+    return load(
+        format=data.format,
+        task=config.task,
+        labels=config.labels,
+        path=data.path,
+        files={"train": data.train, "validation": data.validation, "test": data.test},
+        columns=data.columns,
+        label_names=data.label_names,
+        validation=data.split.validation,
+        test=data.split.test,
+        stratify=data.split.stratify,
+        seed=config.seed,
+    )
+
+
+def _fit(config: Config, rows: _Split) -> LinearModel:
+    model = config.model
+    spec = FeatureSpec(
+        words=model.words,
+        chars=model.chars,
+        bits=model.bits,
+        title=model.title,
+        cross_target=model.cross_target,
+        sublinear_tf=model.sublinear_tf,
+        idf=model.idf,
+        min_df=model.min_df,
+    )
+    return fit_linear(
+        rows.examples,
+        rows.labels,
+        spec=spec,
+        classifier=model.classifier,
+        C=model.C,
+        class_weight=model.class_weight,
+        seed=config.seed,
+    )
+
+
+def _metrics(config: Config, news: NewsData, values: Floats, rows: _Split) -> dict[str, float]:
+    return evaluate.metrics(values, rows.labels, news.labels.labels, config.evaluation.f_avg)
+
+
+def _removed(splits: Any) -> str:
+    examples = [example for split in splits for example in split.examples]
+    touched = sum(bool(example.prepared.removed) for example in examples)
+    return f"boilerplate taken out of {touched:,} of {len(examples):,} articles"
+
+
+def _artifacts(
+    scratch: Path, config: Config, news: NewsData, probabilities: Floats, test: _Split
+) -> Path:
+    """Writes what the run's page shows beside its figures; returns the folder."""
+    folder = scratch / "artifacts"
+    folder.mkdir()
+    (folder / "config.yaml").write_text(dump_config(config), encoding="utf-8")
+    names = list(news.labels.names.values())
+    plots.confusion_matrix(folder / "confusion_matrix.png", probabilities, test.labels, names)
+    plots.reliability_diagram(folder / "reliability.png", probabilities, test.labels)
+    labels = news.labels.labels
+    columns: dict[str, Any] = {
+        "id": test.ids,
+        "outlet": [article.outlet for article in test.articles],
+        "target": [example.target for example in test.examples],
+        "label": [labels[i] for i in test.labels],
+        "predicted": [labels[i] for i in probabilities.argmax(axis=1)],
+        "probability": probabilities.max(axis=1),
+    }
+    columns |= {f"p_{label}": probabilities[:, i] for i, label in enumerate(labels)}
+    parquet.write_table(pyarrow.table(columns), folder / "predictions.parquet")
+    return folder
+
+
+class _Clock:
+    """Times the stages; a stage entered twice adds up."""
+
+    def __init__(self, reporter: Reporter, started: float) -> None:
+        self._reporter = reporter
+        self._started = started
+        self._spent: dict[str, float] = {}
+        self._free = started
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[Any]:
+        detail: list[str] = []
+        self._reporter.begin(name)
+        yield detail.append
+        # From the end of the stage before, so that the stages add up to the total.
+        now = time.perf_counter()
+        seconds, self._free = now - self._free, now
+        self._spent[name] = self._spent.get(name, 0.0) + seconds
+        self._reporter.end(name, detail[0] if detail else "", seconds)
+
+    def seconds(self) -> dict[str, float]:
+        total = time.perf_counter() - self._started
+        return {name: round(value, 3) for name, value in {**self._spent, "total": total}.items()}

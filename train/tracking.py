@@ -1,0 +1,165 @@
+"""Everything MLflow: the only module of the training room that imports it."""
+
+import logging
+import os
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, redirect_stderr
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, unquote, urlparse
+
+# Set before MLflow is imported: it would announce itself over the network.
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+
+import mlflow
+from mlflow.data.code_dataset_source import CodeDatasetSource
+from mlflow.data.meta_dataset import MetaDataset
+from mlflow.exceptions import MlflowException
+from mlflow.models import ModelSignature
+from mlflow.types import ColSpec, DataType, Schema, TensorSpec
+
+from newsstand.errors import NewsstandError
+from newsstand.serve.mlflow_model import ANSWER
+from newsstand.version import __version__
+
+# MLflow refuses longer parameter values.
+_LONGEST_PARAM = 6000
+_UI = "http://127.0.0.1:5000"
+
+
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """Where a run is to be found.
+
+    Args:
+        model: URI of the logged model, for `newsstand.load`.
+        bundle: Local path of the bundle's copy there, or the artifact's URI when remote.
+    """
+
+    model: str
+    bundle: str
+
+
+@contextmanager
+def run(
+    experiment: str, *, name: str, params: Mapping[str, Any], tags: Mapping[str, str]
+) -> Iterator["Run"]:
+    """An MLflow run; marked as failed when the block raises.
+
+    The tracking server is `MLFLOW_TRACKING_URI`, else MLflow's own default, `mlflow.db` in
+    the working directory, with artifacts under `mlruns/` beside it.
+
+    Raises:
+        NewsstandError: MLflow cannot be used, with its reason.
+    """
+    for logger in ("mlflow", "alembic"):
+        logging.getLogger(logger).setLevel(logging.ERROR)
+    try:
+        experiment_id = _experiment(experiment)
+        active = mlflow.start_run(experiment_id=experiment_id, run_name=name, tags=dict(tags))
+    except MlflowException as error:
+        reason = str(error).splitlines()[0]
+        raise NewsstandError(f"MLflow at {mlflow.get_tracking_uri()}: {reason}") from error
+    status = "FAILED"
+    try:
+        mlflow.log_params({key: str(value)[:_LONGEST_PARAM] for key, value in params.items()})
+        yield Run(experiment_id, active.info.run_id)
+        status = "FINISHED"
+    finally:
+        mlflow.end_run(status)
+
+
+def _experiment(name: str) -> str:
+    found = mlflow.get_experiment_by_name(name)
+    if found is None:
+        local = mlflow.get_tracking_uri().startswith("sqlite:")
+        # Relative to the working directory by default, so that a later run elsewhere loses it.
+        place = (Path("mlruns") / quote(name, safe="")).resolve().as_uri() if local else None
+        return str(mlflow.create_experiment(name, artifact_location=place))
+    if found.lifecycle_stage != "active":
+        raise NewsstandError(
+            f"MLflow experiment '{name}' is deleted; restore it (mlflow experiments restore "
+            f"--experiment-id {found.experiment_id}) or set tracking.experiment"
+        )
+    return str(found.experiment_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """The run in progress."""
+
+    experiment_id: str
+    run_id: str
+
+    @property
+    def url(self) -> str:
+        """The run's page in the UI; for a local store, of `mlflow ui` with its defaults."""
+        store = mlflow.get_tracking_uri()
+        host = store.rstrip("/") if store.startswith("http") else _UI
+        return f"{host}/#/experiments/{self.experiment_id}/runs/{self.run_id}"
+
+    def log_dataset(self, *, form: str, path: str | None, digest: str) -> None:
+        """Notes the training data: where it is, and our own digest of its rows."""
+        name = Path(path).name if path else "newsstand corpus"
+        source = CodeDatasetSource({"format": form, "path": path or "part of newsstand"})
+        dataset = MetaDataset(source, name=name, digest=digest)  # type: ignore[abstract]
+        mlflow.log_input(dataset, context="training")
+
+    def log_files(self, folder: Path) -> None:
+        """Logs every file of a folder as an artifact of the run."""
+        mlflow.log_artifacts(str(folder))
+
+    def log_bundle(
+        self,
+        bundle: Path,
+        *,
+        labels: list[str],
+        stance: bool,
+        example: Mapping[str, str],
+        metrics: Mapping[str, float],
+        register_as: str | None,
+        alias: str | None,
+    ) -> Logged:
+        """Logs the bundle as a pyfunc model with its metrics, and registers it if asked to."""
+        import pandas as pd
+
+        mlflow.log_metrics(dict(metrics))
+        # MLflow announces each registration on stderr, and warns of its own calls to pandas.
+        with redirect_stderr(StringIO()), warnings.catch_warnings(action="ignore"):
+            info = mlflow.pyfunc.log_model(
+                name="model",
+                loader_module="newsstand.serve.mlflow_model",
+                data_path=str(bundle),
+                signature=_signature(labels, stance),
+                input_example=pd.DataFrame([dict(example)]),
+                pip_requirements=[f"newsstand=={__version__}", "pandas"],
+                registered_model_name=register_as,
+            )
+        mlflow.log_metrics(dict(metrics), model_id=info.model_id)
+        if register_as and alias:
+            version = info.registered_model_version
+            mlflow.MlflowClient().set_registered_model_alias(register_as, alias, version)
+        model = f"models:/{register_as}@{alias}" if register_as and alias else info.model_uri
+        return Logged(model, _local(f"{info.artifact_path}/data/{bundle.name}"))
+
+
+def _signature(labels: list[str], stance: bool) -> ModelSignature:
+    text, number = DataType.string, DataType.double
+    inputs: list[ColSpec | TensorSpec] = [
+        ColSpec(text, "title", required=False),
+        ColSpec(text, "body"),
+    ]
+    if stance:
+        inputs.append(ColSpec(text, "target"))
+    kinds = {"probability": number} | {f"p_{label}": number for label in labels}
+    names = (*ANSWER, *(f"p_{label}" for label in labels))
+    outputs: list[ColSpec | TensorSpec] = [ColSpec(kinds.get(name, text), name) for name in names]
+    return ModelSignature(inputs=Schema(inputs), outputs=Schema(outputs))
+
+
+def _local(uri: str) -> str:
+    parsed = urlparse(uri)
+    return unquote(parsed.path) if parsed.scheme in ("", "file") else uri
