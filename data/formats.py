@@ -21,6 +21,17 @@ from newsstand.records import (
 
 SPLITS = ("train", "validation", "test")
 
+# What a split is called in files and columns.
+SPLIT_NAMES = {
+    "train": "train",
+    "training": "train",
+    "validation": "validation",
+    "valid": "validation",
+    "val": "validation",
+    "dev": "validation",
+    "test": "test",
+}
+
 Found = tuple[str | None, Record | Problem]
 
 
@@ -132,10 +143,14 @@ def _tweets(
             place = f"{labels}:{number}"
             yield Problem(f"{place}: label {code!r} is not in mapping.txt ({', '.join(names)})")
             continue
-        where = f"{texts}:{number}"
-        yield Record(
-            {"body": body, "target": target, "label": names[code].strip()}, str(texts), where
-        )
+        values = {
+            # All folders have files of the same names, so the folder is part of the id.
+            "id": f"{folder}/{texts.name}:{number}",
+            "body": body,
+            "target": target,
+            "label": names[code].strip(),
+        }
+        yield Record(values, str(texts), f"{texts}:{number}")
 
 
 FORMATS: Mapping[str, Callable[[Source], Iterator[Found]]] = {
@@ -164,7 +179,10 @@ def _existing(path: str) -> Path:
 
 
 def _files(source: Source) -> Iterator[tuple[str | None, Path]]:
-    """The files of each split; with none named, the file or all tables of the folder."""
+    """The files of each split; with none named, the file or all tables of the folder.
+
+    A folder with a train.csv among others (or train.jsonl, …) gives its splits by file name.
+    """
     assert source.path is not None  # noqa: S101 - the config's own check
     root = _existing(source.path)
     named = {split: glob for split, glob in source.files.items() if glob}
@@ -174,8 +192,11 @@ def _files(source: Source) -> Iterator[tuple[str | None, Path]]:
             paths = sorted(p for p in root.iterdir() if p.suffix.lower() in TABLES)
         if not paths:
             raise DataError(f"{root}: no file ends in {', '.join(TABLES)}; name them in data.train")
-        for path in paths:
-            yield None, path
+        # train.csv and test.csv in one folder are splits, as the hub's loaders take them.
+        names = [SPLIT_NAMES.get(path.stem.lower()) for path in paths]
+        told = "train" in names and len(paths) > 1
+        for path, name in zip(paths, names, strict=True):
+            yield name if told else None, path
         return
     if not root.is_dir():
         raise DataError(

@@ -7,20 +7,10 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from newsstand.data.formats import Found
+from newsstand.data.formats import SPLIT_NAMES, Found
 from newsstand.errors import DataError
 from newsstand.labels import FROM_DATA, LabelSet
 from newsstand.records import Problem, Record
-
-_SPLIT_NAMES = {
-    "train": "train",
-    "training": "train",
-    "validation": "validation",
-    "valid": "validation",
-    "val": "validation",
-    "dev": "validation",
-    "test": "test",
-}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -118,23 +108,24 @@ class _Checker:
         values = {name: self._text(item, name) for name in COLUMNS}
         title, body = values["title"] or "", values["body"] or ""
         label = self._label(item)
-        complete = self._has(item, "label") and self._has(item, "body")
+        required = ("label", "body", "target") if self._task == "stance" else ("label", "body")
+        present = [self._has(item, name) for name in required]
         for name in self._mapped:
             column = self._columns[name]
             if column not in item.values:
                 self._without.setdefault((item.file, column, False), []).append(item)
-        if self._task == "stance":
-            complete = self._has(item, "target") and complete
-            if complete and not (values["target"] or "").strip():
-                self._say(item, "target", "empty; a stance needs its target")
-        if complete and not title.strip() and not body.strip():
+        # None: already reported as missing or as no text.
+        target = values["target"] if self._task == "stance" else None
+        if target is not None and not target.strip():
+            self._say(item, "target", "empty; a stance needs its target")
+        if values["body"] is not None and not title.strip() and not body.strip():
             self._say(item, "body", "empty; expected the article's text")
         place = self._split(item, split, values["split"])
-        if not complete or len(self._problems) > before or label is None:
+        if not all(present) or len(self._problems) > before or label is None:
             return None
         rest = {k: values[k] for k in ("outlet", "published", "url", "language", "author", "group")}
         name = values["id"] or item.where.replace(item.file, Path(item.file).name, 1)
-        target = values["target"].strip() if self._task == "stance" and values["target"] else None
+        target = target.strip() if target else None
         return Row(id=name, title=title, body=body, label=label, target=target, split=place, **rest)
 
     def all_problems(self) -> list[str]:
@@ -214,8 +205,8 @@ class _Checker:
         name = given or own
         if not name:
             return None
-        if name not in _SPLIT_NAMES:
+        if name not in SPLIT_NAMES:
             self._say(item, "split", f"expected train, validation or test, got '{name}'")
-        elif _SPLIT_NAMES.get(own, _SPLIT_NAMES[name]) != _SPLIT_NAMES[name]:
+        elif SPLIT_NAMES.get(own, SPLIT_NAMES[name]) != SPLIT_NAMES[name]:
             self._say(item, "split", f"'{own}', but its file is given as {name}")
-        return _SPLIT_NAMES.get(name)
+        return SPLIT_NAMES.get(name)

@@ -1,7 +1,8 @@
 """The bundle: a trained model as a folder, complete, checkable, and without pickles.
 
-`bundle.json` names everything else in the folder with its SHA-256, so the digest of that one
-file identifies the model: two runs that learn the same weights give the same bundle hash.
+`bundle.json` names everything else in the folder with its SHA-256, and ends in its own, so the
+digest of that one file identifies the model: two runs that learn the same weights give the
+same bundle hash.
 """
 
 import hashlib
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 from newsstand.article import Article
 from newsstand.calibration import Calibration
 from newsstand.encode import Example, encode
-from newsstand.errors import BundleError, ConfigError
+from newsstand.errors import BundleError, ConfigError, InputError
 from newsstand.labels import LabelSet
 from newsstand.linear import LinearModel
 from newsstand.text import TextSpec
@@ -97,8 +98,7 @@ class Bundle:
                 "versions": dict(self.versions),
                 "files": {path.name: _sha256(path) for path in sorted(temporary.iterdir())},
             }
-            text = json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
-            (temporary / MANIFEST).write_text(text, encoding="utf-8")
+            (temporary / MANIFEST).write_bytes(_sealed(manifest))
             _open_to_readers(temporary)
             _replace(temporary, folder)
         except BaseException:
@@ -129,7 +129,7 @@ class Bundle:
                 data=manifest["data"],
                 versions=manifest["versions"],
             )
-        except (KeyError, TypeError, ConfigError) as error:
+        except (KeyError, TypeError, ValueError, ConfigError) as error:
             raise BundleError(
                 f"{folder / MANIFEST}: not a bundle's description ({error!r})"
             ) from error
@@ -151,16 +151,19 @@ def verify(folder: Path) -> int:
             round differently; the message says by how much).
     """
     bundle = Bundle.load(folder)
-    lines = (folder / GOLDEN).read_text(encoding="utf-8").splitlines()
-    rows = [json.loads(line) for line in lines]
-    if not rows:
-        return 0
-    examples = [
-        bundle.encode(Article(title=row["title"], body=row["body"]), row["target"]) for row in rows
-    ]
-    expected = np.array([row["probabilities"] for row in rows])
-    found = bundle.probabilities(examples)
-    worst = float(np.abs(found - expected).max())
+    try:
+        lines = (folder / GOLDEN).read_text(encoding="utf-8").splitlines()
+        rows = [json.loads(line) for line in lines]
+        if not rows:
+            return 0
+        examples = [
+            bundle.encode(Article(title=row["title"], body=row["body"]), row["target"])
+            for row in rows
+        ]
+        expected = np.array([row["probabilities"] for row in rows])
+        worst = float(np.abs(bundle.probabilities(examples) - expected).max())
+    except (OSError, KeyError, TypeError, ValueError, InputError) as error:
+        raise BundleError(f"{folder / GOLDEN}: not rows of this model ({error!r})") from error
     if worst:
         raise BundleError(f"{folder}: golden rows score differently here, by up to {worst:.3g}")
     return len(rows)
@@ -184,14 +187,31 @@ def _open_to_readers(folder: Path) -> None:
         path.chmod(0o666 & ~mask)
 
 
+def _sealed(manifest: Mapping[str, Any]) -> bytes:
+    """A bundle's description as it is on disk, its last key the SHA-256 of the rest."""
+
+    def written(values: Mapping[str, Any]) -> bytes:
+        text = json.dumps(values, indent=2, ensure_ascii=False) + "\n"
+        return text.encode("utf-8", "surrogatepass")
+
+    return written({**manifest, "sha256": hashlib.sha256(written(manifest)).hexdigest()})
+
+
 def _replace(temporary: Path, folder: Path) -> None:
     if not folder.exists():
         temporary.rename(folder)
         return
     old = Path(tempfile.mkdtemp(prefix=f".{folder.name}.old.", dir=folder.parent))
-    folder.rename(old / "bundle")
-    temporary.rename(folder)
-    shutil.rmtree(old)
+    kept = old / "bundle"
+    try:
+        folder.rename(kept)
+        temporary.rename(folder)
+    except BaseException:
+        if kept.exists():
+            kept.rename(folder)
+        old.rmdir()
+        raise
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def _read_manifest(folder: Path) -> dict[str, Any]:
@@ -201,13 +221,21 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
     if not path.is_file():
         raise BundleError(f"{folder}: not a bundle, it has no {MANIFEST}")
     try:
-        manifest = json.loads(path.read_bytes())
-    except ValueError as error:
+        raw = path.read_bytes()
+        manifest = json.loads(raw)
+    except OSError as error:
+        raise BundleError(f"{path}: cannot be read ({error.strerror})") from None
+    except (ValueError, RecursionError) as error:
         raise BundleError(f"{path}: damaged, not valid JSON ({error})") from None
     found = manifest.get("format") if isinstance(manifest, dict) else None
     if found != FORMAT:
         raise BundleError(
             f"{path}: bundle format {found!r}, this version of newsstand reads format {FORMAT}"
+        )
+    manifest.pop("sha256", None)
+    if _sealed(manifest) != raw:
+        raise BundleError(
+            f"{path}: damaged, its SHA-256 is not the one in its last line; copy the bundle again"
         )
     if not isinstance(manifest.get("files"), dict):
         raise BundleError(f"{path}: damaged, it does not name the bundle's files")
@@ -218,8 +246,12 @@ def _check_files(folder: Path, manifest: Mapping[str, Any]) -> None:
     for name, expected in manifest["files"].items():
         path = folder / name
         if not path.is_file():
-            raise BundleError(f"{folder}: the bundle's file {name} is missing")
-        if _sha256(path) != expected:
+            raise BundleError(f"{path}: missing; copy the bundle again")
+        try:
+            found = _sha256(path)
+        except OSError as error:
+            raise BundleError(f"{path}: cannot be read ({error.strerror})") from None
+        if found != expected:
             raise BundleError(
                 f"{path}: damaged, its SHA-256 is not the one that {MANIFEST} names; "
                 "copy the bundle again"

@@ -4,14 +4,14 @@ Heavy modules are imported inside the commands, so that each starts as fast as i
 """
 
 import json
-import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
+from io import TextIOWrapper
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -44,15 +44,20 @@ class Format(StrEnum):
 
 def main() -> None:
     """The `newsstand` command: errors a user can mend end in a message and exit status 2."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        # Half a character in an article or a path is printed as JSON would escape it.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         app()
     except NewsstandError as error:
-        print(f"newsstand: {error}", file=sys.stderr)  # noqa: T201 - rich would wrap the line
-        sys.exit(_FAILED)
-    except BrokenPipeError:
-        # The reader of our output, such as `head`, has seen enough.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+        _fail(str(error))
+    except OSError as error:  # no permission, no space left
+        _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+
+
+def _fail(message: str) -> NoReturn:
+    print(f"newsstand: {message}", file=sys.stderr)  # noqa: T201 - rich would wrap the line
+    sys.exit(_FAILED)
 
 
 def _version(wanted: bool) -> None:
@@ -84,12 +89,16 @@ def train(
 ) -> None:
     """Train, evaluate and log one model, as a config says."""
     started = time.perf_counter()
-    from newsstand.config import load_config
+    from newsstand.config_file import load_config
 
     loaded = load_config(config, overrides or ())
     with _training_installed():
         from newsstand.train.run import train as run
-    result = run(loaded, name=Path(config).stem, reporter=_Progress(_stderr()), started=started)
+    progress = _Progress(_stderr())
+    try:
+        result = run(loaded, name=Path(config).stem, reporter=progress, started=started)
+    finally:
+        progress.stop()
     if as_json:
         typer.echo(json.dumps(result.to_dict()))
     else:
@@ -156,7 +165,8 @@ def config(
     ] = False,
 ) -> None:
     """Check a config and print it with every setting written out."""
-    from newsstand.config import Config, dump_config, load_config
+    from newsstand.config import Config
+    from newsstand.config_file import dump_config, load_config
 
     if schema:
         typer.echo(json.dumps(Config.model_json_schema(), indent=2))
@@ -209,8 +219,12 @@ class _Progress:
             self._status.update(f"{stage} …")
             self._status.start()
 
-    def end(self, stage: str, detail: str, seconds: float) -> None:
+    def stop(self) -> None:
+        """Ends the spinner, which else leaves the terminal without a cursor."""
         self._status.stop()
+
+    def end(self, stage: str, detail: str, seconds: float) -> None:
+        self.stop()
         self._console.print(f"{stage:<10}{seconds:6.1f} s  {detail}", markup=False)
 
 

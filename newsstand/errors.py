@@ -4,7 +4,8 @@ Anything else that escapes is a bug. The command line prints these without a tra
 exits with status 2.
 """
 
-from collections.abc import Sequence
+import difflib
+from collections.abc import Iterable, Sequence
 
 
 class NewsstandError(Exception):
@@ -42,3 +43,21 @@ class BundleError(NewsstandError):
 
 class InputError(NewsstandError):
     """An article or a target that cannot be scored."""
+
+
+def did_you_mean(value: str, known: Iterable[str], listing: str | None = "known") -> str:
+    """The end of a message about a wrong name: the nearest right one, else all of them.
+
+    Args:
+        value: The wrong name.
+        known: The right ones.
+        listing: What to call the list of right ones; None leaves it out.
+
+    >>> did_you_mean("modle", ["model", "data"]), did_you_mean("x", ["model", "data"])
+    ("; did you mean 'model'?", ' (known: model, data)')
+    """
+    names = list(known)
+    close = difflib.get_close_matches(value, names, n=1, cutoff=0.5)
+    if close:
+        return f"; did you mean '{close[0]}'?"
+    return f" ({listing}: {', '.join(names)})" if listing and names else ""

@@ -203,15 +203,22 @@ class LinearModel:
         Raises:
             BundleError: The weights do not fit the settings.
         """
-        spans = {k: tuple(settings[k]) if settings[k] else None for k in ("words", "chars")}
         try:
+            spans = {k: tuple(settings[k]) if settings[k] else None for k in ("words", "chars")}
             tensors = load_file(folder / WEIGHTS_FILE)
             spec = FeatureSpec(**{**settings, **spans})
             blocks = [
                 Block(tensors[f"buckets.{number}"], tensors[f"weights.{number}"])
                 for number in range(len(spec.blocks))
             ]
-            return cls(Features(spec, blocks), tensors["coefficients"], tensors["intercepts"])
+            model = cls(Features(spec, blocks), tensors["coefficients"], tensors["intercepts"])
+            columns = sum(len(block.buckets) for block in blocks)
+            shape = (columns, len(model.intercepts))
+            if model.coefficients.shape != shape or any(
+                block.buckets.shape != block.weights.shape for block in blocks
+            ):
+                raise ValueError(f"shapes do not fit, expected {shape} coefficients")
+            return model
         except (SafetensorError, KeyError, TypeError, ValueError, IndexError) as error:
             raise BundleError(
                 f"{folder / WEIGHTS_FILE}: not weights of this model ({error})"

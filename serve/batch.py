@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from newsstand.article import Article
@@ -13,6 +14,8 @@ _TEXTS = (".txt", ".html", ".htm")
 
 def read_articles(paths: Iterable[str]) -> Iterator[tuple[Article, str | None]]:
     """Yields each article of each file, with the target its row names, or None.
+
+    An article without an id gets its place: the file, or for a row `file.csv:12`.
 
     Args:
         paths: Files; `.txt` and `.html` hold one article, `.json`, `.jsonl`, `.csv` and
@@ -44,6 +47,8 @@ def _rows(items: Iterable[Record | Problem]) -> Iterator[tuple[Article, str | No
             raise InputError(item.message)
         try:
             article = Article.from_mapping(item.values)
+            if not article.id:
+                article = replace(article, id=item.where)
         except InputError as error:
             raise InputError(f"{item.where}: {error}") from None
         target = item.values.get("target")

@@ -57,7 +57,9 @@ class BundleModel:
         articles = [Article.from_mapping(row) for row in rows]
         targets = [row.get("target") for row in rows] if self.scorer.task == "stance" else None
         scores = self.scorer.score_many(articles, target=targets)
-        return pd.DataFrame([_flat(score) for score in scores], index=model_input.index)
+        columns = [*ANSWER, *(f"p_{label}" for label in self.scorer.labels)]
+        found = [_flat(score) for score in scores]
+        return pd.DataFrame(found, index=model_input.index, columns=columns)
 
 
 def _flat(score: Score) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The scorer: a bundle that answers for articles."""
 
 import logging
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice, repeat
@@ -105,7 +106,12 @@ class Scorer:
 
         Raises:
             InputError: An empty article, or a target missing or not wanted.
+            ValueError: `batch_size` is below 1.
         """
+        if batch_size < 1:
+            raise ValueError(f"batch_size: expected 1 or more, got {batch_size}")
+        if isinstance(articles, (str, Article)):
+            raise InputError("articles: expected any number of them, got one; score() takes one")
         pairs = self._prepare(articles, target)
         failure: NewsstandError | None = None
         full = True
@@ -127,14 +133,22 @@ class Scorer:
         targets = repeat(target) if target is None or isinstance(target, str) else iter(target)
         for number, item in enumerate(articles, start=1):
             article = Article.from_text(item) if isinstance(item, str) else item
+            name = f"article {number}"
             try:
+                if not isinstance(article, Article):
+                    kind = type(article).__name__
+                    raise InputError(f"expected an Article or its text, got {kind}")
+                if article.id:
+                    name = f"article '{article.id}'"
                 goal = self._target(next(targets, None))
-                yield article, self.bundle.encode(article, goal)
+                example = self.bundle.encode(article, goal)
             except InputError as error:
-                name = f"article '{article.id}'" if article.id else f"article {number}"
                 raise InputError(f"{name}: {error}") from None
+            yield article, example
 
     def _target(self, target: str | None) -> str | None:
+        if target is not None and not isinstance(target, str):
+            raise InputError(f"target: expected text, got {type(target).__name__}")
         if self.task == "stance" and not (target and target.strip()):
             raise InputError("a stance model needs a target")
         if self.task != "stance" and target is not None:
@@ -205,6 +219,10 @@ def _inside(folder: Path, uri: str) -> Path:
 
 
 def _download(uri: str) -> Path:
+    # Set before MLflow is imported: it would announce itself over the network, and copies of
+    # models on standard error.
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     try:
         import mlflow
     except ModuleNotFoundError:
@@ -213,8 +231,8 @@ def _download(uri: str) -> Path:
         ) from None
     from mlflow.exceptions import MlflowException
 
-    logging.getLogger("mlflow").setLevel(logging.ERROR)
-    logging.getLogger("alembic").setLevel(logging.ERROR)
+    for logger in ("mlflow", "alembic"):
+        logging.getLogger(logger).setLevel(logging.ERROR)
     store = mlflow.get_tracking_uri()
     if store.startswith("sqlite:///") and not Path(store.removeprefix("sqlite:///")).is_file():
         # MLflow would make an empty database here, and then not find the model in it.
@@ -222,10 +240,14 @@ def _download(uri: str) -> Path:
             f"{uri}: no MLflow database at {store.removeprefix('sqlite:///')}; go to the folder "
             "that has it, or set MLFLOW_TRACKING_URI"
         )
-    if uri.startswith("runs:/") and uri.count("/") == 1:
-        uri += "/model"
+    scheme, _, name = uri.partition(":/")
+    bare = not {"/", "@"} & set(name)
     try:
-        return Path(mlflow.artifacts.download_artifacts(artifact_uri=uri))
+        wanted = f"{uri}/model" if scheme == "runs" and bare else uri
+        return Path(mlflow.artifacts.download_artifacts(artifact_uri=wanted))
     except (MlflowException, OSError) as error:
         reason = str(error).splitlines()[0]
-        raise BundleError(f"{uri}: not found in MLflow ({reason})") from None
+        hint = ""
+        if scheme == "models" and bare:
+            hint = f"; for a registered model, add its alias or version: {uri}@ALIAS, {uri}/1"
+        raise BundleError(f"{uri}: not found in MLflow ({reason}){hint}") from None

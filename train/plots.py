@@ -1,7 +1,9 @@
 """The two plots of a run: confusion matrix and reliability diagram."""
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -22,12 +24,14 @@ def confusion_matrix(
     np.add.at(counts, (truth, probabilities.argmax(axis=1)), 1)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     short = [name if len(name) <= 28 else name[:27] + "…" for name in names]
-    side = 2.6 + 0.42 * size
+    side = 2.6 + 0.42 * min(size, 60)  # inches; a larger picture would not fit in memory
     figure = Figure(figsize=(side + 1.6, side), dpi=_DPI, layout="constrained")
     axes = figure.add_subplot()
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    axes.set_xticks(range(size), short, rotation=45, ha="right", rotation_mode="anchor", fontsize=8)
-    axes.set_yticks(range(size), short, fontsize=8)
+    # Not parsed as mathematics: a label may hold dollar signs.
+    style: dict[str, Any] = {"fontsize": 8, "parse_math": False}
+    axes.set_xticks(range(size), short, rotation=45, ha="right", rotation_mode="anchor", **style)
+    axes.set_yticks(range(size), short, **style)
     axes.set_xlabel("predicted")
     axes.set_ylabel("true")
     axes.set_title(f"Confusion matrix, {len(truth):,} test rows")
@@ -42,7 +46,10 @@ def confusion_matrix(
             fontsize=8,
             color=shade,
         )
-    figure.savefig(path)
+    with warnings.catch_warnings():
+        # Letters that the font lacks are drawn as boxes.
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
+        figure.savefig(path)
 
 
 def reliability_diagram(path: Path, probabilities: Floats, truth: NDArray[np.int64]) -> None:

@@ -18,9 +18,11 @@ from pyarrow import parquet
 from newsstand.article import Article
 from newsstand.bundle import Bundle
 from newsstand.calibration import Floats
-from newsstand.config import Config, dump_config, flatten
+from newsstand.config import Config, flatten
+from newsstand.config_file import dump_config
 from newsstand.data.loader import NewsData, load
 from newsstand.encode import Example, encode
+from newsstand.errors import DataError
 from newsstand.linear import FeatureSpec, LinearModel
 from newsstand.train import evaluate, plots
 from newsstand.train.calibrate import fit_calibration
@@ -84,6 +86,9 @@ def train(config: Config, *, name: str, reporter: Reporter, started: float | Non
 
     with clock.stage("load") as note:
         news = _load(config)
+        absent = [x for x in config.evaluation.f_avg if x not in news.labels.names]
+        if absent:
+            raise DataError(f"evaluation.f_avg: no row has the label '{absent[0]}'")
         sizes = {split: len(rows) for split, rows in news.splits.items()}
         note(
             ", ".join(f"{n:,} {split}" for split, n in sizes.items())
@@ -125,8 +130,8 @@ def train(config: Config, *, name: str, reporter: Reporter, started: float | Non
         probabilities = bundle.probabilities(test.examples)
         tested = _metrics(config, news, probabilities, test)
         note(f"test accuracy {tested['accuracy']:.3f}, macro-F1 {tested['macro_f1']:.3f}")
-    figures = {f"validation/{k}": v for k, v in validation.items()}
-    figures |= {f"test/{k}": v for k, v in tested.items()}
+    figures = {f"test/{k}": v for k, v in tested.items()}
+    figures |= {f"validation/{k}": v for k, v in validation.items()}
 
     with clock.stage("log") as note:
         from newsstand.train import tracking
@@ -137,7 +142,11 @@ def train(config: Config, *, name: str, reporter: Reporter, started: float | Non
         with (
             tempfile.TemporaryDirectory() as scratch,
             tracking.run(
-                settings.experiment, name=settings.run_name or name, params=params, tags=tags
+                settings.experiment,
+                name=settings.run_name or name,
+                params=params,
+                tags=tags,
+                started=time.time() - clock.elapsed(),
             ) as run,
         ):
             folder = Path(scratch) / "bundle"
@@ -149,7 +158,7 @@ def train(config: Config, *, name: str, reporter: Reporter, started: float | Non
                 labels=list(news.labels.labels),
                 stance=config.task == "stance",
                 example=held_out.example_row(),
-                metrics=figures,
+                metrics=figures | {f"seconds/{k}": v for k, v in clock.seconds().items()},
                 register_as=settings.register_as,
                 alias=settings.alias,
             )
@@ -306,6 +315,11 @@ class _Clock:
         self._spent[name] = self._spent.get(name, 0.0) + seconds
         self._reporter.end(name, detail[0] if detail else "", seconds)
 
+    def elapsed(self) -> float:
+        """Seconds since the start."""
+        return time.perf_counter() - self._started
+
     def seconds(self) -> dict[str, float]:
-        total = time.perf_counter() - self._started
+        """Seconds by stage, and in total so far."""
+        total = self.elapsed()
         return {name: round(value, 3) for name, value in {**self._spent, "total": total}.items()}

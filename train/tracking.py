@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr
@@ -19,14 +20,16 @@ from mlflow.data.code_dataset_source import CodeDatasetSource
 from mlflow.data.meta_dataset import MetaDataset
 from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
+from mlflow.tracking.context.registry import resolve_tags
 from mlflow.types import ColSpec, DataType, Schema, TensorSpec
 
 from newsstand.errors import NewsstandError
 from newsstand.serve.mlflow_model import ANSWER
 from newsstand.version import __version__
 
-# MLflow refuses longer parameter values.
+# MLflow refuses longer parameter values and names of metrics.
 _LONGEST_PARAM = 6000
+_LONGEST_METRIC = 250
 _UI = "http://127.0.0.1:5000"
 
 
@@ -45,9 +48,21 @@ class Logged:
 
 @contextmanager
 def run(
-    experiment: str, *, name: str, params: Mapping[str, Any], tags: Mapping[str, str]
+    experiment: str,
+    *,
+    name: str,
+    params: Mapping[str, Any],
+    tags: Mapping[str, str],
+    started: float,
 ) -> Iterator["Run"]:
     """An MLflow run; marked as failed when the block raises.
+
+    Args:
+        experiment: Its experiment, made when it does not exist.
+        name: The run's name.
+        params: Settings, by dotted key.
+        tags: Tags of the run.
+        started: Seconds since the epoch at which the work began.
 
     The tracking server is `MLFLOW_TRACKING_URI`, else MLflow's own default, `mlflow.db` in
     the working directory, with artifacts under `mlruns/` beside it.
@@ -57,19 +72,45 @@ def run(
     """
     for logger in ("mlflow", "alembic"):
         logging.getLogger(logger).setLevel(logging.ERROR)
+    _check_writable(mlflow.get_tracking_uri())
     try:
         experiment_id = _experiment(experiment)
-        active = mlflow.start_run(experiment_id=experiment_id, run_name=name, tags=dict(tags))
+        client = mlflow.MlflowClient()
+        created = client.create_run(
+            experiment_id,
+            start_time=int(started * 1000),
+            run_name=name,
+            tags=resolve_tags(dict(tags)),  # and who, from which source and commit
+        )
+        mlflow.start_run(run_id=created.info.run_id)
     except MlflowException as error:
-        reason = str(error).splitlines()[0]
-        raise NewsstandError(f"MLflow at {mlflow.get_tracking_uri()}: {reason}") from error
+        raise _refused(error) from error
     status = "FAILED"
     try:
         mlflow.log_params({key: str(value)[:_LONGEST_PARAM] for key, value in params.items()})
-        yield Run(experiment_id, active.info.run_id)
+        yield Run(experiment_id, created.info.run_id)
         status = "FINISHED"
+    except MlflowException as error:
+        raise _refused(error) from error
     finally:
         mlflow.end_run(status)
+
+
+def _refused(error: MlflowException) -> NewsstandError:
+    return NewsstandError(f"MLflow at {mlflow.get_tracking_uri()}: {str(error).splitlines()[0]}")
+
+
+def _check_writable(store: str) -> None:
+    """MLflow would try for an hour to open an SQLite database that it cannot write."""
+    if not store.startswith("sqlite:///"):
+        return
+    path = Path(store.removeprefix("sqlite:///")).resolve()
+    for place in (path.parent, path):
+        if place.exists() and not os.access(place, os.W_OK):
+            raise NewsstandError(
+                f"MLflow at {store}: {place} is not writable; train in a folder that is, "
+                "or set MLFLOW_TRACKING_URI"
+            )
 
 
 def _experiment(name: str) -> str:
@@ -78,7 +119,9 @@ def _experiment(name: str) -> str:
         local = mlflow.get_tracking_uri().startswith("sqlite:")
         # Relative to the working directory by default, so that a later run elsewhere loses it.
         place = (Path("mlruns") / quote(name, safe="")).resolve().as_uri() if local else None
-        return str(mlflow.create_experiment(name, artifact_location=place))
+        # The kind that makes the UI open on training runs, not on its chat tools.
+        tags = {"mlflow.experimentKind": "custom_model_development"}
+        return str(mlflow.create_experiment(name, artifact_location=place, tags=tags))
     if found.lifecycle_stage != "active":
         raise NewsstandError(
             f"MLflow experiment '{name}' is deleted; restore it (mlflow experiments restore "
@@ -126,7 +169,6 @@ class Run:
         """Logs the bundle as a pyfunc model with its metrics, and registers it if asked to."""
         import pandas as pd
 
-        mlflow.log_metrics(dict(metrics))
         # MLflow announces each registration on stderr, and warns of its own calls to pandas.
         with redirect_stderr(StringIO()), warnings.catch_warnings(action="ignore"):
             info = mlflow.pyfunc.log_model(
@@ -138,7 +180,8 @@ class Run:
                 pip_requirements=[f"newsstand=={__version__}", "pandas"],
                 registered_model_name=register_as,
             )
-        mlflow.log_metrics(dict(metrics), model_id=info.model_id)
+        named = {_metric_name(name): value for name, value in metrics.items()}
+        mlflow.log_metrics(named, model_id=info.model_id)
         if register_as and alias:
             version = info.registered_model_version
             mlflow.MlflowClient().set_registered_model_alias(register_as, alias, version)
@@ -158,6 +201,11 @@ def _signature(labels: list[str], stance: bool) -> ModelSignature:
     names = (*ANSWER, *(f"p_{label}" for label in labels))
     outputs: list[ColSpec | TensorSpec] = [ColSpec(kinds.get(name, text), name) for name in names]
     return ModelSignature(inputs=Schema(inputs), outputs=Schema(outputs))
+
+
+def _metric_name(name: str) -> str:
+    """A name that MLflow takes, whatever the labels in it are called."""
+    return re.sub(r"[^\w.\- /]|(?<=/)[./]|/$", "_", name[:_LONGEST_METRIC])
 
 
 def _local(uri: str) -> str:

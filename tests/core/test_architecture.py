@@ -1,0 +1,195 @@
+"""The way of the data is one way: who may import whom, and what a wheel must hold."""
+
+import ast
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from newsstand.config_file import load_config
+
+ROOT = Path(__file__).parents[2]
+SETUPTOOLS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"][
+    "setuptools"
+]
+ROOMS = {"newsstand": "newsstand", **{x: f"newsstand.{x}" for x in ("data", "train", "serve")}}
+
+# May never be imported by the room, not even inside a function.
+FORBIDDEN = {
+    "serve": ("newsstand.train", "newsstand.data"),
+    "data": ("newsstand.train",),
+    "train": (),
+    "newsstand": ("newsstand.train", "newsstand.data", "newsstand.serve"),
+}
+# Their users pay for them only when they need them.
+HEAVY = (
+    *("sklearn", "torch", "transformers", "datasets", "mlflow", "matplotlib", "pandas"),
+    *("pyarrow", "optuna"),
+)
+
+
+@dataclass(frozen=True)
+class Import:
+    """One imported name: `deferred` inside a function, `typing` under TYPE_CHECKING."""
+
+    name: str
+    line: int
+    deferred: bool
+    typing: bool
+
+    def within(self, *packages: str) -> bool:
+        return any(
+            self.name == package or self.name.startswith(package + ".") for package in packages
+        )
+
+
+def imports(path: Path) -> Iterator[Import]:
+    def visit(node: ast.AST, deferred: bool, typing: bool) -> Iterator[Import]:
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield Import(alias.name, node.lineno, deferred, typing)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}:{node.lineno}: relative import"
+            for alias in node.names:
+                yield Import(f"{node.module}.{alias.name}", node.lineno, deferred, typing)
+        elif isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
+            for child in node.body:
+                yield from visit(child, deferred, True)
+            for child in node.orelse:
+                yield from visit(child, deferred, typing)
+        else:
+            inside = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+            for child in ast.iter_child_nodes(node):
+                yield from visit(child, deferred or inside, typing)
+
+    yield from visit(ast.parse(path.read_text(encoding="utf-8")), False, False)
+
+
+def modules(room: str) -> list[Path]:
+    found = sorted((ROOT / room).glob("*.py"))
+    assert found
+    return found
+
+
+def named(path: Path, found: list[Import]) -> list[str]:
+    return [f"{path.relative_to(ROOT)}:{item.line}: {item.name}" for item in found]
+
+
+def test_the_reader_of_imports_sees_all_kinds(tmp_path: Path) -> None:
+    path = tmp_path / "x.py"
+    path.write_text(
+        """\
+import a.b, c
+from d import e as f
+if TYPE_CHECKING:
+    import g
+else:
+    import h
+try:
+    import i
+except ImportError:
+    pass
+class K:
+    import j
+    async def m(self):
+        if 1:
+            from n import o
+"""
+    )
+    found = {item.name: (item.deferred, item.typing) for item in imports(path)}
+    now = (False, False)
+    assert found == {
+        **dict.fromkeys(("a.b", "c", "d.e", "h", "i", "j"), now),
+        "g": (False, True),
+        "n.o": (True, False),
+    }
+
+
+@pytest.mark.parametrize("room", FORBIDDEN)
+def test_rooms_import_one_way(room: str) -> None:
+    wrong = []
+    for path in modules(room):
+        found = [item for item in imports(path) if item.within(*FORBIDDEN[room])]
+        if path == ROOT / "newsstand/cli.py":
+            found = [item for item in found if not item.deferred and not item.typing]
+        elif path == ROOT / "newsstand/__init__.py":
+            found = [item for item in found if not item.typing]
+        wrong += named(path, found)
+    assert wrong == []
+
+
+@pytest.mark.parametrize("room", ["newsstand", "serve"])
+def test_core_and_serving_import_nothing_heavy(room: str) -> None:
+    wrong = []
+    for path in modules(room):
+        now = [item for item in imports(path) if not item.deferred and not item.typing]
+        wrong += named(path, [item for item in now if item.within(*HEAVY)])
+    assert wrong == []
+
+
+def test_nothing_heavy_comes_in_by_a_side_door() -> None:
+    # A module of the core may import another that imports it: only a fresh process shows that.
+    names = [f"newsstand.{path.stem}" for path in modules("newsstand") if path.stem != "__init__"]
+    names += [
+        f"newsstand.serve.{path.stem}" for path in modules("serve") if path.stem != "__init__"
+    ]
+    code = f"import sys, {', '.join(names)}; print(*set({HEAVY}) & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "", "")
+
+
+def test_only_tracking_imports_mlflow_in_training() -> None:
+    users = {
+        path.name
+        for path in modules("train")
+        if any(item.within("mlflow") for item in imports(path))
+    }
+    assert users == {"tracking.py"}
+
+
+def test_packages_are_all_folders_with_modules() -> None:
+    # A folder missing from the list imports in an editable install and is absent from the wheel.
+    folders = {
+        path.parent.relative_to(ROOT).as_posix()
+        for room in ROOMS
+        for path in (ROOT / room).rglob("*.py")
+    }
+    elsewhere = {
+        path.parent.name
+        for path in ROOT.glob("*/*.py")
+        if path.parent.name not in {"tests", "build", "dist", "docs", *ROOMS}
+        and not path.parent.name.startswith(".")
+    }
+    assert elsewhere == set()
+    assert folders == set(ROOMS)
+    assert sorted(SETUPTOOLS["packages"]) == sorted(ROOMS.values())
+    assert SETUPTOOLS["package-dir"] == {
+        package: folder for folder, package in ROOMS.items() if folder != package
+    }
+
+
+def test_package_data_exists() -> None:
+    folders = {package: ROOT / folder for folder, package in ROOMS.items()}
+    for package, patterns in SETUPTOOLS["package-data"].items():
+        for pattern in patterns:
+            assert list(folders[package].glob(pattern)), f"{package}: {pattern}"
+
+
+CONFIGS = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "configs").rglob("*.y*ml"))
+
+
+def test_there_are_configs() -> None:
+    assert {"configs/topic-linear.yaml", "configs/stance-linear.yaml"} <= set(CONFIGS)
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_every_shipped_config_loads(name: str) -> None:
+    lines = [line.strip() for line in (ROOT / name).read_text(encoding="utf-8").splitlines()]
+    needs_path = not {"format: corpus"} & set(lines) and not any(
+        x.startswith("path:") for x in lines
+    )
+    load_config(ROOT / name, ["data.path=x"] if needs_path else [])

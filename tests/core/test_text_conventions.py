@@ -1,0 +1,473 @@
+"""What agencies and papers put around their sentences, and sentences that only look like it.
+
+Only the conventions are real; every sentence is made up.
+"""
+
+# ruff: noqa: RUF001  (the dashes and scripts are the point)
+
+import pytest
+
+from newsstand.article import Article
+from newsstand.text import RULES, TextSpec, normalise
+
+LEAD = "Wheat prices fell on Monday after rain in the plains."
+REST = "Farmers expect a better harvest than last year, the grain board said."
+TWO = f"{LEAD}\n\n{REST}"
+
+CONVENTIONS = [
+    # name, body as published, prepared body, rules that took something, in the text's order
+    ("Reuters", f"LONDON (Reuters) - {LEAD}\n\n{REST}", TWO, ["dateline"]),
+    (
+        "Reuters, two places and credits",
+        f"By Jane Roe and John Doe\n\nLONDON/PARIS, May 3 (Reuters) - {LEAD}\n\n{REST}\n\n"
+        "(Reporting by Jane Roe in London and John Doe in Paris; Editing by Mary Major)\n\n"
+        "Our Standards: The Thomson Reuters Trust Principles.",
+        TWO,
+        ["byline", "dateline", "byline", "copyright"],
+    ),
+    (
+        "Reuters, corrected, with picture",
+        "(Corrects price in paragraph 2)\n\nFILE PHOTO: Wheat in a field near Rome, Italy, "
+        f"May 2, 2020. REUTERS/Jane Roe\n\nPALM BEACH, Fla. (Reuters) - {LEAD}\n\n"
+        f"Slideshow (6 Images)\n\n{REST}",
+        TWO,
+        ["timestamp", "caption", "dateline", "caption"],
+    ),
+    ("Associated Press", f"DES MOINES, Iowa (AP) — {LEAD}\n\n{REST}", TWO, ["dateline"]),
+    (
+        "Associated Press, tail",
+        f"ROME (AP) — {LEAD}\n\n{REST}\n\n___\n\nAssociated Press writer Jane Roe in Rome "
+        "contributed to this report.\n\nCopyright 2020 The Associated Press. All rights reserved. "
+        "This material may not be published, broadcast, rewritten or redistributed.",
+        TWO,
+        ["dateline", "endmark", "byline", "copyright"],
+    ),
+    ("Associated Press, broadcast", f"(AP) -- {LEAD}\n\n{REST}", TWO, ["dateline"]),
+    ("AFP", f"PARIS, May 3 (AFP) — {LEAD}\n\n{REST}\n\njr/kd/ab", TWO, ["dateline", "code"]),
+    ("AFP as printed elsewhere", f"{LEAD}\n\n{REST} – AFP", TWO, ["byline"]),
+    ("dpa", f"Berlin (dpa) - {LEAD}\n\n{REST}", TWO, ["dateline"]),
+    ("dpa from a small town", f"Husum (dpa) - {LEAD}\n\n{REST}", TWO, ["dateline"]),
+    ("EFE", f"Madrid, 3 may (EFE).- {LEAD}\n\n{REST}", TWO, ["dateline"]),
+    (
+        "ANSA",
+        f"(ANSA) - ROME, MAY 3 - {LEAD}\n\n{REST}",
+        TWO,
+        ["dateline"] * 2,
+    ),
+    ("TASS", f"MOSCOW, May 3. /TASS/. {LEAD}\n\n{REST}", TWO, ["dateline"]),
+    ("Interfax", f"MOSCOW. Sept 12 (Interfax) - {LEAD}\n\n{REST}", TWO, ["dateline"]),
+    ("Ukrinform", f"KYIV. May 3 (Interfax-Ukraine) – {LEAD}\n\n{REST}", TWO, ["dateline"]),
+    (
+        "Xinhua",
+        "Xinhua | Updated: 2020-05-03 10:42\n\n"
+        f"BEIJING, May 3 (Xinhua) -- {LEAD}\n\n{REST} Enditem",
+        TWO,
+        ["timestamp", "dateline", "endmark"],
+    ),
+    ("Kyodo", f"TOKYO, March 4 /Kyodo/ - {LEAD}\n\n{REST}\n\n==Kyodo", TWO, ["dateline", "byline"]),
+    ("Yonhap", f"SEOUL, May 3 (Yonhap) -- {LEAD}\n\n{REST}\n\n(END)", TWO, ["dateline", "endmark"]),
+    (
+        "PTI",
+        f"New Delhi, May 3 (PTI) {LEAD}\n\n{REST} PTI XY\n\nPTI XY",
+        f"{TWO} PTI XY",
+        ["dateline", "byline"],
+    ),
+    ("IRNA", f"Tehran, May 3, IRNA - {LEAD}\n\n{REST}\n\n9191**1420", None, ["dateline"]),
+    ("Iran Press", f"Iran Press/America: {LEAD}\n\n{REST}\n\n211/104", TWO, ["dateline", "code"]),
+    (
+        "Iran Press, tail",
+        f"Tehran (IP) - {LEAD}\n\n{REST} 219/104\n\nRead more:\n\nFlour prices follow wheat down",
+        TWO,
+        ["dateline", "code", "related", "related"],
+    ),
+    (
+        "a list of headlines to the end",
+        f"{LEAD}\n\n{REST}\n\nRelated:\nRye follows wheat\n\nWho eats rye?\nRead more: Oats",
+        f"{TWO}\n\nRye follows wheat\n\nWho eats rye?",
+        ["related", "related"],
+    ),
+    (
+        "a list of headlines, and prose below it",
+        f"{LEAD}\n\nRead more:\nRye follows wheat\n\n{REST}",
+        f"{LEAD}\n\nRye follows wheat\n\n{REST}",
+        ["related"],
+    ),
+    ("an agency nobody listed", f"LISBON (Meridian) - {LEAD}\n\n{REST}", TWO, ["dateline"]),
+    ("a desk nobody listed", f"Harbour Press/Africa: {LEAD}\n\n{REST}", TWO, ["dateline"]),
+    (
+        "a desk on its own line",
+        f"Portside News/Editorial:\n\n214/118\n\n{LEAD}\n\n{REST}",
+        TWO,
+        ["dateline", "code"],
+    ),
+    (
+        "a press release",
+        f"FOR IMMEDIATE RELEASE\n\n{LEAD}\n\n{REST}\n\nPHOTO BY JANE ROE",
+        TWO,
+        ["endmark", "caption"],
+    ),
+    (
+        "a caption with an initial",
+        f"{LEAD}\n\n{REST}\n\nPhoto: Sacks on the quay (Gazette/J. Roe)",
+        TWO,
+        ["caption"],
+    ),
+    (
+        "Anadolu",
+        f"By Jane Roe\n\nISTANBUL\n\n{LEAD}\n\n{REST}",
+        TWO,
+        ["byline", "dateline"],
+    ),
+    (
+        "Al Jazeera",
+        f"{LEAD}\n\n{REST}\n\nSource: Al Jazeera and news agencies",
+        TWO,
+        ["byline"],
+    ),
+    (
+        "BBC",
+        "By Jane Roe\nBBC News, Rome\n\nPublished 3 May 2021\n\nImage source, Getty Images\n\n"
+        f"Image caption, A field of wheat\n\n{LEAD}\n\n{REST}\n\nMore on this story",
+        TWO,
+        ["byline", "byline", "timestamp", "caption", "caption", "related"],
+    ),
+    (
+        "Guardian",
+        "This article is more than 2 years old\n\nLast modified on Mon 3 May 2021 10.42 BST\n\n"
+        f"{LEAD}\n\nSign up to First Edition, our free daily newsletter\n\n{REST}",
+        TWO,
+        ["timestamp", "timestamp", "prompt"],
+    ),
+    (
+        "New York Times",
+        f"ROME — {LEAD}\n\nAdvertisement\n\nContinue reading the main story\n\n{REST}\n\n"
+        "Jane Roe contributed reporting from Milan.\n\nFollow The New York Times Opinion section "
+        "on Facebook and Twitter (@NYTopinion).",
+        TWO,
+        ["dateline", "advert", "advert", "byline", "prompt"],
+    ),
+    (
+        "Washington Post",
+        f"{LEAD}\n\n{REST}\n\nRead more:\n\nFollow us on Facebook",
+        TWO,
+        ["related", "prompt"],
+    ),
+    (
+        "Le Monde (English)",
+        "Published on May 3, 2023, at 10:42 am (Paris), updated on May 4, 2023, at 8:00 am\n\n"
+        f"Subscribers only\n\n{LEAD}\n\n{REST}\n\nTranslation of an original article published in "
+        "French on lemonde.fr; the publisher may only be liable for the French version.",
+        TWO,
+        ["timestamp", "prompt", "copyright"],
+    ),
+    (
+        "El País (English)",
+        f"{LEAD}\n\n{REST}\n\nSign up for our weekly newsletter to get more English-language news "
+        "coverage from EL PAÍS USA Edition",
+        TWO,
+        ["prompt"],
+    ),
+    (
+        "The Hindu",
+        f"Published - May 03, 2023 10:42 am IST - NEW DELHI\n\n{LEAD}\n\n{REST}\n\n"
+        "(With inputs from PTI)",
+        TWO,
+        ["timestamp", "byline"],
+    ),
+    (
+        "Dawn",
+        f"ISLAMABAD: {LEAD}\n\n{REST}\n\nPublished in Dawn, May 3rd, 2023",
+        TWO,
+        ["dateline", "timestamp"],
+    ),
+    (
+        "Straits Times",
+        f"SINGAPORE - {LEAD}\n\n{REST}",
+        TWO,
+        ["dateline"],
+    ),
+    ("Straits Times, agencies", f"PARIS (AFP, REUTERS) - {LEAD}\n\n{REST}", TWO, ["dateline"]),
+    (
+        "ABC Australia",
+        "Posted 3 May 2021 at 10:42am\n\nUpdated 3 May 2021\n\nShare this article\n\n"
+        f"{LEAD}\n\n{REST}",
+        TWO,
+        ["timestamp", "timestamp", "share"],
+    ),
+    ("UPI", f"May 3 (UPI) -- {LEAD}\n\n{REST}", TWO, ["dateline"]),
+    (
+        "Bernama",
+        f"KUALA LUMPUR, May 3 (Bernama) -- {LEAD}\n\n{REST}\n\n-- BERNAMA",
+        TWO,
+        ["dateline", "byline"],
+    ),
+    (
+        "PR Newswire",
+        f"NEW YORK, May 3, 2020 /PRNewswire/ -- {LEAD}\n\n{REST}",
+        TWO,
+        ["dateline"],
+    ),
+    ("SANA", f"Damascus, SANA- {LEAD}\n\n{REST}", TWO, ["dateline"]),
+    ("MENA", f"CAIRO, May 3 (MENA) - {LEAD}\n\n{REST}", TWO, ["dateline"]),
+    ("PAP", f"Warsaw, May 3 (PAP) - {LEAD}\n\n{REST} (PAP)", TWO, ["dateline", "byline"]),
+    ("CNN", f"(CNN){LEAD}\n\n{REST}", TWO, ["dateline"]),
+    ("CNN, older", f"7 years ago\n\nRome (CNN) - {LEAD}\n\n{REST}", TWO, ["timestamp", "dateline"]),
+    (
+        "Fox News",
+        f"{LEAD}\n\nCLICK HERE TO GET THE FOX NEWS APP\n\n{REST}\n\n"
+        "Fox News' Jane Roe and The Associated Press contributed to this report.",
+        TWO,
+        ["prompt", "byline"],
+    ),
+    (
+        "NPR",
+        "Enlarge this image toggle caption Jane Roe/AP Jane Roe/AP\n\nUpdated at 10:42 a.m. ET\n\n"
+        f"{LEAD}\n\n{REST}",
+        TWO,
+        ["caption", "timestamp"],
+    ),
+    (
+        "Politico",
+        f"{LEAD}\n\nStory Continued Below\n\n( Also on POLITICO: Rye falls too)\n\n{REST}",
+        TWO,
+        ["advert", "related"],
+    ),
+    (
+        "USA TODAY",
+        f"Jane Roe\n\nUSA TODAY\n\nROME – {LEAD}\n\n{REST}\n\nContributing: John Doe\n\n"
+        "Read or Share this story: https://usat.ly/2abcdef",
+        f"Jane Roe\n\n{TWO}",
+        ["byline", "dateline", "byline", "share"],
+    ),
+    (
+        "Bloomberg",
+        "LISTEN TO ARTICLE 5:09 SHARE THIS ARTICLE Share Tweet Post Email\n\n"
+        f"{LEAD}\n\n{REST}\n\n— With assistance by Jane Roe, John Doe, and Mary Major",
+        TWO,
+        ["share", "byline"],
+    ),
+    (
+        "Washington Times",
+        f"ANALYSIS/OPINION:\n\n{LEAD}\n\nSEE ALSO: Rye falls too\n\n{REST}\n\n"
+        "Sign up for Daily Newsletters Manage Newsletters\n\n"
+        "Copyright © 2019 The Washington Times, LLC. Click here for reprint permission.",
+        TWO,
+        ["advert", "related", "prompt", "copyright"],
+    ),
+    ("Economist", f"{LEAD}\n\n{REST} ■", TWO, ["endmark"]),
+    ("a paper's own man", f"By Our Correspondent in Rome: {LEAD}\n\n{REST}", TWO, ["byline"]),
+    ("a staff writer", f"By Jane Doe, Staff Writer\n\n{LEAD}\n\n{REST}", TWO, ["byline"]),
+    (
+        "a magazine",
+        f"Text: Jane Roe\n\n{LEAD}\n\n{REST}\n\nPhoto: John Doe",
+        TWO,
+        ["byline", "caption"],
+    ),
+    (
+        "a press release",
+        f"{LEAD}\n\n{REST}\n\n-- ends --\n\nND/77-B\n\nCode: 4321/12",
+        TWO,
+        ["endmark", "code", "code"],
+    ),
+    ("a news desk", f"{LEAD}\n\n{REST}\n\n/More/\n\n###", TWO, ["endmark", "endmark"]),
+    ("a typescript", f"{LEAD}\n\n{REST}\n\n30", TWO, ["endmark"]),
+    ("a prompt on the last line", f"{LEAD}\n\n{REST} Read more: Minister quits", TWO, ["related"]),
+    ("a code on the last line", f"{LEAD}\n\n{REST} 211/104", TWO, ["code"]),
+    (
+        "a link on the last line",
+        f"{LEAD}\n\n{REST} Follow us: https://example.org/x",
+        TWO,
+        ["prompt"],
+    ),
+    (
+        "links",
+        f"{LEAD}\n\nhttps://example.org/wheat\n\n{REST}\n\n@graindesk",
+        TWO,
+        ["link", "link"],
+    ),
+    ("counts", f"2 min read\n\n1.2k shares\n\n{LEAD}\n\n{REST}", TWO, ["timestamp", "share"]),
+    ("picture desk", f"{LEAD}\n\n(Getty Images)\n\n{REST}", TWO, ["caption"]),
+    (
+        "pictures",
+        f"Image credit: Jane Roe\n\n{LEAD}\n\n(Jane Roe/Reuters)\n\nAP Photo/Jane Roe\n\n{REST}",
+        TWO,
+        ["caption"] * 3,
+    ),
+    ("French", f"{LEAD}\n\nLire aussi : La moisson\n\n{REST}", TWO, ["related"]),
+    ("German", f"{LEAD}\n\nLesen Sie auch: Die Ernte\n\n{REST}", TWO, ["related"]),
+    (
+        "Russian",
+        "МОСКВА, 3 мая. /ТАСС/. Цены на пшеницу упали в понедельник.",
+        "Цены на пшеницу упали в понедельник.",
+        ["dateline"],
+    ),
+    (
+        "Arabic",
+        "القاهرة (رويترز) - انخفضت أسعار القمح يوم الاثنين.",
+        "انخفضت أسعار القمح يوم الاثنين.",
+        ["dateline"],
+    ),
+    (
+        "Chinese",
+        "新华社北京5月3日电（记者张三）小麦价格周一下跌。",
+        "小麦价格周一下跌。",
+        ["dateline"],
+    ),
+    (
+        "Korean",
+        "(서울=연합뉴스) 홍길동 기자 = 밀 가격이 월요일에 내렸다.",
+        "밀 가격이 월요일에 내렸다.",
+        ["dateline"],
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("body", "expected", "rules"),
+    [case[1:] for case in CONVENTIONS],
+    ids=[case[0] for case in CONVENTIONS],
+)
+def test_convention_is_stripped(body: str, expected: str | None, rules: list[str]) -> None:
+    prepared = normalise(Article(body=body), TextSpec())
+    assert [span.rule for span in prepared.removed] == rules
+    if expected is not None:
+        assert prepared.body.text == expected
+    assert LEAD not in body or LEAD in prepared.body.text
+
+
+def test_the_conventions_use_every_body_rule() -> None:
+    assert {rule for case in CONVENTIONS for rule in case[3]} == set(RULES) - {"outlet"}
+
+
+LOOKALIKES = [
+    "NATO (North Atlantic Treaty Organization) - for short, the alliance - met.",
+    "The Press/Media: a study of two trades.",
+    "Photo: a word that the Greeks made of light. It has lasted.",
+    "For immediate release of the men they offered a ransom.",
+    # prose at the start, in the middle and at the end of an article
+    "Read more books, the minister urged.",
+    "Read more carefully and you will find the clause, the judge said.",
+    "The photo showed a flooded street in the old town.",
+    "(The photo was taken in March, the museum said.)",
+    "Photo finishes are rare in rowing, but Sunday brought two.",
+    "He signed up for the army at eighteen.",
+    "Sign up for the draft, the poster read.",
+    "Sign up for flood alerts, residents were warned by e-mail.",
+    "By Monday the river had risen by two metres.",
+    "By Monday Night",
+    "By land, sea and air they came.",
+    "Related companies fell on the exchange.",
+    "Copyright law was debated in parliament for three hours.",
+    "Copyright 2019 reforms were debated in parliament",
+    "The court held that all rights reserved to the state had lapsed.",
+    "Score: 3-2",
+    "Open 24/7",
+    "9/11",
+    "2020/21",
+    "The season of 2020/21 ended early.",
+    "The shop is open 24/7.",
+    "NATO — the alliance of thirty states — met in Brussels.",
+    "UNESCO: the heritage list grows.",
+    "AMY GOODE: Well, we begin with wheat.",
+    "LONDON — the city of bankers — slept.",
+    "Paris is worth a mass, said the king.",
+    "Agence France-Presse (AFP) said its reporter had been freed.",
+    "The Associated Press (AP) has asked for the files.",
+    "Alcoholics Anonymous (AA): The fellowship turned ninety.",
+    "(AP) said that its reporter had been freed.",
+    "Follow the money: it leads to the harbour.",
+    "Follow the leader was the game of the evening.",
+    "Subscribe to that theory and you must accept the rest, she said.",
+    "Get rid of the newsletter, critics demanded.",
+    "Share prices fell on the exchange.",
+    "Print is not dead.",
+    "Comments by the minister drew laughter.",
+    "Updated rules take effect in May.",
+    "Updated at 10:55 p.m. - Crowd cheers",
+    "Published poets rarely live from poems.",
+    "Reporting by the agency found that the wells were dry.",
+    "Editing is half of writing.",
+    "Many officials contributed to the plan.",
+    "Years of drought contributed to this reporter's despair.",
+    "File-sharing sites were shut on Monday.",
+    "Media source close to the talks: no deal yet.",
+    "More on the economy later in the week",
+    "More from the study:",
+    "More than 30 people were hurt.",
+    "Close to the border, shops reopened.",
+    "Ends justify nothing, the bishop said.",
+    "Watch out: the ice is thin.",
+    "See also how the other half lives.",
+    "Code is law, the programmers say.",
+    "Code: a history of signals",
+    "Advertisement revenue fell by a tenth.",
+    "Opinion: divided.",
+    "Image is everything in this trade.",
+    "Video of the accident was shown in court.",
+    "All rights activists were freed.",
+    "From New Delhi With Love",
+    "Special for the season",
+    "Dawn broke over the harbour.",
+    "The Hill was quiet.",
+    "It is 10:42 and the hall is empty.",
+    "May 3 was a cold day.",
+    "The mail went to press@example.org and nobody answered.",
+    "His handle, @graindesk, has four followers.",
+    "See https://example.org/report for the whole report.",
+    "“Thank you for reading it to me,” he said.",
+    "%",
+    "…",
+    "👏👏👏",
+    "خبر",
+]
+
+
+@pytest.mark.parametrize("line", LOOKALIKES)
+@pytest.mark.parametrize("place", ["alone", "first", "middle", "last"])
+def test_lookalike_survives(line: str, place: str) -> None:
+    body = {
+        "alone": line,
+        "first": f"{line}\n\n{TWO}",
+        "middle": f"{LEAD}\n\n{line}\n\n{REST}",
+        "last": f"{TWO}\n\n{line}",
+    }[place]
+    prepared = normalise(Article(body=body), TextSpec())
+    assert prepared.removed == ()
+    assert prepared.body.text == body
+
+
+TRAILING = [
+    "The alliance is open to all. See also the treaty of 1949.",
+    "He gave one piece of advice. Follow the money: it leads to the top.",
+    "The firms are related. Related firms must file together.",
+    "It never closes. 24/7",
+    "“Sign up now!” the poster said. Sign up they did.",
+    "She had two wishes. Read more and sleep more.",
+    "He tested the link. The link (AP) was dead.",
+]
+
+
+@pytest.mark.parametrize("line", TRAILING)
+def test_the_end_of_a_paragraph_survives(line: str) -> None:
+    prepared = normalise(Article(body=f"{LEAD}\n\n{line}"), TextSpec())
+    assert prepared.removed == ()
+
+
+@pytest.mark.parametrize(
+    ("title", "expected"),
+    [
+        ("Grain prices fall | Reuters", "Grain prices fall"),
+        ("Grain prices fall - BBC News", "Grain prices fall"),
+        ("Grain prices fall – The Guardian", "Grain prices fall"),
+        ("Grain prices fall - CNN Politics | CNN", "Grain prices fall"),
+        ("Grain prices fall", "Grain prices fall"),
+        ("Opinion | The Senate must act", "Opinion | The Senate must act"),
+        ("The minister and the BBC", "The minister and the BBC"),
+        ("Profile | Jane Roe", "Profile | Jane Roe"),
+        ("| Reuters", "| Reuters"),
+    ],
+)
+def test_outlet_after_the_headline(title: str, expected: str) -> None:
+    prepared = normalise(Article(title=title, body=LEAD), TextSpec())
+    assert prepared.title.text == expected
+    assert {span.rule for span in prepared.removed} == ({"outlet"} if title != expected else set())
