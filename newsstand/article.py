@@ -74,6 +74,8 @@ class Article:
                 continue
             if field.name == "id" and isinstance(value, int):
                 value = str(value)
+            if field.name == "published" and hasattr(value, "isoformat"):
+                value = value.isoformat()  # a date of Parquet or pandas
             if not isinstance(value, str):
                 got = f"{type(value).__name__} {value!r:.40}"
                 raise InputError(f"column '{field.name}': expected text, got {got}")

@@ -20,11 +20,13 @@ from newsstand.version import __version__
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
     from newsstand.serve.scorer import Score
     from newsstand.train.run import Result
 
 _FAILED = 2
+_WIDTH = 100  # of tables that go to a file or a pipe
 
 app = typer.Typer(
     name="newsstand",
@@ -228,16 +230,16 @@ class _Progress:
         self._console.print(f"{stage:<10}{seconds:6.1f} s  {detail}", markup=False)
 
 
-def _stdout(width: int | None = None) -> "Console":
+def _stdout() -> "Console":
     from rich.console import Console
 
-    return Console(highlight=False, width=width if not sys.stdout.isatty() else None)
+    return Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH)
 
 
 def _print_result(result: "Result") -> None:
     from rich.table import Table
 
-    console = _stdout(100)
+    console = _stdout()
     table = Table(title=f"{result.task}: test rows", title_justify="left")
     table.add_column("label", no_wrap=True)
     for name in ("precision", "recall", "F1", "rows"):
@@ -262,38 +264,55 @@ def _print_result(result: "Result") -> None:
 def _print_scores(scores: Iterator["Score"]) -> None:
     from rich.table import Table
 
-    console = _stdout(120)
-    items = list(scores)
-    columns = ["article", "label", "probability"]
+    console = _stdout()
+    items: list[Score] = []
+    failure = None
+    try:
+        items.extend(scores)
+    except NewsstandError as error:
+        failure = error  # raised below, after what came before it
     stance = any(item.target is not None for item in items)
-    explained = any(item.evidence for item in items)
-    removed = any(item.removed for item in items)
-    columns += ["target"] * stance + ["evidence"] * explained + ["removed"] * removed
-    table = Table(show_lines=explained or removed)
-    for name in columns:
+    table = Table()
+    for name in ("article", "label", "probability", *(["target"] if stance else [])):
         table.add_column(
             name, justify="right" if name == "probability" else "left", overflow="fold"
         )
-    for number, item in enumerate(items, start=1):
-        cells = {
-            "article": item.id or str(number),
-            "label": item.name,
-            "probability": f"{item.probability:.3f}",
-            "target": item.target or "",
-            "evidence": _lines(
-                f"{e.text} (+{e.weight:.2f}{', quoted' if e.quoted else ''})" for e in item.evidence
-            ),
-            "removed": _lines(f"{r.text} ({r.rule})" for r in item.removed),
-        }
-        table.add_row(*(_plain(cells[name]) for name in columns))
-    console.print(table)
-    for item in items:
+    names = [item.id or str(number) for number, item in enumerate(items, start=1)]
+    for name, item in zip(names, items, strict=True):
+        cells = (name, item.name, f"{item.probability:.3f}", item.target or "")
+        table.add_row(*(_plain(cell) for cell in cells[: 4 if stance else 3]))
+    if items:
+        console.print(table)
+    for name, item in zip(names, items, strict=True):
+        if item.evidence:
+            console.print(_details(name, item))
         if item.warning:
-            typer.echo(f"newsstand: article '{item.id}': {item.warning}", err=True)
+            typer.echo(f"newsstand: {name}: {item.warning}", err=True)
+    if failure:
+        raise failure
 
 
-def _lines(texts: Iterator[str]) -> str:
-    return "\n".join(" ".join(text.split()) for text in texts)
+def _details(name: str, item: "Score") -> "Table":
+    """Why an article got its label, and what was left out of it."""
+    from rich.table import Table
+
+    grid = Table(
+        title=_plain(name), title_justify="left", box=None, show_header=False, pad_edge=False
+    )
+    first = "evidence"
+    for passage in item.evidence:
+        quoted = " (quoted)" if passage.quoted else ""
+        grid.add_row(first, f"{passage.weight:+.3f}", _plain(f"{_line(passage.text)}{quoted}"))
+        first = ""
+    first = "removed"
+    for span in item.removed:
+        grid.add_row(first, span.rule, _plain(_line(span.text)))
+        first = ""
+    return grid
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _plain(text: str) -> str:

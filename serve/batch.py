@@ -7,7 +7,15 @@ from pathlib import Path
 
 from newsstand.article import Article
 from newsstand.errors import InputError
-from newsstand.records import TABLES, Problem, Record, read_jsonl, read_records, read_text
+from newsstand.records import (
+    TABLES,
+    Problem,
+    Record,
+    file_flaw,
+    read_jsonl,
+    read_records,
+    read_text,
+)
 
 _TEXTS = (".txt", ".html", ".htm")
 
@@ -38,7 +46,9 @@ def read_articles(paths: Iterable[str]) -> Iterator[tuple[Article, str | None]]:
             yield from _rows(read_records(path))
         else:
             known = ", ".join((*_TEXTS, *TABLES))
-            raise InputError(f"{name}: unknown kind of file '{kind}', expected {known}")
+            raise InputError(
+                file_flaw(path) or f"{name}: unknown kind of file '{kind}', expected {known}"
+            )
 
 
 def _rows(items: Iterable[Record | Problem]) -> Iterator[tuple[Article, str | None]]:
@@ -53,5 +63,6 @@ def _rows(items: Iterable[Record | Problem]) -> Iterator[tuple[Article, str | No
             raise InputError(f"{item.where}: {error}") from None
         target = item.values.get("target")
         if target is not None and not isinstance(target, str):
-            raise InputError(f"{item.where}: column 'target': expected text, got {target!r:.40}")
+            got = f"{type(target).__name__} {target!r:.40}"
+            raise InputError(f"{item.where}: column 'target': expected text, got {got}")
         yield article, target or None

@@ -64,7 +64,8 @@ def find_evidence(
     if not len(words):
         return ()
     total = np.concatenate([[0.0], np.cumsum(_gain(model, example, label))])
-    gains = total[words[:, 1]] - total[words[:, 0]]
+    # Rounded: a running sum leaves traces of 1e-17 where nothing was added.
+    gains = np.round(total[words[:, 1]] - total[words[:, 0]], 9)
     prepared = example.prepared
     shift = len(text) - len(prepared.body.text)
     quotes = [s for s in segments(prepared) if s.kind == "quote" and s.part == "body"]
@@ -112,10 +113,11 @@ def _strongest(
     """First word, last word and sum of the best runs of words, none overlapping another."""
     breaks = np.array([match.start() for match in _END.finditer(text)], dtype=np.int64)
     sentence = np.searchsorted(breaks, words[:, 0])
-    # A word must add more than an average word that speaks for the label to be worth reading,
-    # else passages would grow to full length on faint words.
+    # A word must add as much as an average word that speaks for the label to be worth reading,
+    # else passages would grow to full length on faint words. (As much, but for rounding: where
+    # one word speaks, it is its own average.)
     positive = gains[gains > 0]
-    worth = gains - (positive.mean() if len(positive) else 0.0)
+    worth = gains - (0.999 * positive.mean() if len(positive) else 0.0)
     total = np.concatenate([[0.0], np.cumsum(worth)])
     free = np.ones(len(words), dtype=np.int64)
     found: list[tuple[int, int, float]] = []

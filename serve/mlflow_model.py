@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from newsstand.article import Article
 from newsstand.bundle import Bundle
+from newsstand.errors import InputError
 from newsstand.serve.scorer import Score, Scorer
 
 if TYPE_CHECKING:
@@ -51,15 +52,22 @@ class BundleModel:
         import pandas as pd
 
         rows = [
-            {str(k): v for k, v in row.items() if not _missing(v)}
+            {str(k): None if _missing(v) else v for k, v in row.items()}
             for row in model_input.to_dict(orient="records")
         ]
-        articles = [Article.from_mapping(row) for row in rows]
+        articles = [_article(number, row) for number, row in enumerate(rows, start=1)]
         targets = [row.get("target") for row in rows] if self.scorer.task == "stance" else None
         scores = self.scorer.score_many(articles, target=targets)
         columns = [*ANSWER, *(f"p_{label}" for label in self.scorer.labels)]
         found = [_flat(score) for score in scores]
         return pd.DataFrame(found, index=model_input.index, columns=columns)
+
+
+def _article(number: int, row: dict[str, Any]) -> Article:
+    try:
+        return Article.from_mapping(row)
+    except InputError as error:
+        raise InputError(f"article {number}: {error}") from None
 
 
 def _flat(score: Score) -> dict[str, Any]:

@@ -1,0 +1,178 @@
+"""Shared fixtures: both models, trained once a session on the embedded corpus; two small ones."""
+
+import io
+import os
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from newsstand.bundle import Bundle
+    from newsstand.train.run import Result
+
+# Before anything imports MLflow or datasets.
+os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+
+ROOT = Path(__file__).parent.parent
+
+
+class Silent:
+    """A reporter that keeps what it hears."""
+
+    def __init__(self) -> None:
+        self.heard: list[tuple[str, str, float]] = []
+
+    def begin(self, stage: str) -> None:
+        pass
+
+    def end(self, stage: str, detail: str, seconds: float) -> None:
+        self.heard.append((stage, detail, seconds))
+
+
+@dataclass(frozen=True)
+class Trained:
+    """Where the session's models are."""
+
+    folder: Path  # holds mlflow.db and mlruns/
+    topic: "Result"
+    stance: "Result"
+    topic_bundle: Path
+    stance_bundle: Path
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trained]:
+    """Both configs of the corpus, trained into an MLflow store of the session."""
+    from newsstand.config_file import load_config
+    from newsstand.train.run import train
+
+    folder = tmp_path_factory.mktemp("trained")
+    before = Path.cwd()
+    os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{folder}/mlflow.db"
+    os.chdir(folder)
+    try:
+        results = {
+            name: train(
+                load_config(ROOT / "configs" / f"{name}-linear.yaml"),
+                name=f"{name}-linear",
+                reporter=Silent(),
+            )
+            for name in ("topic", "stance")
+        }
+    finally:
+        os.chdir(before)
+    yield Trained(
+        folder,
+        results["topic"],
+        results["stance"],
+        Path(results["topic"].bundle),
+        Path(results["stance"].bundle),
+    )
+    del os.environ["MLFLOW_TRACKING_URI"]
+
+
+SMALL = {
+    "sport": (
+        "The striker scored twice and the goalkeeper saved a penalty.",
+        "The champion won the final match of the tournament.",
+        "The coach praised his team after the match.",
+        "سجل المهاجم هدفين في المباراة وأنقذ الحارس ركلة جزاء.",
+        "فاز الفريق في المباراة النهائية للبطولة.",
+        "החלוץ כבש שני שערים במשחק והשוער הציל פנדל.",
+    ),
+    "economy": (
+        "Shares fell as the central bank raised interest rates.",
+        "The firm reported higher profits and paid a dividend.",
+        "Investors sold bonds and shares on the market.",
+        "ارتفعت أسعار الأسهم في البورصة بعد قرار البنك المركزي.",
+        "تراجعت أرباح الشركة وانخفضت أسعار النفط.",
+        "המניות ירדו בבורסה והבנק העלה את הריבית.",
+    ),
+    "weather": (
+        "Rain and strong winds are forecast for the coast.",
+        "Snow fell overnight and temperatures dropped.",
+        "A storm brought heavy rain to the hills.",
+        "تتوقع الأرصاد أمطارا غزيرة ورياحا قوية على الساحل.",
+        "تساقطت الثلوج وانخفضت درجات الحرارة ليلا.",
+        "החזאי צופה גשם כבד ורוחות חזקות בחוף.",
+    ),
+}
+
+
+def _small(task: str, rows: list[tuple[str, str | None, str]]) -> "Bundle":
+    import numpy as np
+
+    from newsstand.article import Article
+    from newsstand.bundle import Bundle
+    from newsstand.calibration import Calibration
+    from newsstand.encode import encode
+    from newsstand.labels import LabelSet
+    from newsstand.linear import FeatureSpec
+    from newsstand.text import TextSpec
+    from newsstand.train.fit_linear import fit_linear
+
+    labels = LabelSet.of(dict.fromkeys(label for label, _, _ in rows))
+    model = fit_linear(
+        [encode(Article(body=body), target, TextSpec()) for _, target, body in rows],
+        np.array([labels.labels.index(label) for label, _, _ in rows]),
+        spec=FeatureSpec(words=(1, 2), chars=(3, 4), bits=14, cross_target=task == "stance"),
+        classifier="svc",
+        C=1.0,
+        class_weight=None,
+        seed=1,
+    )
+    return Bundle(
+        task=task,
+        labels=labels,
+        text=TextSpec(),
+        model=model,
+        calibration=Calibration("temperature", (2.5,)),
+    )
+
+
+@pytest.fixture(scope="session")
+def small() -> "Bundle":
+    """A topic model of three labels, in English, Arabic and Hebrew."""
+    return _small("topic", [(label, None, body) for label, all_ in SMALL.items() for body in all_])
+
+
+@pytest.fixture(scope="session")
+def small_stance() -> "Bundle":
+    """A stance model of two labels and two targets, which take the same words otherwise."""
+    rows: list[tuple[str, str | None, str]] = []
+    for target, good, bad in (("the levy", "cheap", "dear"), ("the port", "dear", "cheap")):
+        rows += [("favor", target, f"It is {good} and {x}.") for x in ("welcome", "right", "fair")]
+        rows += [("against", target, f"It is {bad} and {x}.") for x in ("harmful", "wrong", "bad")]
+    return _small("stance", rows)
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Done]:
+    """Runs the `newsstand` command in this process."""
+    from newsstand.cli import main
+
+    def run(*arguments: str | Path, stdin: bytes = b"") -> Done:
+        monkeypatch.setattr(sys, "argv", ["newsstand", *map(str, arguments)])
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main()
+        captured = capsys.readouterr()
+        return Done(int(ended.value.code or 0), captured.out, captured.err)
+
+    return run

@@ -1,0 +1,114 @@
+"""The bundle as MLflow sees it: a function from DataFrame to DataFrame."""
+
+from pathlib import Path
+from typing import Any, Protocol
+
+import mlflow
+import numpy as np
+import pandas as pd
+import pytest
+from mlflow.models import get_model_info
+
+from newsstand.bundle import Bundle
+from newsstand.errors import InputError
+from newsstand.serve.mlflow_model import BundleModel, _load_pyfunc
+from newsstand.serve.scorer import Scorer
+
+SPORT, WEATHER = "The goalkeeper saved a penalty.", "Rain and snow on the coast."
+
+
+class Trained(Protocol):
+    topic_bundle: Path
+    stance_bundle: Path
+
+
+def test_a_frame_in_and_a_frame_out(small: Bundle) -> None:
+    frame = pd.DataFrame({"title": ["Final", "Storm"], "body": [SPORT, WEATHER]}, index=[7, "x"])
+    found = BundleModel(small).predict(frame)
+    assert list(found.columns) == [
+        *("label", "name", "probability", "p_sport", "p_economy", "p_weather")
+    ]
+    assert found.index.tolist() == [7, "x"]
+    assert found["label"].tolist() == ["sport", "weather"]
+    scores = Scorer(small).score_many(["Final\n\n" + SPORT, "Storm\n\n" + WEATHER])
+    for (_, row), score in zip(found.iterrows(), scores, strict=True):
+        assert (row["name"], row["probability"]) == (score.name, score.probability)
+        assert row[["p_sport", "p_economy", "p_weather"]].tolist() == list(
+            score.probabilities.values()
+        )
+
+
+@pytest.mark.parametrize("missing", [None, np.nan, pd.NA, pd.NaT])
+def test_missing_titles_are_none(small: Bundle, missing: Any) -> None:
+    frame = pd.DataFrame({"title": ["Final", missing], "body": [SPORT, SPORT]}, dtype=object)
+    found = BundleModel(small).predict(frame)
+    alone = BundleModel(small).predict(pd.DataFrame({"body": [SPORT]}))
+    assert found["probability"][1] == alone["probability"][0] != found["probability"][0]
+
+
+def test_other_columns_do_not_matter(small: Bundle) -> None:
+    frame = pd.DataFrame({"body": [SPORT], "id": [5], "date": [pd.Timestamp("2024-01-01")]})
+    assert BundleModel(small).predict(frame)["label"].tolist() == ["sport"]
+
+
+def test_no_rows_give_the_same_columns(small: Bundle) -> None:
+    model = BundleModel(small)
+    full = model.predict(pd.DataFrame({"body": [SPORT]}))
+    none = model.predict(pd.DataFrame({"body": pd.Series(dtype=object)}))
+    assert len(none) == 0
+    assert list(none.columns) == list(full.columns)
+
+
+def test_stance_takes_a_target_a_row(small_stance: Bundle) -> None:
+    model = BundleModel(small_stance)
+    frame = pd.DataFrame({"body": ["It is cheap."] * 2, "target": ["the levy", "the port"]})
+    assert model.predict(frame)["label"].tolist() == ["favor", "against"]
+    with pytest.raises(InputError, match=r"^article 2: a stance model needs a target$"):
+        model.predict(frame.assign(target=["the levy", None]))
+
+
+def test_rows_that_cannot_be_scored_are_named(small: Bundle) -> None:
+    model = BundleModel(small)
+    for frame, message in (
+        ({"text": [SPORT]}, "article 1: no column 'body' (columns here: text)"),
+        ({"body": [SPORT, None]}, "article 2: empty: title and body hold no text"),
+        ({"body": [SPORT, " "]}, "article 2: empty: title and body hold no text"),
+        ({"body": [SPORT, 5]}, "article 2: column 'body': expected text, got int 5"),
+    ):
+        with pytest.raises(InputError) as caught:
+            model.predict(pd.DataFrame(frame))
+        assert str(caught.value) == message
+
+
+def test_load_pyfunc_reads_a_bundle_folder(small: Bundle, tmp_path: Path) -> None:
+    small.save(tmp_path / "b")
+    assert _load_pyfunc(str(tmp_path / "b")).scorer.labels == small.labels.names
+
+
+def test_the_logged_model_declares_itself(trained: Trained) -> None:
+    info = get_model_info("models:/stance@champion")
+    assert info.flavors["python_function"]["loader_module"] == "newsstand.serve.mlflow_model"
+    assert info.signature is not None
+    inputs = {column.name: column.required for column in info.signature.inputs}
+    assert inputs == {"title": False, "body": True, "target": True}
+    outputs = info.signature.outputs.input_names()
+    assert outputs == [*("label", "name", "probability", "p_favor", "p_against", "p_neutral")]
+    folder = trained.stance_bundle.parent.parent
+    assert not [x for x in folder.rglob("*") if x.suffix in {".pkl", ".pt", ".bin", ".joblib"}]
+    requirements = (folder / "requirements.txt").read_text().splitlines()
+    assert [x.partition("=")[0] for x in requirements] == ["mlflow", "newsstand", "pandas"]
+
+
+def test_the_input_example_can_be_scored(trained: Trained) -> None:
+    for bundle in (trained.topic_bundle, trained.stance_bundle):
+        folder = str(bundle.parent.parent)
+        model = mlflow.pyfunc.load_model(folder)
+        assert len(model.predict(model.metadata.load_input_example(folder))) == 1
+
+
+def test_mlflow_checks_the_columns(trained: Trained) -> None:
+    model = mlflow.pyfunc.load_model("models:/topic@champion")
+    frame = pd.DataFrame({"body": [SPORT], "outlet": ["Wire"], "clicks": [5]})
+    assert len(model.predict(frame)) == 1  # what it does not know, it leaves out
+    with pytest.raises(mlflow.MlflowException, match="body"):
+        model.predict(pd.DataFrame({"title": [SPORT]}))

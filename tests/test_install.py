@@ -1,0 +1,93 @@
+"""The scoring install: what it must do without any of the training libraries."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import newsstand
+from newsstand.bundle import Bundle
+
+TRAINING = (
+    *("sklearn", "torch", "transformers", "datasets", "mlflow", "pandas", "pyarrow"),
+    *("matplotlib", "optuna"),
+)
+WITHOUT = f"""
+import sys
+
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {TRAINING}:
+            raise ModuleNotFoundError(f"No module named '{{name}}'", name=name)
+
+sys.meta_path.insert(0, Absent())
+"""
+
+
+def python(code: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=False
+    )
+
+
+def test_importing_newsstand_costs_next_to_nothing(tmp_path: Path) -> None:
+    code = "import newsstand, sys; print(*sorted({x.partition('.')[0] for x in sys.modules}))"
+    done = python(f"{code}; newsstand.__version__; dir(newsstand)", tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    loaded = set(done.stdout.split())
+    assert "newsstand" in loaded
+    assert not loaded & {"numpy", "scipy", "pydantic", "typer", "rich", "ruamel", *TRAINING}
+
+
+def test_scoring_needs_no_training_library(
+    small: Bundle, small_stance: Bundle, tmp_path: Path
+) -> None:
+    small.save(tmp_path / "topic", [(newsstand.Article(body="The coach."), None)])
+    small_stance.save(tmp_path / "stance")
+    (tmp_path / "a.txt").write_text("The goalkeeper saved a penalty in the match.")
+    (tmp_path / "a.csv").write_text("body,target\nIt is cheap.,the levy\n")
+    (tmp_path / "a.parquet").write_bytes(b"PAR1")
+    (tmp_path / "c.yaml").write_text(
+        "task: topic\nlabels: from-data\ndata: {format: table, path: x}\n"
+        "model: {kind: linear}\ntracking: {experiment: x}\n"
+    )
+    commands = [
+        "score --model topic --explain --format table a.txt",
+        "score --model stance a.csv",
+        "verify topic",
+        "config c.yaml",
+        "config --schema",
+        "score --model topic a.parquet",
+        "score --model models:/topic@champion a.txt",
+        "train c.yaml",
+    ]
+    done = python(
+        f"""{WITHOUT}
+import json, newsstand
+score = newsstand.load("topic").score("The goalkeeper saved a penalty.")
+[stance] = newsstand.load("stance").score_many(["It is cheap."], target="the levy")
+print(score.label, bool(score.evidence), stance.label, file=sys.stderr)
+from newsstand.cli import main
+codes = []
+for command in {commands}:
+    sys.argv = ["newsstand", *command.split()]
+    try:
+        main()
+    except SystemExit as ended:
+        codes.append(ended.code)
+print(json.dumps(codes), file=sys.stderr)
+""",
+        tmp_path,
+    )
+    assert done.returncode == 0
+    assert "goalkeeper" in done.stdout
+    assert '"label": "favor"' in done.stdout
+    first, *messages, codes = done.stderr.splitlines()
+    assert first == "sport True favor"
+    assert json.loads(codes) == [0, 0, 0, 0, 0, 2, 2, 2]
+    assert messages == [
+        "newsstand: a.parquet: reading Parquet needs pyarrow: pip install 'newsstand[parquet]'",
+        "newsstand: models:/topic@champion: needs MLflow (pip install mlflow); "
+        "a bundle folder does not",
+        "newsstand: training needs datasets: pip install 'newsstand[train]'",
+    ]

@@ -1,0 +1,86 @@
+"""The figures: scikit-learn's where it has them, and by hand where it has not."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from sklearn.metrics import accuracy_score, f1_score, log_loss, precision_recall_fscore_support
+
+from newsstand.calibration import Floats
+from newsstand.train.evaluate import (
+    expected_calibration_error,
+    label_reports,
+    metrics,
+    reliability,
+)
+
+LABELS = ("favor", "against", "neutral")
+
+
+def drawn(rows: int = 200) -> tuple[Floats, NDArray[np.int64]]:
+    random = np.random.default_rng(5)
+    return random.dirichlet([1.0, 2.0, 0.5], rows), random.integers(0, 3, rows)
+
+
+def certain(labels: list[int], count: int = 3) -> Floats:
+    """Probabilities of 0.8 for the given labels."""
+    return np.where(np.arange(count) == np.array(labels)[:, None], 0.8, 0.2 / (count - 1))
+
+
+def test_figures_are_those_of_scikit_learn() -> None:
+    probabilities, truth = drawn()
+    predicted = probabilities.argmax(axis=1)
+    found = metrics(probabilities, truth, LABELS, ("favor", "against"))
+    f1 = f1_score(truth, predicted, average=None)
+    assert found == pytest.approx(
+        {
+            "accuracy": accuracy_score(truth, predicted),
+            "macro_f1": f1_score(truth, predicted, average="macro"),
+            "log_loss": log_loss(truth, probabilities),
+            "ece": expected_calibration_error(probabilities, truth),
+            "f_avg": (f1[0] + f1[1]) / 2,
+            "f1/favor": f1[0],
+            "f1/against": f1[1],
+            "f1/neutral": f1[2],
+        },
+        abs=1e-12,
+    )
+    assert all(type(value) is float for value in found.values())
+    assert "f_avg" not in metrics(probabilities, truth, LABELS)
+    reports = label_reports(probabilities, truth, LABELS)
+    columns = precision_recall_fscore_support(truth, predicted)
+    for report, label, *expected in zip(reports, LABELS, *columns, strict=True):
+        assert report.label == label
+        assert (report.precision, report.recall, report.f1, report.support) == pytest.approx(
+            tuple(expected)
+        )
+
+
+def test_a_label_that_occurs_nowhere_does_not_count_in_macro_f1() -> None:
+    truth = np.array([0, 0, 1, 1])
+    found = metrics(certain([0, 0, 1, 0]), truth, LABELS)
+    assert found["macro_f1"] == pytest.approx((0.8 + 2 / 3) / 2)
+    assert found["f1/neutral"] == 0
+    # Absent from the truth but predicted: it does, as a label that is always wrong.
+    found = metrics(certain([0, 0, 1, 2]), truth, LABELS)
+    assert found["macro_f1"] == pytest.approx((1 + 2 / 3 + 0) / 3)
+    assert found["macro_f1"] == pytest.approx(f1_score(truth, [0, 0, 1, 2], average="macro"))
+
+
+def test_calibration_error_by_hand() -> None:
+    # Two bins: 4 rows at 0.8, 3 of them right; 1 row at 0.55, wrong.
+    probabilities = np.array([[0.8, 0.2]] * 4 + [[0.45, 0.55]])
+    truth = np.array([0, 0, 0, 1, 0])
+    expected = 4 / 5 * abs(0.8 - 0.75) + 1 / 5 * abs(0.55 - 0)
+    assert expected_calibration_error(probabilities, truth) == pytest.approx(expected)
+    found = reliability(probabilities, truth)
+    # Bins are 1/15 wide: 0.8 is the lower edge of bin 12, 0.55 lies in bin 8.
+    assert found.rows.tolist() == [0] * 8 + [1] + [0] * 3 + [4] + [0] * 2
+    assert found.accuracy[[8, 12, 0]].tolist() == [0, 0.75, 0]
+    assert found.confidence[[8, 12, 0]] == pytest.approx([0.55, 0.8, 0])
+
+
+def test_calibration_error_of_the_extremes() -> None:
+    sure = np.array([[1.0, 0.0]] * 4)
+    assert expected_calibration_error(sure, np.zeros(4, dtype=np.int64)) == 0
+    assert expected_calibration_error(sure, np.ones(4, dtype=np.int64)) == 1
+    assert metrics(sure, np.ones(4, dtype=np.int64), ("a", "b"))["log_loss"] < 30  # not infinite

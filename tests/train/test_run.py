@@ -1,0 +1,356 @@
+"""A whole run: what it gives back, what it leaves in MLflow, and that failures leave nothing."""
+
+import csv
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+import mlflow
+import numpy as np
+import pytest
+from mlflow import MlflowClient
+from mlflow.entities import ViewType
+from pyarrow import parquet
+
+import newsstand
+from newsstand.bundle import bundle_hash, verify
+from newsstand.config import flatten
+from newsstand.config_file import load_config
+from newsstand.data.loader import load
+from newsstand.errors import DataError, NewsstandError
+from newsstand.train import plots
+from newsstand.train.run import Result, train
+
+ROOT = Path(__file__).parents[2]
+STAGES = ["load", "prepare", "fit", "calibrate", "evaluate", "log"]
+
+
+class Trained(Protocol):
+    folder: Path
+    topic: Result
+    stance: Result
+    topic_bundle: Path
+
+
+class Reporter:
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+
+    def begin(self, stage: str) -> None:
+        self.heard.append(stage)
+
+    def end(self, stage: str, detail: str, seconds: float) -> None:
+        assert detail
+        assert seconds >= 0
+
+
+CONFIG = """
+task: topic
+labels: from-data
+data: {format: table, path: rows.csv}
+model: {kind: linear, words: [1, 1], bits: 12, C: 10.0}
+tracking: {experiment: quick, register_as: quick, alias: champion}
+"""
+WORDS = {"sport": "goal", "economy": "shares"}
+
+
+def write_rows(path: Path, words: dict[str, str]) -> None:
+    """Three rows of each label in each split; `zebra` is in the second label's validation rows."""
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        table = csv.writer(stream)
+        table.writerow(["id", "body", "label", "split"])
+        for split in ("train", "validation", "test"):
+            for number, (label, word) in enumerate(words.items()):
+                more = "zebra" if split == "validation" and number == 1 else ""
+                for i in range(3):
+                    body = f"the {word} {word} {split} {i} {more}"
+                    table.writerow([f"{split}-{label}-{i}", body, label, split])
+
+
+@pytest.fixture(scope="module")
+def store(trained: object, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """An MLflow store of this module, beside the session's."""
+    folder = tmp_path_factory.mktemp("store")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/mlflow.db")
+        yield folder
+
+
+@pytest.fixture
+def quick(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    """Trains on a few rows; keyword arguments are overrides with dots as `__`."""
+    monkeypatch.chdir(tmp_path)
+    write_rows(Path("rows.csv"), WORDS)
+    Path("quick.yaml").write_text(CONFIG, encoding="utf-8")
+
+    def run(**overrides: Any) -> Result:
+        texts = [f"{key.replace('__', '.')}={value}" for key, value in overrides.items()]
+        return train(load_config("quick.yaml", texts), name="quick", reporter=Reporter())
+
+    return run
+
+
+def runs(experiment: str) -> list[Any]:
+    found = mlflow.get_experiment_by_name(experiment)
+    assert found is not None
+    return list(MlflowClient().search_runs([found.experiment_id]))
+
+
+@pytest.fixture
+def client(trained: Trained) -> MlflowClient:
+    return MlflowClient(f"sqlite:///{trained.folder}/mlflow.db")
+
+
+def test_the_result_has_all_keys(trained: Trained) -> None:
+    result = trained.stance.to_dict()
+    assert list(result) == [
+        *("run_id", "experiment", "task", "model", "bundle", "bundle_hash", "url"),
+        *("metrics", "seconds"),
+    ]
+    assert result["experiment"] == result["task"] == "stance"
+    assert result["model"] == "models:/stance@champion"
+    assert result["url"].endswith(f"/runs/{result['run_id']}")
+    figures = ["accuracy", "macro_f1", "log_loss", "ece"]
+    figures += [f"f1/{label}" for label in ("favor", "against", "neutral")]
+    assert list(result["metrics"]) == [f"{s}/{x}" for s in ("test", "validation") for x in figures]
+    assert all(type(value) is float for value in result["metrics"].values())
+    assert list(result["seconds"]) == [*STAGES, "total"]
+
+
+def test_stages_add_up_to_the_total(trained: Trained) -> None:
+    seconds = dict(trained.topic.seconds)
+    total = seconds.pop("total")
+    assert min(seconds.values()) >= 0
+    assert sum(seconds.values()) == pytest.approx(total, abs=0.05)
+
+
+def test_models_learn_the_corpus(trained: Trained) -> None:
+    # By chance: 1 in 17 and 1 in 3.
+    assert trained.topic.metrics["test/accuracy"] > 0.5
+    assert trained.stance.metrics["test/accuracy"] > 0.45
+
+
+def test_the_run_in_mlflow_has_params_metrics_and_tags(
+    trained: Trained, client: MlflowClient
+) -> None:
+    run = client.get_run(trained.topic.run_id)
+    assert run.info.status == "FINISHED"
+    assert run.info.run_name == "topic-linear"
+    config = load_config(ROOT / "configs/topic-linear.yaml")
+    assert run.data.params == {key: str(value) for key, value in flatten(config).items()}
+    logged = {k: v for k, v in run.data.metrics.items() if not k.startswith("seconds/")}
+    assert logged == trained.topic.metrics
+    assert {"seconds/load", "seconds/fit"} <= run.data.metrics.keys()
+    assert run.data.tags["newsstand.task"] == "topic"
+    spent = (run.info.end_time - run.info.start_time) / 1000
+    assert spent == pytest.approx(trained.topic.seconds["total"], abs=1)
+
+
+def test_the_run_names_its_data_by_our_digest(trained: Trained, client: MlflowClient) -> None:
+    digest = load(format="corpus", task="topic", labels="iptc-media-topics").digest
+    run = client.get_run(trained.topic.run_id)
+    [used] = run.inputs.dataset_inputs
+    assert used.dataset.digest == digest == run.data.tags["newsstand.data_digest"]
+    assert [(tag.key, tag.value) for tag in used.tags] == [("mlflow.data.context", "training")]
+
+
+def test_artifacts(trained: Trained, client: MlflowClient) -> None:
+    result = trained.topic
+    names = sorted(item.path for item in client.list_artifacts(result.run_id))
+    assert names == [
+        *("config.yaml", "confusion_matrix.png", "predictions.parquet", "reliability.png")
+    ]
+    folder = trained.folder / "mlruns/topic" / result.run_id / "artifacts"
+    assert load_config(folder / "config.yaml") == load_config(ROOT / "configs/topic-linear.yaml")
+    for name in ("confusion_matrix.png", "reliability.png"):
+        assert (folder / name).read_bytes().startswith(b"\x89PNG")
+
+
+def test_predictions_agree_with_the_metrics(trained: Trained) -> None:
+    for result in (trained.topic, trained.stance):
+        folder = trained.folder / "mlruns" / result.experiment / result.run_id / "artifacts"
+        table = parquet.read_table(folder / "predictions.parquet")
+        labels = list(result.names)
+        assert table.column_names == [
+            *("id", "outlet", "target", "label", "predicted", "probability"),
+            *(f"p_{label}" for label in labels),
+        ]
+        columns = table.to_pydict()
+        assert len(set(columns["id"])) == len(columns["id"]) == (34 if len(labels) == 17 else 32)
+        assert all(columns["target"]) == (result.task == "stance")
+        probabilities = np.column_stack([columns[f"p_{label}"] for label in labels])
+        np.testing.assert_allclose(probabilities.sum(axis=1), 1)
+        assert probabilities.max(axis=1).tolist() == columns["probability"]
+        assert [labels[i] for i in probabilities.argmax(axis=1)] == columns["predicted"]
+        right = np.mean(
+            [a == b for a, b in zip(columns["label"], columns["predicted"], strict=True)]
+        )
+        assert right == result.metrics["test/accuracy"]
+
+
+def test_the_registered_model_is_this_run(trained: Trained, client: MlflowClient) -> None:
+    version = client.get_model_version_by_alias("topic", "champion")
+    assert (version.version, version.run_id) == (1, trained.topic.run_id)
+    assert bundle_hash(trained.topic_bundle) == trained.topic.bundle_hash
+    assert verify(trained.topic_bundle) == 8
+    model = client.get_logged_model(version.source.removeprefix("models:/"))
+    assert model.source_run_id == trained.topic.run_id
+    assert {m.key: m.value for m in model.metrics}.items() >= trained.topic.metrics.items()
+
+
+def test_a_second_run_moves_the_alias_and_learns_the_same(quick: Callable[..., Result]) -> None:
+    first = quick()
+    client = MlflowClient()
+    assert client.get_model_version_by_alias("quick", "champion").run_id == first.run_id
+    second = quick()
+    assert client.get_model_version_by_alias("quick", "champion").run_id == second.run_id
+    assert first.run_id != second.run_id
+    assert first.bundle != second.bundle
+    assert first.bundle_hash == second.bundle_hash
+    assert first.metrics == second.metrics
+    assert bundle_hash(Path(first.bundle)) == bundle_hash(Path(second.bundle))
+    assert newsstand.load("models:/quick@champion").score("the goal").label == "sport"
+
+
+def test_refit_learns_from_the_validation_rows(quick: Callable[..., Result]) -> None:
+    plain, refitted = (quick(model__refit=value) for value in ("false", "true"))
+    assert plain.metrics["validation/accuracy"] == refitted.metrics["validation/accuracy"]
+    before, after = (newsstand.load(result.bundle) for result in (plain, refitted))
+    assert before.bundle.calibration == after.bundle.calibration
+    # A word of the validation rows alone: unknown before, and a sign of their label after.
+    unknown = before.score("quagga").probabilities
+    assert before.score("zebra").probabilities == unknown
+    assert after.score("zebra").probabilities["economy"] > 0.1 + unknown["economy"]
+
+
+def test_stages_are_reported_in_order(quick: Callable[..., Result]) -> None:
+    reporter = Reporter()
+    config = load_config(
+        "quick.yaml",
+        ["model.refit=true", "tracking.register_as=null", "tracking.alias=null"],
+    )
+    result = train(config, name="n", reporter=reporter)
+    assert reporter.heard == ["load", "prepare", "fit", "calibrate", "fit", "evaluate", "log"]
+    assert result.model.startswith("models:/m-")
+    assert newsstand.load(result.model).score("shares").label == "economy"
+
+
+def test_labels_of_any_spelling_reach_mlflow(quick: Callable[..., Result]) -> None:
+    words = {
+        "arts, culture & $5": "opera",
+        "a//b/../c": "choir",
+        "métiers: naïve?": "bread",
+        "سياسة": "vote",
+        "long " * 80: "novel",
+    }
+    write_rows(Path("rows.csv"), words)
+    result = quick(tracking__experiment="labels")
+    assert {x.removeprefix("test/f1/") for x in result.metrics if "test/f1/" in x} == {
+        word.strip() for word in words
+    }
+    [run] = runs("labels")
+    assert run.info.status == "FINISHED"
+    names = {x for x in run.data.metrics if x.startswith("test/f1/")}
+    assert len(names) == 5
+    assert {"test/f1/arts_ culture _ _5", "test/f1/سياسة"} <= names
+    score = newsstand.load(result.bundle).score("the opera opera")
+    assert score.label == "arts, culture & $5"
+
+
+def test_an_experiment_of_any_name_is_found_again(quick: Callable[..., Result]) -> None:
+    name = "News / Köln 100% #1"
+    result = quick(tracking__experiment=f"'{name}'")
+    assert result.experiment == name
+    assert verify(Path(result.bundle)) == 6
+    assert newsstand.load(f"runs:/{result.run_id}").score("the goal").label == "sport"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("body,label\na,b\n", "rows.csv: expected at least two labels, all 1 rows have 'b'"),
+        ("body,label\n,b\n", "rows.csv:2: field 'body': empty; expected the article's text"),
+        (None, "rows.csv: no such file or folder (data.path)"),
+    ],
+)
+def test_data_that_cannot_be_used_leave_no_run_and_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str | None, message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    Path("quick.yaml").write_text(CONFIG, encoding="utf-8")
+    if text:
+        Path("rows.csv").write_text(text)
+    before = sorted(os.listdir())
+    with pytest.raises(DataError) as caught:
+        train(load_config("quick.yaml"), name="quick", reporter=Reporter())
+    assert str(caught.value) == message
+    assert sorted(os.listdir()) == before
+
+
+def test_a_metric_of_a_label_without_rows_is_refused(quick: Callable[..., Result]) -> None:
+    with pytest.raises(DataError, match=r"evaluation\.f_avg: .*'sprot'"):
+        quick(evaluation__f_avg="[sport, sprot]", tracking__experiment="none")
+    assert mlflow.get_experiment_by_name("none") is None
+
+
+def test_an_exception_while_logging_marks_the_run_as_failed(
+    quick: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("no ink")
+
+    monkeypatch.setattr(plots, "confusion_matrix", fail)
+    with pytest.raises(RuntimeError, match="no ink"):
+        quick(tracking__experiment="failing")
+    assert [run.info.status for run in runs("failing")] == ["FAILED"]
+    assert mlflow.active_run() is None
+
+
+@pytest.mark.parametrize(
+    ("overrides", "reason"),
+    [
+        ({"tracking__register_as": "a/b"}, "Invalid model name 'a/b'"),
+        ({"tracking__alias": "latest"}, "'latest' alias name"),
+    ],
+)
+def test_what_mlflow_refuses_is_a_message(
+    quick: Callable[..., Result], overrides: dict[str, str], reason: str
+) -> None:
+    with pytest.raises(NewsstandError) as caught:
+        quick(tracking__experiment="refused", **overrides)
+    assert str(caught.value).startswith("MLflow at sqlite:///")
+    assert reason in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert {run.info.status for run in runs("refused")} == {"FAILED"}
+
+
+def test_a_deleted_experiment_is_named_with_its_cure(quick: Callable[..., Result]) -> None:
+    quick(tracking__experiment="old")
+    found = mlflow.get_experiment_by_name("old")
+    assert found is not None
+    mlflow.delete_experiment(found.experiment_id)
+    with pytest.raises(NewsstandError) as caught:
+        quick(tracking__experiment="old")
+    assert str(caught.value) == (
+        "MLflow experiment 'old' is deleted; restore it (mlflow experiments restore "
+        f"--experiment-id {found.experiment_id}) or set tracking.experiment"
+    )
+    gone = MlflowClient().search_runs([found.experiment_id], run_view_type=ViewType.ALL)
+    assert len(gone) == 1
+
+
+def test_a_folder_that_cannot_be_written_is_a_message_at_once(
+    quick: Callable[..., Result], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    monkeypatch.setattr(os, "access", lambda place, mode: mode != os.W_OK)
+    before = sorted(os.listdir())
+    with pytest.raises(NewsstandError) as caught:
+        quick()
+    assert str(caught.value).endswith(
+        f"mlflow.db: {tmp_path} is not writable; train in a folder that is, "
+        "or set MLFLOW_TRACKING_URI"
+    )
+    assert sorted(os.listdir()) == before
