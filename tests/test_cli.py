@@ -116,10 +116,14 @@ def test_wrong_usage(cli: Cli, arguments: list[str], words: str) -> None:
     assert words in done.err
 
 
-def test_train_in_a_process_of_its_own(trained: Trained, tmp_path: Path) -> None:
+def test_train_in_a_process_of_its_own(
+    trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "my news 100% ü"
+    folder.mkdir()
     done = subprocess.run(
         [COMMAND, "train", ROOT / "configs/topic-linear.yaml", "--json"],
-        cwd=tmp_path,
+        cwd=folder,
         env=environment(PYTHONHASHSEED="7", PYTHONWARNINGS="error::UserWarning:newsstand"),
         capture_output=True,
         text=True,
@@ -136,8 +140,12 @@ def test_train_in_a_process_of_its_own(trained: Trained, tmp_path: Path) -> None
     stages = ["load", "prepare", "fit", "calibrate", "fit", "evaluate", "log"]
     assert [line.split()[0] for line in done.stderr.splitlines()] == stages
     # MLflow's own places, in the working directory.
-    assert sorted(os.listdir(tmp_path)) == ["mlflow.db", "mlruns"]
+    assert sorted(os.listdir(folder)) == ["mlflow.db", "mlruns"]
     assert bundle_hash(Path(result["bundle"])) == result["bundle_hash"]
+    monkeypatch.chdir(folder)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    expected = newsstand.load(trained.topic.bundle).score(SPORT)
+    assert newsstand.load("models:/topic@champion").score(SPORT) == expected
 
 
 def test_train_prints_a_table_and_where_things_are(

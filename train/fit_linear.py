@@ -11,6 +11,7 @@ from sklearn.linear_model import LogisticRegression, SGDClassifier
 from sklearn.svm import LinearSVC
 
 from newsstand.encode import Example
+from newsstand.errors import DataError
 from newsstand.linear import Features, FeatureSpec, LinearModel
 
 _ITERATIONS = 5000
@@ -38,8 +39,16 @@ def fit_linear(
         C: Inverse strength of the L2 penalty.
         class_weight: `balanced` or None.
         seed: Seed of the solver; the same seed gives the same weights.
+
+    Raises:
+        DataError: No n-gram occurs often enough to be a feature.
     """
     features = Features.fit(spec, examples)
+    if not any(len(block.buckets) for block in features.blocks):
+        raise DataError(
+            f"no n-gram occurs in at least {spec.min_df:,} of the {len(examples):,} training rows "
+            "(model.min_df)"
+        )
     estimator: Any
     if classifier == "svc":
         estimator = LinearSVC(

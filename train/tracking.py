@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote, urlparse
 
-# Set before MLflow is imported: it would announce itself over the network.
+# Set before MLflow is imported: it would announce itself over the network, and try for minutes
+# to reach a server that is not there.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
 
 import mlflow
 from mlflow.data.code_dataset_source import CodeDatasetSource
@@ -25,6 +27,7 @@ from mlflow.types import ColSpec, DataType, Schema, TensorSpec
 
 from newsstand.errors import NewsstandError
 from newsstand.serve.mlflow_model import ANSWER
+from newsstand.serve.scorer import reason, without_password
 from newsstand.version import __version__
 
 # MLflow refuses longer parameter values and names of metrics.
@@ -72,7 +75,7 @@ def run(
     """
     for logger in ("mlflow", "alembic"):
         logging.getLogger(logger).setLevel(logging.ERROR)
-    _check_writable(mlflow.get_tracking_uri())
+    _check_writable(_store())
     try:
         experiment_id = _experiment(experiment)
         client = mlflow.MlflowClient()
@@ -83,7 +86,9 @@ def run(
             tags=resolve_tags(dict(tags)),  # and who, from which source and commit
         )
         mlflow.start_run(run_id=created.info.run_id)
-    except MlflowException as error:
+    except NewsstandError:
+        raise
+    except Exception as error:  # MLflow's own, a database's, or a missing driver's
         raise _refused(error) from error
     status = "FAILED"
     try:
@@ -96,15 +101,21 @@ def run(
         mlflow.end_run(status)
 
 
-def _refused(error: MlflowException) -> NewsstandError:
-    return NewsstandError(f"MLflow at {mlflow.get_tracking_uri()}: {str(error).splitlines()[0]}")
+def _refused(error: Exception) -> NewsstandError:
+    return NewsstandError(f"MLflow at {_store()}: {reason(error)}")
+
+
+def _store() -> str:
+    return without_password(mlflow.get_tracking_uri())
 
 
 def _check_writable(store: str) -> None:
-    """MLflow would try for an hour to open an SQLite database that it cannot write."""
+    """MLflow would try for minutes to open an SQLite database that it cannot write."""
     if not store.startswith("sqlite:///"):
         return
     path = Path(store.removeprefix("sqlite:///")).resolve()
+    if not path.parent.exists():
+        path = Path(unquote(str(path)))  # MLflow's default has escapes
     for place in (path.parent, path):
         if place.exists() and not os.access(place, os.W_OK):
             raise NewsstandError(
@@ -118,7 +129,8 @@ def _experiment(name: str) -> str:
     if found is None:
         local = mlflow.get_tracking_uri().startswith("sqlite:")
         # Relative to the working directory by default, so that a later run elsewhere loses it.
-        place = (Path("mlruns") / quote(name, safe="")).resolve().as_uri() if local else None
+        folder = "mlruns" / Path(quote(name, safe="").replace("..", "%2E%2E"))
+        place = folder.resolve().as_uri() if local else None
         # The kind that makes the UI open on training runs, not on its chat tools.
         tags = {"mlflow.experimentKind": "custom_model_development"}
         return str(mlflow.create_experiment(name, artifact_location=place, tags=tags))
@@ -140,7 +152,7 @@ class Run:
     @property
     def url(self) -> str:
         """The run's page in the UI; for a local store, of `mlflow ui` with its defaults."""
-        store = mlflow.get_tracking_uri()
+        store = _store()
         host = store.rstrip("/") if store.startswith("http") else _UI
         return f"{host}/#/experiments/{self.experiment_id}/runs/{self.run_id}"
 

@@ -217,12 +217,6 @@ def test_a_text_of_boilerplate_alone_is_scored_with_a_warning(topic: Scorer) -> 
     assert score.warning
 
 
-def test_five_megabytes(topic: Scorer) -> None:
-    text = f"{ECONOMY}\n\n" + f"{WEATHER} It rained on.\n\n" * 110_000
-    assert len(text) > 5_000_000
-    assert next(topic.score_many([text])).label == "weather"
-
-
 def test_the_package_gives_what_it_names() -> None:
     assert newsstand.Score is Score
     assert newsstand.Scorer is Scorer

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from newsstand.article import Article
 from newsstand.encode import Example, encode
+from newsstand.errors import DataError
 from newsstand.linear import FeatureSpec, LinearModel
 from newsstand.text import TextSpec
 from newsstand.train.fit_linear import fit_linear
@@ -119,6 +120,16 @@ def test_min_df_leaves_rare_words_without_weight() -> None:
     known, unknown = (model.forward([example("zeugma"), example("ØØ")]) for model in scored)
     assert known[0, 0] > known[1, 0]
     assert (unknown[0] == unknown[1]).all()  # the intercept alone
+
+
+def test_rows_without_a_single_feature_are_refused() -> None:
+    examples, truth = rows(2)
+    for wrong, spec in (
+        (examples, FeatureSpec(min_df=1000)),
+        ([example("…")] * len(truth), FeatureSpec()),
+    ):
+        with pytest.raises(DataError, match=r"^no n-gram occurs in at least 1(,000)? of"):
+            fit(wrong, truth, spec=spec)
 
 
 def test_title_apart_can_tell_title_from_body() -> None:

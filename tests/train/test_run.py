@@ -177,7 +177,9 @@ def test_predictions_agree_with_the_metrics(trained: Trained) -> None:
             *(f"p_{label}" for label in labels),
         ]
         columns = table.to_pydict()
-        assert len(set(columns["id"])) == len(columns["id"]) == (34 if len(labels) == 17 else 32)
+        scheme = "iptc-media-topics" if result.task == "topic" else "favor-against-neutral"
+        rows = load(format="corpus", task=result.task, labels=scheme).splits["test"]
+        assert columns["id"] == rows["id"]
         assert all(columns["target"]) == (result.task == "stance")
         probabilities = np.column_stack([columns[f"p_{label}"] for label in labels])
         np.testing.assert_allclose(probabilities.sum(axis=1), 1)
@@ -258,11 +260,14 @@ def test_labels_of_any_spelling_reach_mlflow(quick: Callable[..., Result]) -> No
     assert score.label == "arts, culture & $5"
 
 
-def test_an_experiment_of_any_name_is_found_again(quick: Callable[..., Result]) -> None:
-    name = "News / Köln 100% #1"
+@pytest.mark.parametrize("name", ["News / Köln 100% #1", ".."])
+def test_an_experiment_of_any_name_is_found_again(
+    quick: Callable[..., Result], tmp_path: Path, name: str
+) -> None:
     result = quick(tracking__experiment=f"'{name}'")
     assert result.experiment == name
     assert verify(Path(result.bundle)) == 6
+    assert Path(result.bundle).is_relative_to(tmp_path / "mlruns")
     assert newsstand.load(f"runs:/{result.run_id}").score("the goal").label == "sport"
 
 
