@@ -184,13 +184,11 @@ def verify(
 ) -> None:
     """Check a bundle's every byte, and score its golden rows again."""
     from newsstand import bundle
-    from newsstand.serve.scorer import locate
+    from newsstand.serve.locate import located
 
-    folder = locate(model)
-    rows = bundle.verify(folder)
-    typer.echo(
-        f"{folder}: intact, {rows} golden rows score the same, hash {bundle.bundle_hash(folder)}"
-    )
+    with located(model) as folder:
+        rows, found = bundle.verify(folder), bundle.bundle_hash(folder)
+    typer.echo(f"{model}: intact, {rows} golden rows score the same, hash {found}")
 
 
 @contextmanager

@@ -143,7 +143,7 @@ class LinearConfig(_Section):
     classifier: Literal["svc", "logistic", "sgd"] = "svc"
     """scikit-learn's LinearSVC, LogisticRegression, or SGDClassifier (hinge loss, averaged)."""
 
-    C: float = Field(1.0, gt=0.0)
+    C: float = Field(1.0, ge=1e-6, le=1e6)
     """Inverse strength of the L2 penalty."""
 
     class_weight: Literal["balanced"] | None = None

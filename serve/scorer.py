@@ -1,20 +1,17 @@
 """The scorer: a bundle that answers for articles."""
 
-import logging
-import os
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice, repeat
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
 from newsstand.article import Article
-from newsstand.bundle import MANIFEST, Bundle
+from newsstand.bundle import Bundle
 from newsstand.encode import Example
-from newsstand.errors import BundleError, InputError, NewsstandError
+from newsstand.errors import InputError, NewsstandError
 from newsstand.serve.evidence import Evidence, find_evidence
+from newsstand.serve.locate import located
 from newsstand.text import Removed
 
 
@@ -190,82 +187,5 @@ def load(uri: str | Path) -> Scorer:
     Raises:
         BundleError: Nothing there, a damaged bundle, or MLflow's own reason.
     """
-    return Scorer(Bundle.load(locate(uri)))
-
-
-def locate(uri: str | Path) -> Path:
-    """The local bundle folder that a URI stands for, downloaded if need be.
-
-    Raises:
-        BundleError: As `load`.
-    """
-    text = str(uri)
-    if text.startswith(("runs:/", "models:/")):
-        return _inside(_download(text), text)
-    folder = Path(uri).expanduser()
-    if not folder.is_dir():
-        raise BundleError(
-            f"{text}: no such bundle folder (models in MLflow are runs:/RUN_ID, models:/NAME@ALIAS)"
-        )
-    return _inside(folder, text)
-
-
-def _inside(folder: Path, uri: str) -> Path:
-    """The bundle itself, which MLflow keeps in `data/` beside its own description."""
-    if not (folder / MANIFEST).is_file():
-        for manifest in folder.glob(f"data/*/{MANIFEST}"):
-            return manifest.parent
-    if (folder / "MLmodel").is_file():
-        raise BundleError(f"{uri}: a model of MLflow, but not one of newsstand")
-    return folder
-
-
-def _download(uri: str) -> Path:
-    # Set before MLflow is imported: it would announce itself over the network, and copies of
-    # models on standard error, and try for minutes to reach a server that is not there.
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
-    try:
-        import mlflow
-    except ModuleNotFoundError:
-        raise BundleError(
-            f"{uri}: needs MLflow (pip install mlflow); a bundle folder does not"
-        ) from None
-    for logger in ("mlflow", "alembic"):
-        logging.getLogger(logger).setLevel(logging.ERROR)
-    store = mlflow.get_tracking_uri()
-    if store.startswith("sqlite:///"):
-        # As MLFLOW_TRACKING_URI has it, or with the escapes of MLflow's own default.
-        place = Path(store.removeprefix("sqlite:///"))
-        if not place.is_file():
-            place = Path(unquote(str(place)))
-        if place.is_file() and not os.access(place, os.R_OK):
-            raise BundleError(f"{uri}: MLflow's database {place} cannot be read")
-        if not place.is_file():
-            # MLflow would make an empty database here, and then not find the model in it.
-            raise BundleError(
-                f"{uri}: no MLflow database at {place}; go to the folder that has it, or set "
-                "MLFLOW_TRACKING_URI"
-            )
-    scheme, _, name = uri.partition(":/")
-    bare = not {"/", "@"} & set(name)
-    try:
-        wanted = f"{uri}/model" if scheme == "runs" and bare else uri
-        return Path(mlflow.artifacts.download_artifacts(artifact_uri=wanted))
-    except Exception as error:  # its own, a database's, or a missing driver's
-        hint = ""
-        if scheme == "models" and bare:
-            hint = f"; for a registered model, add its alias or version: {uri}@ALIAS, {uri}/1"
-        raise BundleError(f"{uri}: not found in MLflow ({reason(error)}){hint}") from None
-
-
-def reason(error: Exception) -> str:
-    """The first line of an error's message, fit to be shown."""
-    lines = str(error).split("\n")
-    return without_password(next(filter(None, map(str.strip, lines)), type(error).__name__))
-
-
-def without_password(text: str) -> str:
-    """The same text, its URIs without user names and passwords."""
-    return re.sub(r"(?<=\w://)[^/\s]*@", "", text)
+    with located(uri) as folder:
+        return Scorer(Bundle.load(folder))

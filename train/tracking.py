@@ -26,8 +26,8 @@ from mlflow.tracking.context.registry import resolve_tags
 from mlflow.types import ColSpec, DataType, Schema, TensorSpec
 
 from newsstand.errors import NewsstandError
+from newsstand.serve.locate import reason, without_password
 from newsstand.serve.mlflow_model import ANSWER
-from newsstand.serve.scorer import reason, without_password
 from newsstand.version import __version__
 
 # MLflow refuses longer parameter values and names of metrics.

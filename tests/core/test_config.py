@@ -128,7 +128,7 @@ SCHEME = (
         ),
         (model("bits: 20.5"), "c.yaml:8: model.bits: expected a valid integer, got 20.5"),
         (model("bits: '20'"), "c.yaml:8: model.bits: expected a valid integer, got '20'"),
-        (model("C: 0"), "c.yaml:8: model.C: expected greater than 0, got 0"),
+        (model("C: 0"), "c.yaml:8: model.C: expected greater than or equal to 0.000001, got 0"),
         (model("C: .inf"), "c.yaml:8: model.C: expected a finite number, got inf"),
         (model("C: .nan"), "c.yaml:8: model.C: expected a finite number, got nan"),
         (model("idf: no"), "c.yaml:8: model.idf: expected a valid boolean, got 'no'"),

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
@@ -246,6 +247,14 @@ def test_every_way_to_a_model(trained: Trained, capfd: pytest.CaptureFixture[str
     for uri in uris(trained):
         assert newsstand.load(uri).score(SPORT) == expected, uri
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_download_leaves_nothing_behind(
+    trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    newsstand.load(f"runs:/{trained.topic.run_id}")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_paths_from_the_working_directory_and_home(
