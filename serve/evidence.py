@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from newsstand.article import Article
 from newsstand.encode import Example
 from newsstand.linear import LinearModel
-from newsstand.text import segments
+from newsstand.segments import segments
 
 # A passage is a phrase to read, not a paragraph.
 _MOST_WORDS = 10

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from newsstand.article import Article
 from newsstand.errors import ConfigError
-from newsstand.text import RULES, Part, Prepared, TextSpec, normalise, segments
+from newsstand.segments import segments
+from newsstand.text import RULES, Part, Prepared, TextSpec, normalise
 
 CLEAN_ONLY = TextSpec(strip=())
 PROSE = "Wheat prices fell on Monday after rain in the plains, and nobody in the city noticed."
