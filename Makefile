@@ -13,7 +13,7 @@ train: .venv/train.stamp
 	$(BIN)/newsstand train configs/stance-linear.yaml
 	@echo
 	$(BIN)/newsstand score --model models:/topic@champion --format table --explain docs/sample-article.txt
-	$(BIN)/newsstand score --model models:/stance@champion --target "the new stadium on the harbour" \
+	$(BIN)/newsstand score --model models:/stance@champion --target "the dockworkers' strike" \
 		--format table --explain docs/sample-article.txt
 	@echo
 	@echo "Compare the runs:    $(BIN)/mlflow ui        then open http://127.0.0.1:5000"
@@ -43,6 +43,6 @@ clean:
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[train]'
 	@touch $@
 
-.venv/dev.stamp: .venv/train.stamp
+.venv/dev.stamp: .venv/bin/python pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[train,dev]'
-	@touch $@
+	@touch $@ .venv/train.stamp

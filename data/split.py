@@ -91,14 +91,14 @@ def _units(rows: Sequence[Row]) -> list[str]:
             parents[key] = key = parents[parents[key]]
         return key
 
-    texts = [f"text {text_key(row.title, row.body)}" for row in rows]
+    texts = [f"text {content_key(row.title, row.body)}" for row in rows]
     for text, row in zip(texts, rows, strict=True):
         first, second = sorted((root(text), root(f"group {row.group}" if row.group else text)))
         parents[second] = first
     return [root(text) for text in texts]
 
 
-def text_key(title: str, body: str) -> str:
+def content_key(title: str, body: str) -> str:
     """A digest that is the same for texts that differ only in case and spacing."""
     text = " ".join(f"{title}\n{body}".casefold().split())
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,15 +1,19 @@
 """The article: what a newsroom hands in, before any preparation."""
 
 import html
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from html.parser import HTMLParser
 from typing import Any, Self
 
+from newsstand.boilerplate import is_boilerplate
 from newsstand.errors import InputError
 
 # A first line longer than this, in words, is a paragraph and not a headline.
 _LONGEST_HEADLINE = 25
+# The first line, when a blank line and some text follow it.
+_FIRST_LINE = re.compile(r"[\ufeff\s]*([^\r\n]+)\r?\n[ \t]*\r?\n(?=\s*\S)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,12 +53,17 @@ class Article:
     def from_text(cls, text: str, *, id: str | None = None) -> Self:  # noqa: A002 - the column's name
         r"""An article from plain text; a short first line before a blank line is its headline.
 
+        A line that ends in a full stop, or is boilerplate such as a byline or a dateline, is
+        none. Offsets in scores refer to `title` and `body` as they come out here.
+
         >>> Article.from_text("Grain falls\n\nWheat fell on Monday.").title
         'Grain falls'
         """
-        head, blank, rest = text.lstrip("\ufeff\r\n").replace("\r\n", "\n").partition("\n\n")
-        if blank and rest.strip() and "\n" not in head and len(head.split()) <= _LONGEST_HEADLINE:
-            return cls(title=head.strip(), body=rest, id=id)
+        found = _FIRST_LINE.match(text)
+        if found and len(found[1].split()) <= _LONGEST_HEADLINE:
+            line = found[1].strip()
+            if not line.endswith(".") and not is_boilerplate(line):
+                return cls(title=line, body=text[found.end() :], id=id)
         return cls(body=text, id=id)
 
     @classmethod
@@ -86,17 +95,22 @@ class Article:
     def from_html(cls, page: str, *, id: str | None = None) -> Self:  # noqa: A002 - the column's name
         """An article from a web page: its title and the paragraphs of its main text.
 
-        Takes the paragraphs inside `<article>` or `<main>` when there are any, else all
-        paragraphs outside navigation, headers, footers, asides and forms, else those in forms,
-        as some publishing systems wrap the whole page in one; a page without paragraphs gives
-        all its visible text.
+        Takes the paragraphs, subheads and list items inside `<article>` or `<main>`, or, where
+        they hold more text, all paragraphs outside navigation, headers, footers, asides and
+        forms; else those in forms, as some publishing systems wrap the whole page in one; a page
+        without paragraphs gives all its visible text.
         """
         reader = _Page()
         reader.feed(page)
         reader.close()
-        paragraphs = reader.inside or reader.outside or reader.in_form or reader.loose
+        # A page of a list of stories has small articles inside; the story itself is longer.
+        paragraphs = max(reader.inside, reader.outside, key=lambda found: sum(map(len, found)))
+        paragraphs = paragraphs or reader.in_form or reader.loose
         title = reader.headline or reader.og_title or reader.title
         return cls(title=title, body="\n\n".join(paragraphs), id=id)
+
+
+_BREAK = "\x1e"  # stands for <br>; the line breaks of the page's source are blanks
 
 
 class _Page(HTMLParser):
@@ -127,7 +141,7 @@ class _Page(HTMLParser):
             self._flush()
             self._tag = tag
         if tag == "br":
-            self._text.append("\n")
+            self._text.append(_BREAK)
         elif tag == "meta" and ("property", "og:title") in attrs:
             self.og_title = (dict(attrs).get("content") or "").strip()
         self._skip += self._skips(tag)
@@ -135,7 +149,7 @@ class _Page(HTMLParser):
         self._main += tag in self._MAIN
 
     def handle_endtag(self, tag: str) -> None:
-        if tag in self._BLOCKS or tag in self._SKIP or tag == "title":
+        if tag in self._BLOCKS or tag in self._SKIP or tag in self._MAIN or tag == "title":
             self._flush()
             self._tag = ""
         if self._skips(tag):
@@ -163,7 +177,8 @@ class _Page(HTMLParser):
         self._flush()
 
     def _flush(self) -> None:
-        text = " ".join("".join(self._text).split())
+        lines = (" ".join(line.split()) for line in "".join(self._text).split(_BREAK))
+        text = "\n".join(line for line in lines if line)
         self._text.clear()
         if not text:
             return
@@ -174,5 +189,7 @@ class _Page(HTMLParser):
         elif self._tag in {"p", "blockquote"}:
             apart = self.in_form if self._form else self.outside
             (self.inside if self._main else apart).append(text)
+        elif self._main and self._tag in {"li", "h2", "h3", "h4"}:
+            self.inside.append(text)
         else:
             self.loose.append(text)

@@ -112,7 +112,7 @@ _WHEN = rf"(?=.*(?:\d[:.]\d\d|\d ?[ap]\.?m|\b{_MONTH}|\b{_DAY}|ago\b))(?=.*\d)"
 # A call to act has no speaker: 'Sign up for the newsletter, he said' is prose.
 _CALL = (
     r"(?!.*\b(?:said|says|told|asked|urged|added|wrote|ordered|warned|advised|demanded|insisted"
-    r"|declared|promised|announced|pleaded|reads?)\b)"
+    r"|declared|promised|announced|pleaded|reads?|begged|knows?|is|are|was|were|had)\b)"
 )
 _MORE = (
     "(?:read|see|watch|learn|click for|view) more(?: (?:here|below|stories|news|coverage))?"
@@ -151,7 +151,8 @@ _LOWER = {
         r"(?:photo|photographs?|images?|illustration|pictures?) ?: (?!.*\w\w\. \w).{2,100}",
         r"(?:image (?:copyright|caption|source)|media (?:copyright|caption))\b.{2,}",
         r"media playback is unsupported on your device.*|enlarge this image.*",
-        r"file(?: photo| image| picture)? ?(?:[-–—]+ |: ?).{10,}|(?:prev|next) image \d+ of \d+",
+        r"file(?: photo| image| picture)? ?[-–—]+ .{10,}|file (?:photo|image|picture) ?: ?.{10,}",
+        r"(?:prev|next) image \d+ of \d+",
     ),
     "related": (
         rf"(?:{_MORE})(?: ?[:|>»–—-]+ ?.{{1,150}}|[:.…»>→ ]*)",
@@ -159,7 +160,8 @@ _LOWER = {
         r"(?:more|watch|listen|gallery|photos|related|recommended) ?:(?: ?.{2,110}(?<![.!\"”]))?",
         r"\( ?(?:photos|videos?|gallery|podcast|timeline|watch|related|also on \w+|see also|more"
         r"|read more) ?:[^()]*\)|(?:full|complete) coverage(?: of [^.]{3,60}|: .{2,80})",
-        r"related[.…]*|just watched .* must watch .*|this article tagged under: .*",
+        r"related[.…]*|story highlights|just watched .* must watch .*",
+        r"this article tagged under: .*",
         r"\[(?:story|article|video|audio|pull-?quote|audio-clip|embed)\]",
     ),
     "prompt": (
@@ -182,7 +184,7 @@ _LOWER = {
         r"become a (?:member|subscriber|supporter)(?: today| now)?\W*",
         r"(?:subscribers|members) only|newsletters?(?: sign-?up)?",
         r"visit .{2,30} homepage for more.*",
-        r"thank(?:s| you) for (?:reading|subscribing|signing up)\W*.{0,80}",
+        rf"thank(?:s| you) for (?:reading|subscribing|signing up)\b{_CALL}(?! to a)\W*.{{0,80}}",
     ),
     "advert": (
         r"(?:ad|advert|close|loading|sponsored(?: content)?|promoted|paid content)\W*",
@@ -198,7 +200,8 @@ _LOWER = {
         r"(?:©|copyright (?:©|\(c\))).*|copyright .*all rights reserved.*",
         r"all rights reserved(?:\.(?: .*)?)?",
         r"this (?:material|article|content) may not be (?:published|reproduced)\b.*",
-        r"the (?:opinions|views) expressed (?:by|in|here) .*(?:their|his|her|author['’]s) own\b.*",
+        r"the (?:opinions|views) expressed (?:by|in|here) .*(?:(?:their|his|her|author['’]s) own"
+        r"|those of the authors?)\b.*",
         r"this is a rush transcript\b.*|our standards: .{0,20}trust principles\W*",
         r"translation of an original article published in \w+ on .*",
         r"(?:reproduction|republication) (?:without|is) .{0,30}(?:permission|prohibited)\b.*",
@@ -231,7 +234,8 @@ _CASED = {
     "caption": (
         r"(?:(?:Photo|Image|Picture|Video|Graphic)s?|PHOTOS?|Photograph(?:s|y)?|Illustration)"
         rf" (?:by|BY) {_TITLED}",
-        r"\((?:[A-Z]\w+ )?(?:[Ff]ile )?(?:[Pp]hoto|PHOTO|[Ii]mage)(?: [Ii]llustration| credits?)?"
+        r"\((?:[A-Za-z]\w+ )?(?:[Ff]ile )?(?:[Pp]hoto|PHOTO|[Ii]mage|Illustration)"
+        r"(?: [Ii]llustration| credits?)?"
         r"(?:(?: ?[:/]| by| courtesy| via) ?[^()]{1,80})?\)",
         rf"\((?:Credit: ?|via )?(?:{_PERSON} ?[/,|] ?)?(?:{_PICTURES}(?: via |[/, ]*))++\)",
         rf"(?:AP Photo|REUTERS|Getty Images|EPA)(?:/| ?\| ?){_TITLED}",
@@ -308,7 +312,7 @@ _WORD = rf"(?:{_NAME}|\d{{1,4}}|[a-z]{{3,5}}(?=\.? \d)|(?<=\d )\w{{3,5}}|d[aeo]l
 _MARKED_DATELINE = re.compile(
     rf"(?P<place>(?:{_WORD}(?:[ ,.]{{1,2}}|/)){{0,9}}?)(?:\((?P<agency>{_AGENCIES})(?:[/,; &-]+"
     rf"(?:and )?(?:{_AGENCIES}))*+\)|/(?:{_AGENCIES})/|(?<=, )(?:{_AGENCIES})(?=\s?[-–—:]))"
-    r"[.,]*(?P<mark>\s?[-–—―:=]+)?\s*"
+    r"[.,]*(?P<mark>\s?[-–—―:=_]+)?\s*"
 )
 _BARE_DATELINE = re.compile(
     r"(?P<city>[A-ZÀ-ÞĀ-Ž][A-ZÀ-ÞĀ-Ž.'’ -]+?[A-ZÀ-ÞĀ-Ž.])(?:/[A-ZÀ-ÞĀ-Ž .'-]+?)?"
@@ -370,7 +374,7 @@ def compiled(strip: tuple[str, ...]) -> Rules:
 
 
 def _dateline(line: str, rules: Rules) -> tuple[int, str] | None:
-    """Where a dateline at the start of a line ends, and its rule; 200 characters are enough."""
+    """Where a dateline at the start of a line ends, and its rule."""
     head = line[:120]
     if "byline" in rules.names and (match := _OUR_OWN.match(head)):
         return match.end(), "byline"
@@ -388,6 +392,17 @@ def _dateline(line: str, rules: Rules) -> tuple[int, str] | None:
     if not end and (match := _OTHER_DATELINES.match(head)):
         end = match.end()
     return (end, "dateline") if end and not line[end : end + 1].islower() else None
+
+
+def is_boilerplate(line: str) -> bool:
+    """Whether a rule takes the whole of an article's first line, or a dateline begins it.
+
+    >>> is_boilerplate("By Jane Roe"), is_boilerplate("By Monday the river had risen")
+    (True, False)
+    """
+    rules = compiled(tuple(RULES))
+    taken = rules.line(line) or rules.edge.fullmatch(line) or _dateline(line, rules)
+    return taken is not None
 
 
 def _is_place(match: re.Match[str]) -> bool:

@@ -6,7 +6,7 @@ Heavy modules are imported inside the commands, so that each starts as fast as i
 import json
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from io import TextIOWrapper
@@ -83,7 +83,7 @@ def train(
     config: Annotated[str, typer.Argument(help="The experiment's YAML file.")],
     overrides: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[KEY.SUB=VALUE]…", help="Settings in place of the file's."),
+        typer.Argument(metavar="KEY.SUB=VALUE", help="Settings in place of the file's."),
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object on stdout.")
@@ -112,7 +112,7 @@ def score(
     paths: Annotated[
         list[str],
         typer.Argument(
-            metavar="PATH…",
+            metavar="PATH",
             help="Articles: .txt, .html, .json, .jsonl, .csv, .parquet, or - for JSONL on stdin.",
         ),
     ],
@@ -156,11 +156,11 @@ def score(
 @app.command()
 def config(
     path: Annotated[
-        str | None, typer.Argument(metavar="[CONFIG]", help="The experiment's YAML file.")
+        str | None, typer.Argument(metavar="CONFIG", help="The experiment's YAML file.")
     ] = None,
     overrides: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[KEY.SUB=VALUE]…", help="Settings in place of the file's."),
+        typer.Argument(metavar="KEY.SUB=VALUE", help="Settings in place of the file's."),
     ] = None,
     schema: Annotated[
         bool, typer.Option("--schema", help="Print the JSON schema, for editors.")
@@ -318,6 +318,3 @@ def _plain(text: str) -> str:
     from rich.markup import escape
 
     return escape(text)
-
-
-__all__: Sequence[str] = ("app", "main")

@@ -129,7 +129,8 @@ class LinearConfig(_Section):
     with the text and once more as features of their own."""
 
     cross_target: bool = False
-    """Count each n-gram once for all targets and once more for its own target (stance)."""
+    """Count each n-gram once for all targets and once more for its own target (stance). Without
+    it the model reads the article alone, and its answer is the same for every target."""
 
     sublinear_tf: bool = True
     """Weight a count as 1 + ln(count)."""
@@ -232,7 +233,8 @@ def impossible(get: Get) -> Iterable[tuple[str, str]]:
         known = [*SCHEMES, FROM_DATA]
         yield (
             "labels",
-            f"expected a list of labels or one of {', '.join(known)}{did_you_mean(labels, known)}",
+            f"expected a list of labels or one of {', '.join(known)}"
+            f"{did_you_mean(labels, known, None)}",
         )
     if isinstance(labels, (list, tuple)):
         if len(set(map(str, labels))) != len(labels):

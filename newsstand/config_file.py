@@ -147,6 +147,10 @@ _EXPECTED = {
     "model_type": "expected keys and values",
     "dict_type": "expected keys and values",
     "tuple_type": "expected a list",
+    "string_type": "expected text (a number or a date in quotes)",
+    "float_type": "expected a number",
+    "int_type": "expected a whole number",
+    "bool_type": "expected true or false",
 }
 
 

@@ -34,7 +34,7 @@ def read_articles(paths: Iterable[str]) -> Iterator[tuple[Article, str | None]]:
     """
     for name in paths:
         if name == "-":
-            yield from _rows(read_jsonl(sys.stdin.buffer, "stdin"))
+            yield from _rows(read_jsonl(sys.stdin.buffer, "stdin"), "stdin")
             continue
         path = Path(name)
         kind = path.suffix.lower()
@@ -43,7 +43,7 @@ def read_articles(paths: Iterable[str]) -> Iterator[tuple[Article, str | None]]:
             read = Article.from_text if kind == ".txt" else Article.from_html
             yield read(text, id=name), None
         elif kind in TABLES:
-            yield from _rows(read_records(path))
+            yield from _rows(read_records(path), name)
         else:
             known = ", ".join((*_TEXTS, *TABLES))
             raise InputError(
@@ -51,7 +51,8 @@ def read_articles(paths: Iterable[str]) -> Iterator[tuple[Article, str | None]]:
             )
 
 
-def _rows(items: Iterable[Record | Problem]) -> Iterator[tuple[Article, str | None]]:
+def _rows(items: Iterable[Record | Problem], name: str) -> Iterator[tuple[Article, str | None]]:
+    item = None
     for item in items:
         if isinstance(item, Problem):
             raise InputError(item.message)
@@ -66,3 +67,5 @@ def _rows(items: Iterable[Record | Problem]) -> Iterator[tuple[Article, str | No
             got = f"{type(target).__name__} {target!r:.40}"
             raise InputError(f"{item.where}: column 'target': expected text, got {got}")
         yield article, target or None
+    if item is None:
+        raise InputError(f"{name}: no articles")

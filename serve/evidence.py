@@ -14,6 +14,17 @@ from newsstand.segments import segments
 
 # A passage is a phrase to read, not a paragraph.
 _MOST_WORDS = 10
+# A phrase that was found already is passed over, this many times for each passage wanted.
+_TRIES = 5
+# Words that say nothing by themselves, in English; other languages go without this nicety.
+_FUNCTION_WORDS = frozenset(
+    """a about after again all also am an and any are as at be because been before being but by can
+    could did do does down for from had has have he her here him his how i if in into is it its just
+    like may me more most my no nor not now of off on once only or other our out over own said same
+    say says she should so some such than that the their them then there these they this those to
+    too under up us very was we were what when where which while who whom why will with would you
+    your""".split()  # noqa: SIM905 - as a list it would fill a page
+)
 # Ends of sentences and lines; "Mr. " splits too, which costs a passage a word at most.
 _END = re.compile(r"[.!?…]['\"\u2019”»)\]]*\s|\n")
 _WORD = re.compile(r"\w+(?:['\u2019]\w+)*")
@@ -118,10 +129,15 @@ def _strongest(
     # one word speaks, it is its own average.)
     positive = gains[gains > 0]
     worth = gains - (0.999 * positive.mean() if len(positive) else 0.0)
+    said = [text[start:end].casefold() for start, end in words]
+    # Below 0, so that no passage begins or ends with a function word, or is nothing else.
+    function = np.array([word in _FUNCTION_WORDS for word in said])
+    worth[function] = np.minimum(worth[function], -1e-9)
     total = np.concatenate([[0.0], np.cumsum(worth)])
     free = np.ones(len(words), dtype=np.int64)
     found: list[tuple[int, int, float]] = []
-    for _ in range(limit):
+    seen: set[str] = set()
+    for _ in range(_TRIES * limit):
         taken = np.concatenate([[0], np.cumsum(1 - free)])
         best = (0.0, 0, 0)
         for size in range(1, min(_MOST_WORDS, len(words)) + 1):
@@ -137,5 +153,10 @@ def _strongest(
             break
         _, first, last = best
         free[first : last + 1] = 0
-        found.append((first, last, float(gains[first : last + 1].sum())))
+        phrase = " ".join(said[first : last + 1])
+        if phrase not in seen:
+            seen.add(phrase)
+            found.append((first, last, float(gains[first : last + 1].sum())))
+        if len(found) == limit:
+            break
     return sorted(found, key=lambda span: -span[2])

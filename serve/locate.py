@@ -23,6 +23,8 @@ def located(uri: str | Path) -> Iterator[Path]:
     Raises:
         BundleError: Nothing there, or MLflow's own reason.
     """
+    if not isinstance(uri, (str, Path)):
+        raise BundleError(f"expected a bundle folder or a URI, got {type(uri).__name__}")
     text = str(uri)
     if text.startswith(("runs:/", "models:/")):
         with TemporaryDirectory() as scratch:

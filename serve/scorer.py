@@ -139,11 +139,14 @@ class Scorer:
                     raise InputError(f"expected an Article or its text, got {kind}")
                 if article.id:
                     name = f"article '{article.id}'"
-                goal = self._target(next(targets, None))
+                goal = self._target(_next(targets))
                 example = self.bundle.encode(article, goal)
             except InputError as error:
                 raise InputError(f"{name}: {error}") from None
             yield article, example
+
+        if target is not None and not isinstance(target, str) and next(targets, _END) is not _END:
+            raise InputError("target: more targets than articles")
 
     def _target(self, target: str | None) -> str | None:
         if target is not None and not isinstance(target, str):
@@ -174,6 +177,16 @@ class Scorer:
                 warning=example.prepared.warning,
                 id=article.id,
             )
+
+
+_END = object()
+
+
+def _next(targets: Iterator[str | None]) -> str | None:
+    try:
+        return next(targets)
+    except StopIteration:
+        raise InputError("target: fewer targets than articles") from None
 
 
 def load(uri: str | Path) -> Scorer:

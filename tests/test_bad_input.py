@@ -76,7 +76,7 @@ CASES = [
     ),
     train(
         "wrong type",
-        "c.yaml:6: model.bits: expected a valid integer, got 'twelve'",
+        "c.yaml:6: model.bits: expected a whole number, got 'twelve'",
         CONFIG.replace("12", "twelve"),
     ),
     train(

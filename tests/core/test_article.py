@@ -14,7 +14,10 @@ from newsstand.text import TextSpec
     ("text", "title", "body"),
     [
         ("Grain falls\n\nWheat fell.", "Grain falls", "Wheat fell."),
-        ("\ufeffGrain falls\r\n\r\nWheat fell.\r\n", "Grain falls", "Wheat fell.\n"),
+        ("\ufeffGrain falls\r\n\r\nWheat fell.\r\n", "Grain falls", "Wheat fell.\r\n"),
+        ("LONDON (Reuters) - Oil fell\n\nMore.", "", "LONDON (Reuters) - Oil fell\n\nMore."),
+        ("By Jane Roe\n\nWheat fell.", "", "By Jane Roe\n\nWheat fell."),
+        ("Wheat fell on Monday.\n\nMore.", "", "Wheat fell on Monday.\n\nMore."),
         ("\n\nGrain falls\n\nWheat fell.\n\nMore.", "Grain falls", "Wheat fell.\n\nMore."),
         ("Two lines\nof lead\n\nWheat fell.", "", "Two lines\nof lead\n\nWheat fell."),
         ("word " * 26 + "\n\nWheat fell.", "", "word " * 26 + "\n\nWheat fell."),
@@ -39,11 +42,18 @@ def test_from_text(text: str, title: str, body: str) -> None:
             "<p>Corn rose.</p></article>"
             "<aside><p>Also read</p></aside><footer><p>Imprint</p></footer>",
             "Grain falls",
-            "Wheat fell. Again.\n\nCorn rose.",
+            "Wheat fell.\nAgain.\n\nCorn rose.",
         ),
         ("<meta property='og:title' content=' OG '><title>T</title><p>a", "OG", "a"),
         ("<title>Corn &amp; oats</title><p>One<p>Two &lt;b&gt;", "Corn & oats", "One\n\nTwo <b>"),
         ("<meta property='og:title'><p>a</p>", "", "a"),
+        (
+            "<article><p>Wheat\nfell.</p><h2>Oats</h2><ul><li>Rye rose.</ul></article><p>x",
+            "",
+            "Wheat fell.\n\nOats\n\nRye rose.",
+        ),
+        # Cards of other stories, and the story itself outside of any.
+        ("<article><p>Teaser</p></article><p>Wheat fell on Monday.", "", "Wheat fell on Monday."),
         # Some publishing systems wrap the whole page in a form.
         ("<form><h1>Grain falls</h1><p>Wheat.</p></form>", "Grain falls", "Wheat."),
         ("<form><article><h1>H</h1><p>Wheat.</p></article><p>x</p></form>", "H", "Wheat."),

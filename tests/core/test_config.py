@@ -126,12 +126,12 @@ SCHEME = (
             model("words: null"),
             "c.yaml:8: model.words: words and chars are both null, so there are no features",
         ),
-        (model("bits: 20.5"), "c.yaml:8: model.bits: expected a valid integer, got 20.5"),
-        (model("bits: '20'"), "c.yaml:8: model.bits: expected a valid integer, got '20'"),
+        (model("bits: 20.5"), "c.yaml:8: model.bits: expected a whole number, got 20.5"),
+        (model("bits: '20'"), "c.yaml:8: model.bits: expected a whole number, got '20'"),
         (model("C: 0"), "c.yaml:8: model.C: expected greater than or equal to 0.000001, got 0"),
         (model("C: .inf"), "c.yaml:8: model.C: expected a finite number, got inf"),
         (model("C: .nan"), "c.yaml:8: model.C: expected a finite number, got nan"),
-        (model("idf: no"), "c.yaml:8: model.idf: expected a valid boolean, got 'no'"),
+        (model("idf: no"), "c.yaml:8: model.idf: expected true or false, got 'no'"),
         (
             edited("  experiment: desk", "  experiment: ''"),
             "c.yaml:9: tracking.experiment: string should have at least 1 character, got ''",
@@ -151,15 +151,15 @@ SCHEME = (
         ),
         (
             BASE + f"text:\n  strip:\n    - {RULE}\n    - {{a: b}}\n",
-            "c.yaml:13: text.strip.1: expected a valid string, got a section",
+            "c.yaml:13: text.strip.1: expected text (a number or a date in quotes), got a section",
         ),
         (
             BASE + f"text:\n  strip:\n    - {RULE}\n    - 1\n",
-            "c.yaml:13: text.strip.1: expected a valid string, got 1",
+            "c.yaml:13: text.strip.1: expected text (a number or a date in quotes), got 1",
         ),
         (
             edited("  path: wire.csv", "  path: x\n  columns: {body: 5}"),
-            "c.yaml:6: data.columns.body: expected a valid string, got 5",
+            "c.yaml:6: data.columns.body: expected text (a number or a date in quotes), got 5",
         ),
         # A key that belongs to nothing (and is not even text).
         (BASE + "sed: 1\n", "c.yaml:10: sed: unknown key; did you mean 'seed'?"),
@@ -271,10 +271,10 @@ tracking: {alias: best}
         "c.yaml:3: sede: unknown key; did you mean 'seed'?",
         "c.yaml:4: data.format: expected 'corpus', 'table', 'tsv' or 'tweeteval-stance', "
         "got 'tabel'; did you mean 'table'?",
-        "c.yaml:4: data.train: expected a valid string, got 5",
+        "c.yaml:4: data.train: expected text (a number or a date in quotes), got 5",
         "c.yaml:4: data.split.test: expected less than 1, got 1.5",
         "c.yaml:7: model.cross_target: a topic model has no targets to cross with",
-        "c.yaml:8: model.C: expected a valid number, got 'none'",
+        "c.yaml:8: model.C: expected a number, got 'none'",
         "c.yaml:9: tracking.experiment: missing",
         "c.yaml:9: tracking.alias: an alias needs tracking.register_as",
     }
@@ -318,8 +318,8 @@ def test_overrides_are_yaml_1_2(write: Write, override: str, key: str, value: An
     text = BASE + "text:\n" if key == "text.strip" else BASE
     text = text.replace("kind: linear\n", "kind: linear\n  chars: [3, 5]\n")
     if value is None and key == "tracking.experiment":
-        expected = "command line: tracking.experiment: expected a valid string, got null"
-        assert problems(write(text), override) == [expected]
+        expected = "expected text (a number or a date in quotes), got null"
+        assert problems(write(text), override) == [f"command line: {key}: {expected}"]
         return
     found = flatten(load_config(write(text), [override]))[key]
     assert found == value
@@ -346,13 +346,13 @@ def test_an_override_replaces_a_whole_section(write: Write) -> None:
         ("data=5", "data: expected keys and values, got 5"),
         ("labels.0=a", "labels.0: 'labels' is not a section"),
         ("task.a.b=1", "task.a.b: 'task' is not a section"),
-        ("seed.a=1", "seed: expected a valid integer, got a section"),
+        ("seed.a=1", "seed: expected a whole number, got a section"),
         (
             "data.train=*.csv",
             "data.train: value is not valid YAML: '*.csv'; put it in quotes inside the quotes of "
             "the shell",
         ),
-        ("model.idf=yes", "model.idf: expected a valid boolean, got 'yes'"),
+        ("model.idf=yes", "model.idf: expected true or false, got 'yes'"),
         (
             "data.path=",
             "data.path: missing; format 'table' needs it (data.path=… on the command line)",

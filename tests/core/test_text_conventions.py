@@ -92,6 +92,14 @@ CONVENTIONS = [
         f"{LEAD}\n\nRye follows wheat\n\n{REST}",
         ["related"],
     ),
+    ("AP, old mark", f"Springfield, Ill. (AP) _ {LEAD}\n\n{REST}", TWO, ["dateline"]),
+    (
+        "magazine pages",
+        f"(Illustration: Jane Roe)\n\n{LEAD}\n\nStory highlights\n\n{REST}\n\n"
+        "The views expressed in this column are those of the author and not of the paper.",
+        TWO,
+        ["caption", "related", "copyright"],
+    ),
     ("an agency nobody listed", f"LISBON (Meridian) - {LEAD}\n\n{REST}", TWO, ["dateline"]),
     ("a desk nobody listed", f"Harbour Press/Africa: {LEAD}\n\n{REST}", TWO, ["dateline"]),
     (
@@ -340,6 +348,11 @@ def test_the_conventions_use_every_body_rule() -> None:
 
 
 LOOKALIKES = [
+    "Write to jane@example.org, the wife begged.",
+    "Thank you for signing up to a war nobody wanted, he wrote to them",
+    "Subscribe to our theory and the channel is gone",
+    "Click here and your savings are gone, fraudsters know",
+    "File: the bureau had one on him since 1962",
     "NATO (North Atlantic Treaty Organization) - for short, the alliance - met.",
     "The Press/Media: a study of two trades.",
     "Photo: a word that the Greeks made of light. It has lasted.",

@@ -169,66 +169,105 @@ def repeats(articles: Articles) -> Iterator[str]:
     yield from (f"{n} articles begin with {s}" for s, n in starts.items() if n > 3)
 
 
-def damage_schema(articles: Articles) -> None:
-    articles[3]["id"] = articles[4]["id"]
+def each(articles: Articles, key: str, value: Any, step: int = 1) -> None:
+    for article in articles[::step]:
+        article[key] = copy.deepcopy(value)
 
 
-def damage_lengths(articles: Articles) -> None:
-    articles[3]["body"] = "Too short."
-
-
-def damage_topics(articles: Articles) -> None:
-    articles[3]["label"] = "18000000"
-
-
-def damage_genres(articles: Articles) -> None:
-    for article in articles:
-        article["genre"] = article["genre"].replace("editorial", "analysis")
-        article["genre"] = article["genre"].replace("opinion", "analysis")
-
-
-def damage_stances(articles: Articles) -> None:
-    target = next(a["stances"][0]["target"] for a in articles if a["stances"])
+def relabel(articles: Articles, target: str | None, label: str) -> None:
     for article in articles:
         for stance in article["stances"]:
-            if stance["target"] == target:
-                stance["label"] = "favor"
+            if target in (None, stance["target"]):
+                stance["label"] = label
 
 
-def damage_double_stances(articles: Articles) -> None:
+def retarget(articles: Articles) -> None:
     for article in articles:
-        del article["stances"][1:]
+        for stance in article["stances"]:
+            stance["target"] = stance["target"][:1]
 
 
-def damage_splits(articles: Articles) -> None:
-    for article in articles[::2]:
-        article["split"] = "train"
+def split_a_story(articles: Articles) -> None:
+    test = next(a for a in articles if a["split"] == "test")
+    next(a for a in articles if a["split"] == "train")["group"] = test["group"]
 
 
-def damage_repeats(articles: Articles) -> None:
-    articles[3]["body"] = articles[4]["body"]
+def show_all_outlets(articles: Articles) -> None:
+    for test, train in zip(
+        (a for a in articles if a["split"] == "test"),
+        (a for a in articles if a["split"] == "train"),
+        strict=False,
+    ):
+        train["outlet"] = test["outlet"]
 
 
-CHECKS: list[tuple[Check, Callable[[Articles], None]]] = [
-    (schema, damage_schema),
-    (lengths, damage_lengths),
-    (topics, damage_topics),
-    (genres, damage_genres),
-    (stances, damage_stances),
-    (double_stances, damage_double_stances),
-    (splits, damage_splits),
-    (repeats, damage_repeats),
+def repeat_a_sentence(articles: Articles) -> None:
+    sentence = " Nobody in the old town had ever seen the like before."
+    for article in articles[:3]:
+        article["body"] += sentence
+
+
+def begin_alike(articles: Articles) -> None:
+    for article in articles[:4]:
+        article["body"] = "Once upon a time it rained. " + article["body"]
+
+
+def cut(articles: Articles, words: int) -> None:
+    for article in articles:
+        article["body"] = " ".join(article["body"].split()[:words])
+
+
+# Check, what the damage does, the damage: every condition of every check is broken once.
+CHECKS: list[tuple[Check, str, Callable[[Articles], Any]]] = [
+    (schema, "an id twice", lambda rows: each(rows[:2], "id", "x-1")),
+    (schema, "a key too many", lambda rows: each(rows[:1], "note", "")),
+    (schema, "a wrong date", lambda rows: each(rows[:1], "published", "1 May 2001")),
+    (schema, "an empty body", lambda rows: each(rows[:1], "body", " ")),
+    (schema, "an unknown genre", lambda rows: each(rows[:1], "genre", "poem")),
+    (schema, "an unknown split", lambda rows: each(rows[:1], "split", "dev")),
+    (lengths, "one too short", lambda rows: each(rows[:1], "body", "Too short.")),
+    (lengths, "too few words in all", lambda rows: rows.__delitem__(slice(100, None))),
+    (lengths, "all of one length", lambda rows: cut(rows, 107)),
+    (topics, "an unknown topic", lambda rows: each(rows[:1], "label", "18000000")),
+    (topics, "a topic too small", lambda rows: each(rows[:1], "label", "17000000")),
+    (topics, "nothing to test", lambda rows: each(rows[:30], "split", "train")),
+    (genres, "a genre missing", lambda rows: each(rows, "genre", "opinion")),
+    (genres, "no opinion", lambda rows: each(rows, "genre", "analysis")),
+    (genres, "one outlet", lambda rows: each(rows, "outlet", "The Lantern")),
+    (genres, "no boilerplate", lambda rows: each(rows, "body", "Rain fell. " * 50)),
+    (stances, "one target always in favor", lambda rows: relabel(rows, "the sugar tax", "favor")),
+    (stances, "shares off balance", lambda rows: relabel(rows, None, "neutral")),
+    (stances, "too few targets", retarget),
+    (double_stances, "none", lambda rows: [a["stances"].__delitem__(slice(1, 9)) for a in rows]),
+    (double_stances, "none opposite", lambda rows: relabel(rows, None, "favor")),
+    (
+        double_stances,
+        "a target twice",
+        lambda rows: [a["stances"].extend(a["stances"]) for a in rows],
+    ),
+    (splits, "a story on both sides", split_a_story),
+    (splits, "no unseen target", lambda rows: each(rows, "split", "train", step=2)),
+    (splits, "no unseen outlet", show_all_outlets),
+    (repeats, "a body twice", lambda rows: each(rows[:2], "body", rows[0]["body"])),
+    (repeats, "a sentence three times", repeat_a_sentence),
+    (repeats, "four begin alike", begin_alike),
 ]
 
 
-@pytest.mark.parametrize(("check", "damage"), CHECKS, ids=lambda f: f.__name__)
-def test_the_corpus_holds_and_the_check_can_fail(
-    articles: Articles, check: Check, damage: Callable[[Articles], None]
-) -> None:
+@pytest.mark.parametrize("check", list(dict.fromkeys(check for check, *_ in CHECKS)))
+def test_the_corpus_holds(articles: Articles, check: Check) -> None:
     assert list(check(articles)) == []
+
+
+@pytest.mark.parametrize(
+    ("check", "what", "damage"), CHECKS, ids=lambda x: getattr(x, "__name__", x)
+)
+def test_every_check_can_fail(
+    articles: Articles, check: Check, what: str, damage: Callable[[Articles], Any]
+) -> None:
     damaged = copy.deepcopy(articles)
     damage(damaged)
-    assert list(check(damaged)) != []
+    assert list(check(damaged)) != [], what
 
 
 def test_the_files_are_small() -> None:

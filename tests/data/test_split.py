@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from newsstand.data.split import assign_splits, text_key
+from newsstand.data.split import assign_splits, content_key
 from newsstand.data.validate import Row
 
 
@@ -144,7 +144,7 @@ def test_nothing_is_drawn_for_a_share_of_0() -> None:
     assert split([]) == []
 
 
-def test_text_key_sees_words_only() -> None:
-    assert text_key("Grain  FALLS", "Wheat\n fell") == text_key("grain falls", "wheat fell ")
-    assert text_key("", "wheat fell") != text_key("", "wheat rose")
-    assert len(text_key("", "\ud800")) == 64
+def test_content_key_sees_words_only() -> None:
+    assert content_key("Grain  FALLS", "Wheat\n fell") == content_key("grain falls", "wheat fell ")
+    assert content_key("", "wheat fell") != content_key("", "wheat rose")
+    assert len(content_key("", "\ud800")) == 64

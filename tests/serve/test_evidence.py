@@ -35,6 +35,10 @@ def check(article: Article, evidence: Iterable[Evidence]) -> None:
         assert item.text == item.text.strip() != ""
         assert 1 <= len(item.text.split()) <= 12
         assert "\n" not in item.text
+    phrases = [item.text.casefold() for item in found]
+    assert len(set(phrases)) == len(phrases)
+    for phrase in phrases:
+        assert {phrase.split()[0], phrase.split()[-1]}.isdisjoint({"the", "of", "said", "that"})
     for part in ("title", "body"):
         spans = sorted((x.start, x.end) for x in found if x.part == part)
         assert all(first[1] <= second[0] for first, second in pairwise(spans))

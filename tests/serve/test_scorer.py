@@ -196,8 +196,12 @@ def test_stance_needs_a_target(stance: Scorer, target: str | None) -> None:
 
 
 def test_targets_that_run_out_or_are_no_text(stance: Scorer) -> None:
-    with pytest.raises(InputError, match=r"^article 2: a stance model needs a target$"):
+    with pytest.raises(InputError, match=r"^article 2: target: fewer targets than articles$"):
         list(stance.score_many(["It is cheap."] * 2, target=["the levy"]))
+    scores = stance.score_many(["It is cheap."], target=["the levy", "the dam"])
+    assert next(scores).target == "the levy"
+    with pytest.raises(InputError, match=r"^target: more targets than articles$"):
+        next(scores)
     wrong: Any = [float("nan")]
     with pytest.raises(InputError, match=r"^article 1: target: expected text, got float$"):
         list(stance.score_many(["It is cheap."], target=wrong))
