@@ -80,24 +80,32 @@ class Features:
 
         The inverse document frequency is scikit-learn's: ln((1 + n) / (1 + df)) + 1.
         """
-        blocks = []
+        return cls.fit_rows(spec, examples)[0]
+
+    @classmethod
+    def fit_rows(cls, spec: FeatureSpec, examples: Sequence[Example]) -> tuple[Self, csr_array]:
+        """As `fit`, with the feature rows of the same examples: they are counted only once."""
+        blocks, found = [], []
         for hasher in spec.blocks:
             counts = _count(hasher, spec, examples)
+            found.append(counts)
             df = np.bincount(counts.indices, minlength=counts.shape[1])
             buckets = np.flatnonzero(df >= spec.min_df).astype(np.int32)
             weights = np.ones(len(buckets))
             if spec.idf:
                 weights = np.log((1 + len(examples)) / (1 + df[buckets])) + 1
             blocks.append(Block(buckets, weights.astype(np.float32)))
-        return cls(spec, blocks)
+        features = cls(spec, blocks)
+        return features, features._rows(found)
 
     def __call__(self, examples: Sequence[Example]) -> csr_array:
         """float32, shape (examples, columns of all blocks); an example's row is its alone."""
+        return self._rows([_count(hasher, self.spec, examples) for hasher in self._hashers])
+
+    def _rows(self, counts: Sequence[csr_array]) -> csr_array:
         parts = [
-            self._weigh(_count(hasher, self.spec, examples), columns, block)
-            for hasher, columns, block in zip(
-                self._hashers, self._columns, self.blocks, strict=True
-            )
+            self._weigh(found, columns, block)
+            for found, columns, block in zip(counts, self._columns, self.blocks, strict=True)
         ]
         return parts[0] if len(parts) == 1 else csr_array(hstack(parts, format="csr"))
 

@@ -43,7 +43,7 @@ def fit_linear(
     Raises:
         DataError: No n-gram occurs often enough to be a feature.
     """
-    features = Features.fit(spec, examples)
+    features, rows = Features.fit_rows(spec, examples)
     if not any(len(block.buckets) for block in features.blocks):
         raise DataError(
             f"no n-gram occurs in at least {spec.min_df:,} of the {len(examples):,} training rows "
@@ -74,7 +74,7 @@ def fit_linear(
     with warnings.catch_warnings():
         # A solver that stops at its limit has still found weights; validation judges them.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        estimator.fit(features(examples), labels)
+        estimator.fit(rows, labels)
     coefficients, intercepts = estimator.coef_.T, estimator.intercept_
     if coefficients.shape[1] == 1:  # two labels: scikit-learn keeps the second one's side only
         coefficients = np.hstack([-coefficients, coefficients]) / 2
