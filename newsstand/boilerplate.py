@@ -258,13 +258,14 @@ _WITHIN = {
     "link": (r"(?:E-?mail ?: ?)?[\w.+-]+@[\w-]+\.[\w.-]+",),
 }
 _ROLE = "(?:[Ww]riter|[Cc]orrespondent|[Rr]eporter|[Cc]ontributor|[Ee]ditor)s?"
+_BY_OUR = rf"By Our (?:[A-Z]\w+ ){{0,2}}{_ROLE}(?: in [^.:]{{2,40}})?"
 # Whole lines that are boilerplate only before or after the prose.
 _EDGE = {
     "byline": (
         rf"(?:By|BY|by):? (?:{_PERSONS}|(?:{_AGENCIES}|{_OUTLETS})(?: {_NAME}| staff){{0,2}})"
         rf"(?: ?\( ?@\w+ ?\))?(?:(?:,| \||,? for| in| –| -| /) ?[^.!?]{{2,60}})?",
         rf"(?:(?:Text|Words|Author|Reporter|Writer):|Written by:?) (?:{_PERSONS}|(?:{_AGENCIES}))",
-        rf"By Our (?:[A-Z]\w+ ){{0,2}}{_ROLE}(?: in [^.:]{{2,40}})?:?",
+        rf"{_BY_OUR}:?",
         rf"(?:(?:Source|SOURCE): ?)?(?:{_AGENCIES}|{_OUTLETS})"
         r"(?: staff|, [A-Z][^.,]{1,30}| and (?:news )?agencies)?",
         r"PTI(?: [A-Z]{2,4}){1,5}",
@@ -327,7 +328,7 @@ _OTHER_DATELINES = re.compile(
     r"|【[^】]{2,20}】|新华社[^\s，。]{1,16}电(?:[（(][^)）]{1,20}[)）])?\s*"
     r"|\([가-힣]{2,5}=[가-힣]{2,6}\)(?: [가-힣]{2,4} 기자)?(?: =)?\s*"
 )
-_OUR_OWN = re.compile(rf"By Our (?:[A-Z]\w+ ){{0,2}}{_ROLE}(?: in [^.:]{{2,40}})?:\s*")
+_OUR_OWN = re.compile(rf"{_BY_OUR}:\s*")
 _OUTLET = re.compile(rf"(?<=\S) (?:[|–—-]|--) (?:{_OUTLETS})$")
 _SENTENCE_END = ".!?…\"”’'»)]。؟।"
 _BULLETS = "-–—•*>»·= "
