@@ -1,33 +1,71 @@
-"""The loader: labelled news in any known format to validated, split `datasets`."""
+"""The loader: labelled news in any known format to prepared rows in trustworthy splits."""
 
 import hashlib
-import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
 
 import datasets
+import numpy as np
 
-from newsstand.data.formats import FORMATS, SPLITS, Source
-from newsstand.data.split import assign_splits
-from newsstand.data.validate import COLUMNS, Row, validate
+from newsstand.data.duplicates import Near, near_duplicates
+from newsstand.data.formats import SPLITS, UNUSED, Source
+from newsstand.data.prepare import PreparedRows, Progress, prepare
+from newsstand.data.split import Keys, Splits, assign_splits
 from newsstand.errors import DataError
 from newsstand.labels import LabelSet
+from newsstand.text import TextSpec
+
+# Of copies in several given splits, the one in the test split stays: what was published to be
+# tested on is tested on, and training loses the row.
+_KEPT_FIRST = {"test": 0, "validation": 1, "train": 2, None: 3}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NewsData:
-    """Labelled rows, ready for training.
+    """Labelled rows, prepared and split.
 
     Args:
-        splits: `train`, `validation` and `test`, each a Dataset with the canonical columns;
-            `label` is a ClassLabel over `labels`.
-        labels: The labels that occur, in the order of the scheme.
+        rows: All rows that could be used, in file order: the canonical columns, and
+            `prepared_title`, `prepared_body`, `removed`, `warning`, `text_key`. `label` is a
+            ClassLabel over the labels that occur.
+        labels: The labels of the rows that are in a split, in the order of the scheme.
+        split: Of each row: `train`, `validation` or `test`, or an empty string.
+        left_out: How many rows are in no split, by reason.
+        near: Near-duplicates among the rows, where they were looked for.
+        note: How the splits came about, one line.
+        problems: One line for each record that could not be used.
+        ties: Records dropped because annotators' votes were tied.
         digest: 32 hexadecimal digits; the same for the same rows in the same order and splits.
+        cached: Whether an earlier run had prepared the rows.
     """
 
-    splits: datasets.DatasetDict
+    rows: datasets.Dataset
     labels: LabelSet
+    split: list[str]
+    left_out: dict[str, int]
+    near: Near | None
+    note: str
+    problems: list[str]
+    ties: int
     digest: str
+    cached: bool
+
+    @property
+    def splits(self) -> datasets.DatasetDict:
+        """`train`, `validation` and `test`; `label` is a ClassLabel over `labels`."""
+        split = np.array(self.split)
+        parts = {name: self.rows.select(np.flatnonzero(split == name)) for name in SPLITS}
+        names = list(self.labels.labels)
+        if names != self.rows.features["label"].names:  # some occur in rows left out only
+            numbers = {name: number for number, name in enumerate(names)}
+            parts = {
+                name: part.align_labels_with_mapping(numbers, "label")
+                for name, part in parts.items()
+            }
+        return datasets.DatasetDict(parts)
 
 
 def load(
@@ -37,86 +75,248 @@ def load(
     labels: str | tuple[str, ...],
     path: str | None = None,
     files: Mapping[str, str | None] | None = None,
-    columns: Mapping[str, str] | None = None,
-    label_names: Mapping[str, str] | None = None,
-    validation: float = 0.1,
-    test: float = 0.2,
-    stratify: bool = True,
+    reading: Mapping[str, Any] | None = None,
+    spec: TextSpec | None = None,
+    repeats: Literal["drop", "keep"] = "drop",
+    near_duplicates: Mapping[str, Any] | None = None,
+    split: Mapping[str, Any] | None = None,
     seed: int = 0,
+    strict: bool = True,
+    progress: Progress | None = None,
 ) -> NewsData:
-    """Reads, validates and splits labelled news.
+    """Reads, validates, prepares and splits labelled news.
 
     Args:
         format: A key of `FORMATS`.
         task: `topic` or `stance`.
         labels: A scheme's name, `from-data`, or a list of labels.
-        path: File, folder or `hf:NAME[:CONFIG]`; None for the embedded corpus.
+        path: File, folder, glob or `hf:NAME[:CONFIG]`; None for the embedded corpus.
         files: Split to file or glob under `path`.
-        columns: Canonical column to its name in the files.
-        label_names: Label in the files to label of the scheme.
-        validation: Share of the training rows drawn for validation, when none are given.
-        test: Share of all rows drawn for testing, when no split is given.
-        stratify: Draw each label's share apart.
+        reading: How records are read: the further settings of `Validator`.
+        spec: How text is prepared.
+        repeats: `drop` keeps one of several rows with the same text (and target), and none when
+            their labels differ.
+        near_duplicates: `share` and `window_days`; None does not look for them.
+        split: The settings of `assign_splits`.
         seed: Seed of the draw.
+        strict: Refuse data with problems; else they are listed in the result.
+        progress: Called with the stage, the rows done, and how many there are, if known.
 
     Raises:
         DataError: Files or rows that cannot be used, all problems at once.
     """
     source = Source(task=task, path=path, files=files or {})
-    rows, found = validate(
-        FORMATS[format](source),
-        task=task,
+    prepared = prepare(
+        source,
+        form=format,
         scheme=labels,
-        columns=columns or {},
-        label_names=label_names or {},
-        name=path or "the corpus",
+        reading=reading or {},
+        spec=spec or TextSpec(),
+        progress=progress,
     )
-    splits = assign_splits(rows, validation=validation, test=test, stratify=stratify, seed=seed)
-    by_split: dict[str, list[Row]] = {name: [] for name in SPLITS}
-    for row, name in zip(rows, splits, strict=True):
-        row.split = name
-        by_split[name].append(row)
-    _check_splits(by_split, found)
-    features = datasets.Features(
-        {
-            name: datasets.ClassLabel(names=list(found.labels))
-            if name == "label"
-            else datasets.Value("string")
-            for name in COLUMNS
-        }
+    if prepared.problems and (strict or not len(prepared.table)):
+        raise DataError(prepared.problems)
+    small = _Columns.of(prepared)
+    near = (
+        _near(prepared, small, near_duplicates, progress) if near_duplicates is not None else None
     )
-    built = {
-        name: datasets.Dataset.from_dict(
-            {column: [getattr(row, column) for row in part] for column in COLUMNS},
-            features=features,
+    why = small.out_of_use(repeats)
+    drawn = _split(small, why, near, split or {}, seed)
+    for index, reason in zip(drawn.rows, drawn.splits.reasons, strict=True):
+        why[index] = reason
+    places = [""] * len(why)
+    for index, name in zip(drawn.rows, drawn.splits.names, strict=True):
+        places[index] = name
+    used = prepared.labels.only(
+        label for label, place in zip(small.label, places, strict=True) if place
+    )
+    if strict:
+        _check_splits(small.label, places, used, why)
+    return NewsData(
+        rows=_with_class_labels(prepared.table, small.label, prepared.labels),
+        labels=used,
+        split=places,
+        left_out=dict(Counter(filter(None, why))),
+        near=near,
+        note=drawn.splits.note,
+        problems=prepared.problems,
+        ties=prepared.ties,
+        digest=data_digest(small.digest, places),
+        cached=prepared.cached,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """The columns that decide about splits, in memory."""
+
+    text_key: list[str]
+    digest: list[str]
+    label: list[str]
+    split: list[str | None]
+    target: list[str | None]
+    outlet: list[str | None]
+    author: list[str | None]
+    published: list[str | None]
+    group: list[str | None]
+
+    @classmethod
+    def of(cls, prepared: PreparedRows) -> "_Columns":
+        return cls(*(prepared.column(name) for name in cls.__slots__))
+
+    def out_of_use(self, repeats: str) -> list[str]:
+        """Why a row is left out before any split is drawn; empty for the others."""
+        why = ["unused" if split == UNUSED else "" for split in self.split]
+        if repeats == "keep":
+            return why
+        copies: dict[tuple[str, str | None], list[int]] = defaultdict(list)
+        for index, key in enumerate(zip(self.text_key, self.target, strict=True)):
+            if not why[index]:
+                copies[key].append(index)
+        for rows in copies.values():
+            if len(rows) == 1:
+                continue
+            if len({self.label[index] for index in rows}) > 1:
+                why_not, kept = "conflict", -1
+            else:
+                why_not = "repeat"
+                kept = min(rows, key=lambda index: _KEPT_FIRST[self.split[index]])
+            for index in rows:
+                if index != kept:
+                    why[index] = why_not
+        return why
+
+
+@dataclass(frozen=True, slots=True)
+class _Drawn:
+    rows: list[int]
+    splits: Splits
+
+
+def _split(
+    small: _Columns, why: Sequence[str], near: Near | None, settings: Mapping[str, Any], seed: int
+) -> _Drawn:
+    rows = [index for index, reason in enumerate(why) if not reason]
+
+    if rows and not {small.split[index] for index in rows} & {"train", None}:
+        raise DataError(_none("train", why))
+
+    def of(values: Sequence[Any]) -> list[Any]:
+        return [values[index] for index in rows]
+
+    cluster: list[str | None] = [None] * len(rows)
+    if near is not None:
+        sizes = np.bincount(near.cluster, minlength=len(why))
+        cluster = [str(x) if sizes[x] > 1 else None for x in near.cluster[rows].tolist()]
+    keys = Keys(
+        text=of(small.text_key),
+        label=of(small.label),
+        given=of(small.split),
+        group=of(small.group),
+        cluster=cluster,
+        outlet=of(small.outlet),
+        target=of(small.target),
+        author=of(small.author),
+        published=of(small.published),
+    )
+    return _Drawn(rows, assign_splits(keys, seed=seed, **settings))
+
+
+def _near(
+    prepared: PreparedRows,
+    small: _Columns,
+    settings: Mapping[str, Any],
+    progress: Progress | None,
+) -> Near:
+    """Near-duplicates among the rows; each distinct text is looked at once."""
+    _, first, number = np.unique(small.text_key, return_index=True, return_inverse=True)
+    order = np.argsort(first)  # distinct texts in file order
+    rank = np.empty_like(order)
+    rank[order] = np.arange(len(order))
+    first, number = first[order], rank[number]
+    tag = "-".join(str(settings.get(name)) for name in ("share", "window_days"))
+    kept = prepared.folder / f"near-{tag}.npz"
+    if kept.exists():
+        with np.load(kept) as saved:
+            found = Near(**saved)
+    else:
+        done, total = 0, len(first)
+
+        def tell(more: int) -> None:
+            nonlocal done
+            done += more
+            if progress:
+                progress("near-duplicates", done, total)
+
+        found = near_duplicates(
+            _distinct(prepared.texts()),
+            published=[small.published[index] for index in first.tolist()],
+            progress=tell,
+            **settings,
         )
-        for name, part in by_split.items()
-    }
-    ordered = [row for name in SPLITS for row in by_split[name]]
-    return NewsData(datasets.DatasetDict(built), found, data_digest(ordered))
+        _save(kept, found)
+    # From distinct texts to rows.
+    return Near(first[found.cluster[number]], first[found.pairs], found.shared)
 
 
-def data_digest(rows: list[Row]) -> str:
-    """32 hexadecimal digits of the rows' content in their order.
+def _distinct(batches: Iterator[tuple[list[str], list[str]]]) -> Iterator[list[str]]:
+    seen: set[str] = set()
+    for keys, texts in batches:
+        new = []
+        for key, text in zip(keys, texts, strict=True):
+            if key not in seen:
+                seen.add(key)
+                new.append(text)
+        yield new
 
-    >>> row = Row(id="1", title="", body="Wheat fell.", label="economy")
-    >>> len(data_digest([row])), data_digest([row]) == data_digest([row, row])
-    (32, False)
+
+def _save(path: Path, found: Near) -> None:
+    scratch = path.with_suffix(".unfinished.npz")
+    np.savez(scratch, **asdict(found))
+    scratch.replace(path)
+
+
+def _with_class_labels(
+    table: datasets.Dataset, label: Sequence[str], labels: LabelSet
+) -> datasets.Dataset:
+    numbers = {name: number for number, name in enumerate(labels.labels)}
+    coded = np.array([numbers[name] for name in label], dtype=np.int64)
+    feature = datasets.ClassLabel(names=list(labels.labels))
+    names = table.column_names
+    return (
+        table.remove_columns("label")
+        .add_column("label", coded, feature=feature)
+        .select_columns(names)
+    )
+
+
+def data_digest(digests: Sequence[str], split: Sequence[str]) -> str:
+    """32 hexadecimal digits of the rows in their order, split by split.
+
+    Args:
+        digests: One a row, of its content.
+        split: Of each row; rows in none do not count.
+
+    >>> len(data_digest(["0a", "1b"], ["train", "test"]))
+    32
     """
     digest = hashlib.sha256()
-    for row in rows:
-        values = [getattr(row, name) for name in COLUMNS]
-        digest.update(json.dumps(values, ensure_ascii=True).encode() + b"\n")
+    for name in SPLITS:
+        digest.update(f"{name}\n".encode())
+        for row, place in zip(digests, split, strict=True):
+            if place == name:
+                digest.update(f"{row}\n".encode())
     return digest.hexdigest()[:32]
 
 
-def _check_splits(by_split: Mapping[str, list[Row]], labels: LabelSet) -> None:
-    sizes = {name: len(part) for name, part in by_split.items()}
-    problems = [
-        f"no {name} rows: name their file or set data.split" for name in SPLITS if not sizes[name]
-    ]
+def _check_splits(
+    label: Sequence[str], split: Sequence[str], labels: LabelSet, why: Sequence[str]
+) -> None:
+    """Refuses splits that nothing can be trained and tested on."""
+    sizes = Counter(split)
+    problems = [_none(name, why) for name in SPLITS if not sizes[name]]
     if not problems:
-        trained = {row.label for row in by_split["train"]}
+        trained = {x for x, place in zip(label, split, strict=True) if place == "train"}
         problems = [
             f"label '{labels.names[x]}' occurs in the data, "
             f"but in none of the {sizes['train']} training rows"
@@ -125,3 +325,10 @@ def _check_splits(by_split: Mapping[str, list[Row]], labels: LabelSet) -> None:
         ]
     if problems:
         raise DataError(problems)
+
+
+def _none(split: str, why: Sequence[str]) -> str:
+    counts = Counter(filter(None, why))
+    listed = ", ".join(f"{count:,} {reason}" for reason, count in counts.items())
+    left_out = f" (rows left out: {listed})" if listed else ""
+    return f"no {split} rows: name their file or set data.split{left_out}"

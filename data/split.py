@@ -1,104 +1,281 @@
-"""Shares rows out over train, validation and test, by content and never by row order."""
+"""Shares rows out over train, validation and test: by content, and never by row order."""
 
-import hashlib
-from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
-from newsstand.data.validate import Row
+import numpy as np
+from numpy.typing import NDArray
+
+from newsstand.data.draws import HELD, STAYS, Outcome, Pool, draw_latest, draw_units, draw_unseen
+from newsstand.data.units import Ints, join
+from newsstand.errors import DataError
+
+Strategy: TypeAlias = Literal["given", "random", "stratified", "grouped", "time", "unseen"]
+Names: TypeAlias = NDArray[np.str_]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keys:
+    """What decides about splits, one entry a row; a blank text counts as None.
+
+    Args:
+        text: Equal for equal prepared text.
+        label: Label of the row.
+        given: `train`, `validation` or `test` where the files say.
+        group: Story; its rows never straddle a drawn split.
+        cluster: Near-duplicates; None for a text that has none.
+        outlet, target, author: As in the row.
+        published: ISO 8601 date or time; without a zone it counts as UTC.
+    """
+
+    text: Sequence[str]
+    label: Sequence[str]
+    given: Sequence[str | None]
+    group: Sequence[str | None]
+    cluster: Sequence[str | None]
+    outlet: Sequence[str | None]
+    target: Sequence[str | None]
+    author: Sequence[str | None]
+    published: Sequence[str | None]
+
+    def columns(self, names: Sequence[str]) -> dict[str, Sequence[str | None]]:
+        """Some of the columns."""
+        return {name: getattr(self, name) for name in names}
+
+
+@dataclass(frozen=True, slots=True)
+class Splits:
+    """Where each row went.
+
+    Args:
+        names: `train`, `validation` or `test`; empty for a row that is left out.
+        reasons: Why a row is left out: `gap`, `undated` or `later` (time), or `astride`, for a
+            row that belongs to both sides; empty for the others.
+        label_gap: The largest difference between a label's share of a drawn split (or of what
+            was left to train on) and its share of these splits together, 0 to 1.
+        note: How the splits came about, one line.
+    """
+
+    names: list[str]
+    reasons: list[str]
+    label_gap: float
+    note: str
 
 
 def assign_splits(
-    rows: Sequence[Row], *, validation: float, test: float, stratify: bool, seed: int
-) -> list[str]:
+    keys: Keys,
+    *,
+    strategy: Strategy = "stratified",
+    by: Sequence[str] = (),
+    validation: float = 0.1,
+    test: float = 0.2,
+    gap_days: int = 0,
+    hold_out: Sequence[str] = (),
+    folds: int | None = None,
+    fold: int = 0,
+    ignore_given: bool = False,
+    seed: int = 0,
+) -> Splits:
     """The split of each row: the given one, else one drawn by content.
 
-    Rows of the same `group`, and rows with the same text, stay together. What the data gives
-    is kept: with given test rows no more are drawn, and the same for validation; validation
-    rows are drawn from the training rows. A row without a split joins those it must stay with.
+    Rows with the same text, of one group or of one near-duplicate cluster stay together, at any
+    remove. What the data gives is kept: with given test rows no more are drawn, and the same for
+    validation, which is drawn from the training rows. A row without a split joins those it must
+    stay with.
 
     Args:
-        rows: All rows; `row.split` may be None.
-        validation: Share of the training rows to hold out when no row is given as validation.
-        test: Share of all rows to hold out when no row is given as a split at all.
-        stratify: Draw each label's share apart.
+        keys: What decides, of all rows.
+        strategy: `given` needs train and test rows in the data. `random` draws without regard to
+            labels, `stratified` keeps each label's share. `grouped` does, too, and keeps rows
+            with the same value of a `by` column together. `time` tests on the latest rows,
+            `unseen` on values of the `by` columns that no other split has.
+        by: Columns for `grouped` and `unseen`.
+        validation: Share of the training rows to hold out.
+        test: Share of the rows without a split to hold out.
+        gap_days: With `time`, days left out between the splits.
+        hold_out: With `unseen`, the values to test on, instead of drawn ones.
+        folds: Make one of so many parts the test split (with given test rows, the validation
+            split) instead of a share. By `time`, each part is tested on what came before it.
+        fold: Which part, from 0.
+        ignore_given: Draw all anew.
         seed: Another seed, another draw.
+
+    Raises:
+        DataError: The strategy can't split these rows.
     """
-    units = _units(rows)
-    given: dict[str, set[str]] = defaultdict(set)
-    for unit, row in zip(units, rows, strict=True):
-        if row.split:
-            given[unit].add(row.split)
-    splits = [
-        row.split or min(given[unit], default=None) for unit, row in zip(units, rows, strict=True)
-    ]
-    if not any(splits):
-        _draw(rows, units, splits, "test", test, stratify, seed)
-    if "validation" not in splits:
-        _draw(rows, units, splits, "validation", validation, stratify, seed)
-    return [split or "train" for split in splits]
+    if not keys.text:
+        return Splits([], [], 0.0, "no rows")
+    settings = _Settings(strategy, tuple(by), gap_days, tuple(hold_out), folds, fold, seed)
+    drawing = _Drawing(keys, settings, ignore_given=ignore_given)
+    for name, share in drawing.lacking(test, validation):
+        drawing.draw(name, share)
+    return drawing.splits()
 
 
-def _draw(
-    rows: Sequence[Row],
-    units: Sequence[str],
-    splits: list[str | None],
-    name: str,
-    share: float,
-    stratify: bool,
-    seed: int,
-) -> None:
-    members: dict[str, list[int]] = defaultdict(list)
-    for index, unit in enumerate(units):
-        if splits[index] in (None, "train"):
-            members[unit].append(index)
-    strata: dict[str, list[str]] = defaultdict(list)
-    for unit, indices in members.items():
-        label = Counter(sorted(rows[i].label for i in indices)).most_common(1)[0][0]
-        strata[label if stratify else ""].append(unit)
-    for keys in strata.values():
-        sizes = {key: len(members[key]) for key in keys}
-        keys.sort(key=lambda key: hashlib.sha256(f"{seed}\0{name}\0{key}".encode()).digest())
-        for key in _pick(keys, sizes, share):
-            for index in members[key]:
-                splits[index] = name
+@dataclass(frozen=True, slots=True)
+class _Settings:
+    """As in `assign_splits`."""
+
+    strategy: Strategy
+    by: tuple[str, ...]
+    gap_days: int
+    hold_out: tuple[str, ...]
+    folds: int | None
+    fold: int
+    seed: int
 
 
-def _pick(keys: Sequence[str], sizes: Mapping[str, int], share: float) -> list[str]:
-    """Keys in their order, until they hold the share of all rows as nearly as they can.
+class _Drawing:
+    """The splits of all rows while they are drawn, `""` for none so far."""
 
-    One key always stays; of two keys or more, one is always picked when the share is not 0.
-    """
-    wanted = round(share * sum(sizes.values()))
-    picked: list[str] = []
-    drawn = 0
-    for key in keys:
-        # Passed over: what would exceed the share by more than it now lacks, such as a group
-        # that holds most of the rows.
-        if len(picked) < len(keys) - 1 and 2 * drawn + sizes[key] <= 2 * wanted:
-            picked.append(key)
-            drawn += sizes[key]
-    if not picked and share and len(keys) > 1:
-        picked.append(min(keys, key=sizes.__getitem__))
-    return picked
+    def __init__(self, keys: Keys, settings: _Settings, *, ignore_given: bool) -> None:
+        self._keys, self._settings = keys, settings
+        joined = ("group", "cluster", *(settings.by if settings.strategy == "grouped" else ()))
+        columns = keys.columns(joined)
+        self._unit, self._unit_keys = join(keys.text, list(columns.values()))
+        self._labels, self._label = np.unique(np.array(keys.label), return_inverse=True)
+        given: Sequence[str | None] = [None] * len(keys.text) if ignore_given else keys.given
+        self._names = _given(given, self._unit)
+        self._reasons = np.full(len(self._names), "", "U10")
+        self._tested, self._drawn, self._notes = self._has("test"), list[str](), list[str]()
+        self._check({name: columns[name] for name in joined[2:]})
+
+    def lacking(self, test: float, validation: float) -> list[tuple[str, float]]:
+        """The splits to draw, and the share of each."""
+        folded = self._settings.folds is not None
+        found = []
+        if not self._tested and (test or folded) and self._has(""):
+            found.append(("test", test))
+        if not self._has("validation") and (validation or (folded and self._tested)):
+            found.append(("validation", validation))
+        self._left = len(found)
+        return found
+
+    def draw(self, name: str, share: float) -> None:
+        """Draws one split from the rows without one; validation from the training rows, too."""
+        free = (self._names == "") | ((self._names == "train") & (name == "validation"))
+        rows = np.flatnonzero(free & (self._reasons == ""))
+        outcome, note = self._outcome(rows, name, share)
+        left_out = (outcome != HELD) & (outcome != STAYS)
+        self._names[rows[outcome == HELD]] = name
+        self._names[rows[left_out]] = ""
+        self._reasons[rows[left_out]] = outcome[left_out]
+        self._drawn.append(name)
+        self._notes.append(note)
+
+    def splits(self) -> Splits:
+        """The rows without a split so far are those to train on."""
+        self._names[(self._names == "") & (self._reasons == "")] = "train"
+        gap, worst = self._label_gap()
+        notes = [self._head(), *self._notes, worst]
+        return Splits(
+            self._names.tolist(), self._reasons.tolist(), gap, "; ".join(filter(None, notes))
+        )
+
+    def _has(self, name: str) -> bool:
+        return bool((self._names == name).any())
+
+    def _check(self, joined: dict[str, Sequence[str | None]]) -> None:
+        settings = self._settings
+        counts = Counter(self._names.tolist())
+        if settings.strategy == "given" and not (counts["train"] and counts["test"]):
+            raise DataError(
+                "data.split.strategy: given needs rows that the data gives as train and as test, "
+                f"got {counts['train']:,} train, {counts['validation']:,} validation and "
+                f"{counts['test']:,} test rows"
+            )
+        if settings.folds and self._tested and counts["validation"]:
+            raise DataError(
+                "data.split.folds: the data gives validation and test rows, so there is nothing to "
+                "draw; data.split.ignore_given=true draws all anew"
+            )
+        if settings.hold_out and self._tested:
+            raise DataError(
+                "data.split.hold_out: the data gives the test rows; leave it out, or draw all anew "
+                "with data.split.ignore_given=true"
+            )
+        partly = counts[""] and (counts["train"] or counts["validation"]) and not self._tested
+        if partly and settings.strategy in ("time", "unseen"):
+            raise DataError(
+                f"data.split.strategy: {settings.strategy} cannot draw test rows, as the data "
+                f"gives {len(self._names) - counts['']:,} of {len(self._names):,} rows a split; "
+                "data.split.ignore_given=true draws all anew"
+            )
+        empty = [name for name, values in joined.items() if not any(values)]
+        if empty:
+            raise DataError([f"data.split.by: no row has '{name}'" for name in empty])
+
+    def _outcome(self, rows: Ints, name: str, share: float) -> tuple[Outcome, str]:
+        settings, self._left = self._settings, self._left - 1
+        numbers, unit = np.unique(self._unit[rows], return_inverse=True)
+        pool = Pool(
+            name=name,
+            unit=unit,
+            unit_keys=self._unit_keys[numbers],
+            label=self._label[rows],
+            share=share,
+            folds=settings.folds if (name == "validation") == self._tested else None,
+            fold=settings.fold,
+            keep=1 + self._left,
+            seed=settings.seed,
+        )
+        if settings.strategy == "time":
+            published = _chosen(self._keys.published, rows)
+            outcome, note = draw_latest(pool, published, gap_days=settings.gap_days)
+        elif settings.strategy == "unseen":
+            columns = self._keys.columns(settings.by)
+            values = {column: _chosen(columns[column], rows) for column in columns}
+            hold_out = settings.hold_out if name == "test" else ()
+            outcome, note = draw_unseen(pool, values, hold_out=hold_out)
+        else:
+            outcome, note = draw_units(pool, labels=settings.strategy != "random")
+        if not ((outcome == HELD).any() and (outcome == STAYS).any()):
+            counts = Counter(outcome.tolist())
+            held, stay = counts.pop(HELD, 0), counts.pop(STAYS, 0)
+            left_out = "".join(f", {counts[x]:,} left out as '{x}'" for x in sorted(counts))
+            raise DataError(
+                f"data.split.strategy: {settings.strategy} makes {held:,} of {len(rows):,} rows "
+                f"{name} rows and leaves {stay:,} to train on{left_out}"
+            )
+        return outcome, note
+
+    def _label_gap(self) -> tuple[float, str]:
+        """The largest difference of label shares, and where it is."""
+        names = [*self._drawn, "train"] if self._drawn else []
+        parts = [self._names == name for name in names]
+        counts = np.array([np.bincount(self._label[x], minlength=len(self._labels)) for x in parts])
+        if not len(counts):
+            return 0.0, ""
+        shares = counts / counts.sum(axis=1, keepdims=True)
+        gaps = np.abs(shares - counts.sum(axis=0) / counts.sum())
+        part, label = np.unravel_index(gaps.argmax(), gaps.shape)
+        gap = float(gaps[part, label])
+        where = f" (worst: '{self._labels[label]}' in {names[part]})" if gap >= 0.0005 else ""
+        return gap, f"label shares within {100 * gap:.1f} points of the whole{where}"
+
+    def _head(self) -> str:
+        settings = self._settings
+        if not self._drawn:
+            return "as given"
+        heads = {"time": "by time", "given": "validation stratified"}
+        head = heads.get(settings.strategy, settings.strategy)
+        by = f" by {' and '.join(settings.by)}" if settings.by else ""
+        fold = (
+            "" if settings.folds is None else f", fold {settings.fold} of 0 to {settings.folds - 1}"
+        )
+        return f"{head}{by}{fold}"
 
 
-def _units(rows: Sequence[Row]) -> list[str]:
-    """For each row a key of all rows it must stay with: by group or by text, at any remove."""
-    parents: dict[str, str] = {}
-
-    def root(key: str) -> str:
-        while parents.setdefault(key, key) != key:
-            parents[key] = key = parents[parents[key]]
-        return key
-
-    texts = [f"text {content_key(row.title, row.body)}" for row in rows]
-    for text, row in zip(texts, rows, strict=True):
-        first, second = sorted((root(text), root(f"group {row.group}" if row.group else text)))
-        parents[second] = first
-    return [root(text) for text in texts]
+def _given(given: Sequence[str | None], unit: Ints) -> Names:
+    """The given splits; a row without one has that of its unit, test before train."""
+    order = ("test", "train", "validation", "")
+    number = np.array([order.index(name or "") for name in given])
+    of_unit = np.full(int(unit.max()) + 1, order.index(""))
+    np.minimum.at(of_unit, unit, number)
+    return np.array(order, "U10")[np.where(number == order.index(""), of_unit[unit], number)]
 
 
-def content_key(title: str, body: str) -> str:
-    """A digest that is the same for texts that differ only in case and spacing."""
-    text = " ".join(f"{title}\n{body}".casefold().split())
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+def _chosen(values: Sequence[str | None], rows: Ints) -> Sequence[str | None]:
+    return values if len(rows) == len(values) else [values[row] for row in rows.tolist()]

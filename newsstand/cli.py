@@ -1,4 +1,4 @@
-"""The command line: `newsstand train | score | config | verify`.
+"""The command line: `newsstand train | data | check | score | config | verify`.
 
 Heavy modules are imported inside the commands, so that each starts as fast as it can.
 """
@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from enum import StrEnum
 from io import TextIOWrapper
 from pathlib import Path
@@ -19,14 +20,10 @@ from newsstand.errors import ConfigError, InputError, NewsstandError
 from newsstand.version import __version__
 
 if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.table import Table
-
-    from newsstand.serve.scorer import Score
-    from newsstand.train.run import Result
+    from newsstand.config import Config
+    from newsstand.data.loader import NewsData
 
 _FAILED = 2
-_WIDTH = 100  # of tables that go to a file or a pipe
 
 app = typer.Typer(
     name="newsstand",
@@ -96,7 +93,9 @@ def train(
     loaded = load_config(config, overrides or ())
     with _training_installed():
         from newsstand.train.run import train as run
-    progress = _Progress(_stderr())
+    from newsstand.show import StageProgress, show_result, stderr
+
+    progress = StageProgress(stderr())
     try:
         result = run(loaded, name=Path(config).stem, reporter=progress, started=started)
     finally:
@@ -104,7 +103,78 @@ def train(
     if as_json:
         typer.echo(json.dumps(result.to_dict()))
     else:
-        _print_result(result)
+        show_result(result)
+
+
+@app.command()
+def data(
+    config: Annotated[str, typer.Argument(help="The experiment's YAML file.")],
+    overrides: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="KEY.SUB=VALUE", help="Settings in place of the file's."),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object on stdout.")
+    ] = False,
+) -> None:
+    """Show what a config loads: counts, lengths, and rows as a model sees them."""
+    from newsstand.config_file import load_config
+
+    news = _load(load_config(config, overrides or ()), strict=True)
+    from newsstand.data.describe import describe
+
+    found = describe(news)
+    if as_json:
+        typer.echo(json.dumps(found, ensure_ascii=False))
+    else:
+        from newsstand.show import show_data
+
+        show_data(found, news.labels.names)
+
+
+@app.command()
+def check(
+    config: Annotated[str, typer.Argument(help="The experiment's YAML file.")],
+    overrides: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="KEY.SUB=VALUE", help="Settings in place of the file's."),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object on stdout.")
+    ] = False,
+    page: Annotated[
+        Path | None, typer.Option("--html", help="Write the report as a web page to this file.")
+    ] = None,
+) -> None:
+    """Look for what spoils a result before anything is trained; exit status 1 on errors."""
+    from newsstand.config_file import load_config
+
+    loaded = load_config(config, overrides or ())
+    news = _load(loaded, strict=False)
+    from newsstand.data.audit import audit, lines
+    from newsstand.data.report import html
+    from newsstand.show import StageProgress, stderr
+
+    progress = StageProgress(stderr())
+    progress.begin("check")
+    try:
+        findings = audit(
+            news,
+            task=loaded.task,
+            seed=loaded.seed,
+            progress=lambda check: progress.progress(check, 0, None),
+        )
+    finally:
+        progress.stop()
+    if page is not None:
+        page.write_text(html(findings, name=Path(config).stem, news=news), encoding="utf-8")
+    if as_json:
+        typer.echo(json.dumps([asdict(finding) for finding in findings], ensure_ascii=False))
+    else:
+        for line in lines(findings):
+            typer.echo(line)
+    if any(finding.verdict == "error" for finding in findings):
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -150,7 +220,9 @@ def score(
         for item in scores:
             typer.echo(json.dumps(item.to_dict(), ensure_ascii=False))
     else:
-        _print_scores(scores)
+        from newsstand.show import show_scores
+
+        show_scores(scores)
 
 
 @app.command()
@@ -191,130 +263,32 @@ def verify(
     typer.echo(f"{model}: intact, {rows} golden rows score the same, hash {found}")
 
 
+def _load(config: "Config", *, strict: bool) -> "NewsData":
+    """The rows of a config, prepared and split, with progress on stderr."""
+    with _training_installed():
+        from newsstand.data.loader import load
+    from newsstand.config import NearDuplicatesConfig
+    from newsstand.show import StageProgress, stderr
+
+    settings = config.loading()
+    if not strict:  # a check looks for copies, whether or not the config's splits mind them
+        near = settings["near_duplicates"]
+        settings["near_duplicates"] = NearDuplicatesConfig().model_dump() if near is None else near
+    progress = StageProgress(stderr())
+    started = time.perf_counter()
+    progress.begin("load")
+    try:
+        news = load(**settings, strict=strict, progress=progress.progress)
+    finally:
+        progress.stop()
+    detail = f"{len(news.rows):,} rows" + (", prepared before" if news.cached else "")
+    progress.end("load", detail, time.perf_counter() - started)
+    return news
+
+
 @contextmanager
 def _training_installed() -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as error:
-        raise NewsstandError(
-            f"training needs {error.name}: pip install 'newsstand[train]'"
-        ) from error
-
-
-def _stderr() -> "Console":
-    from rich.console import Console
-
-    return Console(stderr=True, highlight=False, soft_wrap=True)
-
-
-class _Progress:
-    """A line a stage on stderr; on a terminal, with a spinner while it lasts."""
-
-    def __init__(self, console: "Console") -> None:
-        self._console = console
-        self._status = console.status("")
-
-    def begin(self, stage: str) -> None:
-        if self._console.is_terminal:
-            self._status.update(f"{stage} …")
-            self._status.start()
-
-    def stop(self) -> None:
-        """Ends the spinner, which else leaves the terminal without a cursor."""
-        self._status.stop()
-
-    def end(self, stage: str, detail: str, seconds: float) -> None:
-        self.stop()
-        self._console.print(f"{stage:<10}{seconds:6.1f} s  {detail}", markup=False)
-
-
-def _stdout() -> "Console":
-    from rich.console import Console
-
-    return Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH)
-
-
-def _print_result(result: "Result") -> None:
-    from rich.table import Table
-
-    console = _stdout()
-    table = Table(title=f"{result.task}: test rows", title_justify="left")
-    table.add_column("label", no_wrap=True)
-    for name in ("precision", "recall", "F1", "rows"):
-        table.add_column(name, justify="right")
-    for report in result.labels:
-        shares = (f"{value:.3f}" for value in (report.precision, report.recall, report.f1))
-        table.add_row(result.names[report.label], *shares, f"{report.support:,}")
-    console.print(table)
-    named = ("accuracy", "macro_f1", "ece", "f_avg")
-    figures = {name: result.metrics.get(f"test/{name}") for name in named}
-    lines = {
-        "test": "  ".join(f"{k} {v:.4f}" for k, v in figures.items() if v is not None),
-        "run": result.run_id,
-        "page": result.url,
-        "model": result.model,
-        "bundle": result.bundle,
-    }
-    for name, text in lines.items():
-        typer.echo(f"{name:<7} {text}")
-
-
-def _print_scores(scores: Iterator["Score"]) -> None:
-    from rich.table import Table
-
-    console = _stdout()
-    items: list[Score] = []
-    failure = None
-    try:
-        items.extend(scores)
-    except NewsstandError as error:
-        failure = error  # raised below, after what came before it
-    stance = any(item.target is not None for item in items)
-    table = Table()
-    for name in ("article", "label", "probability", *(["target"] if stance else [])):
-        table.add_column(
-            name, justify="right" if name == "probability" else "left", overflow="fold"
-        )
-    names = [item.id or str(number) for number, item in enumerate(items, start=1)]
-    for name, item in zip(names, items, strict=True):
-        cells = (name, item.name, f"{item.probability:.3f}", item.target or "")
-        table.add_row(*(_plain(cell) for cell in cells[: 4 if stance else 3]))
-    if items:
-        console.print(table)
-    for name, item in zip(names, items, strict=True):
-        if item.evidence:
-            console.print(_details(name, item))
-        if item.warning:
-            typer.echo(f"newsstand: {name}: {item.warning}", err=True)
-    if failure:
-        raise failure
-
-
-def _details(name: str, item: "Score") -> "Table":
-    """Why an article got its label, and what was left out of it."""
-    from rich.table import Table
-
-    grid = Table(
-        title=_plain(name), title_justify="left", box=None, show_header=False, pad_edge=False
-    )
-    first = "evidence"
-    for passage in item.evidence:
-        quoted = " (quoted)" if passage.quoted else ""
-        grid.add_row(first, f"{passage.weight:+.3f}", _plain(f"{_line(passage.text)}{quoted}"))
-        first = ""
-    first = "removed"
-    for span in item.removed:
-        grid.add_row(first, span.rule, _plain(_line(span.text)))
-        first = ""
-    return grid
-
-
-def _line(text: str) -> str:
-    return " ".join(text.split())
-
-
-def _plain(text: str) -> str:
-    """Text that rich shows as it is, square brackets included."""
-    from rich.markup import escape
-
-    return escape(text)
+        raise NewsstandError(f"this needs {error.name}: pip install 'newsstand[train]'") from error

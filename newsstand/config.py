@@ -30,6 +30,15 @@ def _tuple(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
+def _names(value: Any) -> Any:
+    listed = _tuple(value)
+    if isinstance(listed, tuple) and listed and all(isinstance(x, str) and x for x in listed):
+        return listed
+    if isinstance(value, str) and value:
+        return value
+    raise PydanticCustomError("names", "expected the name of a column, or a list of names")
+
+
 def _labels(value: Any) -> Any:
     listed = _tuple(value)
     if isinstance(listed, tuple) and all(isinstance(x, str) and x for x in listed):
@@ -53,33 +62,80 @@ NgramRange = Annotated[tuple[int, int], BeforeValidator(_range)]
 
 
 class SplitConfig(_Section):
-    """How rows without a given split are shared out. Deterministic by content, not by order."""
+    """How rows are shared out, by content and not by row order.
+
+    Splits that the data gives are kept, and what they lack is drawn. Copies, near-duplicates and
+    rows of one `group` stay together.
+    """
+
+    strategy: Literal["given", "random", "stratified", "grouped", "time", "unseen"] = "stratified"
+    """`given`: the data must give train and test rows. `random`: without regard to labels.
+    `stratified`: each label's share is kept. `grouped`: as stratified, and rows with the same
+    value in a column of `by` stay together. `time`: the latest rows are the test rows, those
+    before them validation. `unseen`: whole values of the `by` columns are held out."""
+
+    by: Annotated[
+        tuple[Literal["group", "outlet", "target", "author", "text"], ...], BeforeValidator(_tuple)
+    ] = ()
+    """Columns for `grouped` and `unseen`. With several, `unseen` leaves out rows that have a
+    held-out value in one column and others elsewhere: often many."""
 
     validation: float = Field(0.1, ge=0.0, lt=1.0)
     """Share of the training rows held out for validation, when the data names none."""
 
     test: float = Field(0.2, ge=0.0, lt=1.0)
-    """Share of all rows held out for testing, when the data names none."""
+    """Share of the rows without a split held out for testing, when the data names none. Not used
+    with `folds`."""
 
-    stratify: bool = True
-    """Keep each label's share as it is in the whole."""
+    gap_days: int = Field(0, ge=0)
+    """With `time`, days between the splits whose rows are left out."""
+
+    hold_out: Annotated[tuple[str, ...], BeforeValidator(_tuple)] = ()
+    """With `unseen`, the values to test on; `[]` draws them."""
+
+    folds: int | None = Field(None, ge=2)
+    """Cross-validation: one of so many parts is the test split, or, when the data gives the test
+    rows, the validation split. With `time`, each part is tested on what came before it."""
+
+    fold: int = Field(0, ge=0)
+    """Which of the folds, from 0."""
+
+    ignore_given: bool = False
+    """Draw all splits anew, whatever the data says."""
+
+
+class NearDuplicatesConfig(_Section):
+    """When two articles count as one story told twice; such articles never straddle a split."""
+
+    share: float = Field(0.5, gt=0.0, le=1.0)
+    """Share of the shorter article's word sequences that the longer one holds too."""
+
+    window_days: int | None = Field(None, ge=0)
+    """Only articles published within so many days of each other; null for any dates."""
 
 
 class DataConfig(_Section):
     """Where the labelled rows are and how to read them."""
 
-    format: Literal["corpus", "table", "tsv", "tweeteval-stance"]
-    """`corpus`: the articles shipped with newsstand. `table`: CSV, JSONL, Parquet with the
-    canonical columns, or `hf:NAME`. `tsv`: label, tab, text. `tweeteval-stance`: TweetEval's
-    folders."""
+    format: Literal[
+        "corpus", "table", "tsv", "tweeteval-stance", "fnc1", "newsmtsc", "article-bias"
+    ]
+    """`corpus`: the articles shipped with newsstand. `table`: CSV, JSONL, JSON or Parquet with the
+    canonical columns, or `hf:NAME`. `tsv`: label, tab, text. The others are public data sets in
+    their publishers' files. `tweeteval-stance`: TweetEval's folders. `fnc1`: the Fake News
+    Challenge's CSVs of stances and bodies. `newsmtsc`: NewsMTSC's JSONL, whose labels are
+    sentiment toward a person, which is not stance. `article-bias`: Baly et al.'s folder of JSON
+    files and split lists; the label is `bias_text`, or with `columns: {label: topic}` the topic."""
 
     path: str | None = None
-    """File or folder, relative to the working directory, or `hf:NAME[:CONFIG]` for a data set
-    of the Hugging Face hub (or a local folder that `datasets` can load)."""
+    """File, folder or glob (`articles/*.csv`), relative to the working directory, or
+    `hf:NAME[:CONFIG]` for a data set of the Hugging Face hub (or a local folder that `datasets`
+    can load)."""
 
     train: str | None = None
     """File of the training rows, under `path`; a glob takes several files. Left out: all tables
-    of the folder, split by name when one of them is `train.csv`, `train.jsonl`, …"""
+    of the folder, split by name when one of them is `train.csv`, `train.jsonl`, … For
+    `article-bias`, the split list; without any, the rows have no given split."""
 
     validation: str | None = None
     """File of the validation rows, under `path`."""
@@ -87,12 +143,31 @@ class DataConfig(_Section):
     test: str | None = None
     """File of the test rows, under `path`."""
 
-    columns: dict[str, str] = Field(default_factory=dict)
-    """Canonical column to the name it has in the files, for instance `{body: text}`."""
+    columns: dict[str, Annotated[str | tuple[str, ...], BeforeValidator(_names)]] = Field(
+        default_factory=dict
+    )
+    """Canonical column to the name it has in the files, for instance `{body: text}`. `label` may
+    name several columns, one an annotator: the majority counts, rows with tied votes are
+    dropped."""
 
-    label_names: dict[str, str] = Field(default_factory=dict)
-    """Label in the files to label of the model, for instance `{"0": left, "2": right}`.
-    Integer labels without a name are refused."""
+    labels: dict[str, str] = Field(default_factory=dict)
+    """Label in the files to label of the model, for instance `{0: left, 2: right}`. Integer
+    labels without a name are refused."""
+
+    label_separator: str | None = Field(None, min_length=1)
+    """What stands between several annotators' labels in one text, for instance `"|"`."""
+
+    dates: Literal["day-first", "month-first"] | None = None
+    """How to read 05/03/2019 in `published`; null refuses dates that may be read either way."""
+
+    repeats: Literal["drop", "keep"] = "drop"
+    """`drop`: of several rows with the same text (and target), one is used, and none when their
+    labels differ; of copies in given splits, the test split's. `keep`: use all, as published
+    figures on a benchmark do."""
+
+    near_duplicates: NearDuplicatesConfig | None = NearDuplicatesConfig.model_construct()
+    """Cut, re-headed or merged copies of an article, kept on one side of each drawn split; null
+    does not look for them, which saves time."""
 
     split: SplitConfig = SplitConfig.model_construct()
     """How rows are shared out where the files do not say."""
@@ -214,11 +289,40 @@ class Config(_Section):
     tracking: TrackingConfig
     """Where the run goes in MLflow."""
 
+    def loading(self) -> dict[str, Any]:
+        """The plain arguments that the loader of `newsstand.data` takes."""
+        data = self.data
+        near = data.near_duplicates
+        return {
+            "format": data.format,
+            "task": self.task,
+            "labels": self.labels,
+            "path": data.path,
+            "files": {"train": data.train, "validation": data.validation, "test": data.test},
+            "reading": {
+                "columns": data.columns,
+                "labels": data.labels,
+                "separator": data.label_separator,
+                "dates": data.dates,
+            },
+            "spec": self.text.spec(),
+            "repeats": data.repeats,
+            "near_duplicates": near and near.model_dump(),
+            "split": data.split.model_dump(),
+            "seed": self.seed,
+        }
+
 
 # What must fit together. Each check looks values up by path (a default where the file says
 # nothing), so that all of them run even when other parts of the file are wrong.
 Get = Callable[[str], Any]
 _TOPIC_SCHEMES = ("iptc-media-topics",)
+_OF_TARGETS = {
+    "tweeteval-stance": "stances",
+    "fnc1": "stances",
+    "newsmtsc": "sentiments toward targets",
+}
+_FILE_FORMATS = ("table", "tsv", "article-bias", *_OF_TARGETS)
 _STANCE_SCHEMES = ("favor-against-neutral", "agree-disagree-discuss-unrelated")
 
 
@@ -245,21 +349,27 @@ def impossible(get: Get) -> Iterable[tuple[str, str]]:
         yield "labels", f"'{labels}' is a stance scheme, but task is topic"
     if task == "stance" and labels in _TOPIC_SCHEMES:
         yield "labels", f"'{labels}' is a topic scheme, but task is stance"
-    if task == "topic" and form == "tweeteval-stance":
-        yield "data.format", "'tweeteval-stance' holds stances, but task is topic"
-    if task == "stance" and form == "tsv":
-        yield "data.format", "'tsv' rows have no target, but task is stance"
+    for name, held in _OF_TARGETS.items() if task == "topic" else ():
+        if form == name:
+            yield "data.format", f"'{form}' holds {held}, but task is topic"
+    if task == "stance" and form in ("tsv", "article-bias"):
+        yield "data.format", f"'{form}' rows have no target, but task is stance"
     if form == "corpus" and get("data.path") is not None:
         yield "data.path", "the corpus is part of newsstand and has no path"
-    if form in ("table", "tsv", "tweeteval-stance") and get("data.path") is None:
+    if form in _FILE_FORMATS and get("data.path") is None:
         yield "data.path", f"missing; format '{form}' needs it (data.path=… on the command line)"
+    columns = get("data.columns")
+    for name, column in columns.items() if isinstance(columns, dict) else ():
+        if isinstance(column, list) and name != "label":
+            yield f"data.columns.{name}", "expected one column; only label may have several"
     if get("data.train") is None and (get("data.validation") or get("data.test")):
         yield "data.train", "missing, but data.validation or data.test is given"
     hub = form == "table" and str(get("data.path")).startswith("hf:")
-    if form in ("corpus", "tweeteval-stance") or hub:
+    if form in ("corpus", "tweeteval-stance", "fnc1") or hub:
         for split in ("train", "validation", "test"):
             if get(f"data.{split}") is not None:
                 yield f"data.{split}", f"{'hf:' if hub else form} takes no file names; leave it out"
+    yield from _impossible_split(get)
     if task == "topic" and get("model.cross_target") is True:
         yield "model.cross_target", "a topic model has no targets to cross with"
     for kind in ("words", "chars"):
@@ -277,6 +387,34 @@ def impossible(get: Get) -> Iterable[tuple[str, str]]:
             yield "evaluation.f_avg", f"unknown label '{label}'{did_you_mean(label, known)}"
     if get("tracking.alias") is not None and get("tracking.register_as") is None:
         yield "tracking.alias", "an alias needs tracking.register_as"
+
+
+def _impossible_split(get: Get) -> Iterable[tuple[str, str]]:
+    """The same of `data.split`."""
+
+    def setting(name: str) -> Any:
+        return get(f"data.split.{name}")
+
+    strategy, folds, fold = setting("strategy"), setting("folds"), setting("fold")
+    if setting("by") and strategy not in ("grouped", "unseen"):
+        yield "data.split.by", f"only strategy 'grouped' or 'unseen' uses it, not '{strategy}'"
+    if strategy == "unseen" and not setting("by"):
+        yield "data.split.by", "missing; strategy 'unseen' needs a column, such as [outlet]"
+    if setting("gap_days") and strategy != "time":
+        yield "data.split.gap_days", f"only strategy 'time' leaves a gap, not '{strategy}'"
+    if setting("hold_out") and strategy != "unseen":
+        yield "data.split.hold_out", f"only strategy 'unseen' holds values out, not '{strategy}'"
+    elif setting("hold_out") and folds is not None:
+        yield "data.split.hold_out", "folds hold out each value in turn; leave one of the two out"
+    if setting("ignore_given") is True and strategy == "given":
+        yield "data.split.ignore_given", "strategy 'given' keeps the given splits"
+    if fold and folds is None:
+        yield "data.split.fold", "a fold needs data.split.folds"
+    elif type(folds) is type(fold) is int and fold >= folds > 1:
+        yield (
+            "data.split.fold",
+            f"expected 0 to {folds - 1}, as there are {folds} folds; got {fold}",
+        )
 
 
 def _known_labels(labels: Any) -> list[str]:

@@ -1,10 +1,11 @@
 """From an article to what a model sees: the one place for fitting and scoring alike."""
 
 from dataclasses import dataclass
+from typing import Self
 
 from newsstand.article import Article
 from newsstand.errors import InputError
-from newsstand.text import Prepared, TextSpec, normalise
+from newsstand.text import Part, Prepared, TextSpec, normalise
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,6 +14,11 @@ class Example:
 
     prepared: Prepared
     target: str | None = None
+
+    @classmethod
+    def of_prepared(cls, title: str, body: str, target: str | None) -> Self:
+        """An example of text that `encode` has prepared before, without its way back."""
+        return cls(Prepared(Part(title), Part(body), (), 0.0, None), target)
 
     @property
     def text(self) -> str:

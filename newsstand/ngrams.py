@@ -149,6 +149,34 @@ class HashedNgrams:
         ends = after - (chunk.values[after - 1] == 0) - 1
         return Places(self._buckets(hashes, salt).astype(np.int64), starts, ends)
 
+    def hashes(self, texts: Sequence[str]) -> tuple[_Hashes, _Slots, _Slots]:
+        """The n-grams of texts by their 64-bit hashes, for comparing texts with each other.
+
+        Args:
+            texts: Any texts, empty ones too.
+
+        Returns:
+            Of each occurrence the hash, the number of its text, and its first character there;
+            in the order of the texts, and of the places for n-grams of one length.
+
+        >>> pairs = HashedNgrams(words=(2, 2))
+        >>> hashes, numbers, starts = pairs.hashes(["Grain prices fell.", "Oil", "So it fell."])
+        >>> len(set(hashes.tolist())), numbers.tolist(), starts.tolist()
+        (4, [0, 0, 2, 2], [0, 6, 0, 3])
+        """
+        salt = self._salts(1, None)[0]
+        found = [(np.empty(0, np.uint64), np.empty(0, np.int64), np.empty(0, np.int64))]
+        for part in self._parts(texts):
+            columns = zip(*self._grams(_Chunk.read(texts[part])), strict=True)
+            hashes, owners, first, _ = (np.concatenate(column) for column in columns)
+            inside = np.flatnonzero(owners < part.stop - part.start)  # not across two texts
+            numbers, first = owners[inside].astype(np.int64), first[inside]
+            lengths = np.array([len(text) + 1 for text in texts[part]], dtype=np.int64)
+            starts = first - 1 - (np.cumsum(lengths) - lengths)[numbers]
+            found.append((_mix(hashes[inside] ^ salt), numbers + part.start, starts))
+        hashes, numbers, starts = (np.concatenate(column) for column in zip(*found, strict=True))
+        return hashes, numbers, starts
+
     def _salts(self, texts: int, keys: _Hashes | None) -> _Hashes:
         """Keys spread over 64 bits, lest two small ones only swap the buckets of like hashes."""
         plain = np.zeros((texts, 1), dtype=np.uint64)

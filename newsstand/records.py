@@ -8,18 +8,18 @@ a caller can report all of a file's problems at once.
 import codecs
 import csv
 import json
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any, AnyStr, BinaryIO, TextIO
 
 from newsstand.errors import InputError
 
 TABLES = (".csv", ".jsonl", ".ndjson", ".json", ".parquet")
 
-# One article a cell: the csv module's own limit of 128 KiB is below a long read.
-_LARGEST_CELL = 1 << 28
+# No line and no cell is longer: far beyond any article, and little beside a machine's memory.
+# (The csv module's own limit for a cell, 128 KiB, is below a long read.)
+_LONGEST = 1 << 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,28 +44,31 @@ def read_records(path: Path) -> Iterator[Record | Problem]:
     Places read `file.csv:12` (a line, counted from 1) where the format has lines, else
     `file.parquet, row 12`.
     """
-    flaw = file_flaw(path)
-    if flaw:
-        yield Problem(flaw)
-        return
     kind = path.suffix.lower()
-    if kind == ".parquet":
-        yield from _parquet(path)
-        return
-    flaw = text_flaw(path)
+    flaw = file_flaw(path) or (text_flaw(path) if kind != ".parquet" else None)
     if flaw:
         yield Problem(flaw)
+    elif kind == ".parquet":
+        yield from _parquet(path)
     elif kind == ".csv":
         yield from _csv(path)
     elif kind == ".json":
         yield from _json(path)
     elif kind in (".jsonl", ".ndjson"):
-        with path.open("rb") as lines:
-            yield from read_jsonl(lines, str(path))
+        yield from _jsonl(path)
     else:
         yield Problem(
             f"{path}: unknown kind of table '{kind}', expected one of {', '.join(TABLES)}"
         )
+
+
+def read_csv(path: Path) -> Iterator[Record | Problem]:
+    """Yields the records of a file of cells with a header, whatever its name ends in."""
+    flaw = file_flaw(path) or text_flaw(path)
+    if flaw:
+        yield Problem(flaw)
+    else:
+        yield from _csv(path)
 
 
 def file_flaw(path: Path) -> str | None:
@@ -132,26 +135,58 @@ def read_text(path: Path) -> str:
     return path.read_text(encoding="utf-8-sig")
 
 
+class LineTooLong(Exception):  # noqa: N818 - a problem of a file, turned into a `Problem`
+    """A line that no record can be: what a damaged file holds may be gigabytes."""
+
+    def __init__(self) -> None:
+        super().__init__(f"a line of more than {_LONGEST:,} characters; is a line end missing?")
+
+
+def bounded_lines(stream: IO[AnyStr]) -> Iterator[AnyStr]:
+    """The lines of a stream with their ends.
+
+    Raises:
+        LineTooLong: Instead of reading it into memory.
+    """
+    while line := stream.readline(_LONGEST):
+        if len(line) == _LONGEST:
+            raise LineTooLong
+        yield line
+
+
+def _jsonl(path: Path) -> Iterator[Record | Problem]:
+    blank = True
+    with path.open("rb") as lines:
+        for item in read_jsonl(lines, str(path)):
+            blank = False
+            yield item
+    if blank:
+        yield Problem(f"{path}: nothing but blank lines")
+
+
 def read_jsonl(lines: BinaryIO, name: str) -> Iterator[Record | Problem]:
     """Yields the objects of a JSON Lines stream; blank lines are passed over."""
-    for number, raw in enumerate(lines, start=1):
-        where = f"{name}:{number}"
-        try:
-            line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
-        except UnicodeDecodeError as error:
-            yield Problem(
-                f"{where}: byte {error.start} of the line: expected UTF-8 ({error.reason})"
-            )
-            continue
-        if not line.strip():
-            continue
-        try:
-            value = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            place, reason = _json_flaw(error)
-            yield Problem(f"{where}{place}: expected a JSON object a line ({reason})")
-            continue
-        yield _object(value, name, where)
+    number = 0
+    try:
+        for number, raw in enumerate(bounded_lines(lines), start=1):
+            if raw.strip():
+                yield _json_line(raw, number, name)
+    except LineTooLong as error:
+        yield Problem(f"{name}:{number + 1}: {error}")
+
+
+def _json_line(raw: bytes, number: int, name: str) -> Record | Problem:
+    where = f"{name}:{number}"
+    try:
+        line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
+    except UnicodeDecodeError as error:
+        return Problem(f"{where}: byte {error.start} of the line: expected UTF-8 ({error.reason})")
+    try:
+        value = parse_json(line)
+    except (ValueError, RecursionError) as error:
+        place, reason = _json_flaw(error)
+        return Problem(f"{where}{place}: expected a JSON object a line ({reason})")
+    return _object(value, name, where)
 
 
 def _object(value: Any, file: str, where: str) -> Record | Problem:
@@ -160,8 +195,29 @@ def _object(value: Any, file: str, where: str) -> Record | Problem:
     return Problem(f"{where}: expected a JSON object, got {type(value).__name__}")
 
 
+def parse_json(text: str) -> Any:
+    """The value of a JSON text.
+
+    Raises:
+        ValueError: No JSON, or an object that has a key twice, of which one would be lost.
+        RecursionError: Nested too deeply.
+    """
+    return _DECODER.decode(text)
+
+
+def _object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"key twice: {_twice(names)}")
+    return values
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_object_of)
+
+
 def _json_flaw(error: Exception) -> tuple[str, str]:
-    """The column, where it is known, and the reason."""
+    """Where a text is no JSON (`, column 9`), where that is known, and why."""
     if isinstance(error, json.JSONDecodeError):
         return f", column {error.colno}", error.msg
     if isinstance(error, RecursionError):
@@ -171,7 +227,7 @@ def _json_flaw(error: Exception) -> tuple[str, str]:
 
 def _json(path: Path) -> Iterator[Record | Problem]:
     try:
-        value = json.loads(path.read_text(encoding="utf-8-sig"))
+        value = parse_json(path.read_text(encoding="utf-8-sig"))
     except (ValueError, RecursionError) as error:
         place, reason = _json_flaw(error)
         line = f":{error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
@@ -185,22 +241,24 @@ def _json(path: Path) -> Iterator[Record | Problem]:
 
 
 def _csv(path: Path) -> Iterator[Record | Problem]:
-    csv.field_size_limit(min(_LARGEST_CELL, sys.maxsize))
+    csv.field_size_limit(_LONGEST)
     with path.open(encoding="utf-8-sig", newline="") as stream:
-        reader = csv.reader(stream, strict=True)
+        delimiter = _delimiter(stream)
+        reader = csv.reader(bounded_lines(stream), delimiter=delimiter, strict=True)
         header: list[str] | None = None
         line = 1
         while True:
             try:
                 cells = next(reader)
             except StopIteration:
-                return
-            except csv.Error as error:
-                begins = f", in the record that begins in line {line}" * (reader.line_num > line)
-                yield Problem(f"{path}:{reader.line_num}: not readable as CSV ({error}){begins}")
+                break
+            except (csv.Error, LineTooLong) as error:
+                number = reader.line_num + isinstance(error, LineTooLong)
+                begins = f", in the record that begins in line {line}" * (number > line)
+                yield Problem(f"{path}:{number}: not readable as CSV ({error}){begins}")
                 return
             where, line = f"{path}:{line}", reader.line_num + 1
-            if not cells:
+            if not cells or (header is None and not "".join(cells).strip()):
                 continue
             if header is None:
                 header = [cell.strip() for cell in cells]
@@ -214,11 +272,24 @@ def _csv(path: Path) -> Iterator[Record | Problem]:
                 )
             else:
                 yield Record(dict(zip(header, cells, strict=True)), str(path), where)
+    if header is None:
+        yield Problem(f"{path}: nothing but blank lines")
+
+
+def _delimiter(stream: TextIO) -> str:
+    """Comma, or what a header without commas has instead: many Excels write semicolons."""
+    head = next((line for line in iter(lambda: stream.readline(_LONGEST), "") if line.strip()), "")
+    stream.seek(0)
+    return next((mark for mark in ",;\t" if mark in head), ",")
 
 
 def _header_flaw(header: list[str]) -> str | None:
-    twice = sorted({name for name in header if header.count(name) > 1})
-    return f"columns named twice: {', '.join(map(repr, twice))}" if twice else None
+    twice = _twice(header)
+    return f"columns named twice: {twice}" if twice else None
+
+
+def _twice(names: list[str]) -> str:
+    return ", ".join(sorted({repr(name) for name in names if names.count(name) > 1}))
 
 
 def _parquet(path: Path) -> Iterator[Record | Problem]:
@@ -231,12 +302,13 @@ def _parquet(path: Path) -> Iterator[Record | Problem]:
 
     try:
         row = 0
-        with pq.ParquetFile(path) as table:
+        # Checksums, where a file has them, are the only sign of a byte changed inside a text.
+        with pq.ParquetFile(path, page_checksum_verification=True) as table:
             flaw = _header_flaw(table.schema_arrow.names)
             if flaw:
                 yield Problem(f"{path}: {flaw}")
                 return
-            for batch in table.iter_batches():
+            for batch in table.iter_batches(batch_size=1024):
                 for values in batch.to_pylist():
                     row += 1
                     yield Record(values, str(path), f"{path}, row {row}")

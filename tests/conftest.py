@@ -3,6 +3,7 @@
 import io
 import os
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+# A cache of the test run's own: nothing found that another run has prepared.
+_CACHE = tempfile.TemporaryDirectory(prefix="newsstand-tests-")
+os.environ["HF_DATASETS_CACHE"] = _CACHE.name
 
 ROOT = Path(__file__).parent.parent
 
@@ -29,6 +33,9 @@ class Silent:
         self.heard: list[tuple[str, str, float]] = []
 
     def begin(self, stage: str) -> None:
+        pass
+
+    def progress(self, stage: str, done: int, total: int | None) -> None:
         pass
 
     def end(self, stage: str, detail: str, seconds: float) -> None:

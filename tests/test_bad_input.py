@@ -33,7 +33,7 @@ tracking: {experiment: quick}
 """
 STANCE = CONFIG.replace("topic", "stance").replace("sport, weather", "favor, against")
 ROWS = "body,label,split\n" + "".join(
-    f"{word},{label},{split}\n"
+    f"{word} {split},{label},{split}\n"
     for split in ("train", "validation", "test")
     for word, label in (("goal", "sport"), ("rain", "weather"))
 )
@@ -113,12 +113,12 @@ CASES = [
     ),
     train(
         "broken UTF-8 in the data",
-        "rows.csv: byte 24: expected UTF-8 text (invalid start byte)",
+        "rows.csv: byte 30: expected UTF-8 text (invalid start byte)",
         rows=ROWS.encode().replace(b"sport", b"sp\xffrt", 1),
     ),
     train(
         "a NUL byte in the data",
-        "rows.csv: byte 24: expected UTF-8 text, found a NUL byte",
+        "rows.csv: byte 30: expected UTF-8 text, found a NUL byte",
         rows=ROWS.encode().replace(b"sport", b"sp\0rt", 1),
     ),
     Case(

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -84,12 +85,12 @@ def write_rows() -> None:
 def test_without_arguments_help(cli: Cli) -> None:
     done = cli()
     assert done.code == 2
-    for word in ("Usage: newsstand", "train", "score", "config", "verify"):
+    for word in ("Usage: newsstand", "train", "data", "check", "score", "config", "verify"):
         assert word in done.out
     assert done.err == ""
 
 
-@pytest.mark.parametrize("command", ["train", "score", "config", "verify"])
+@pytest.mark.parametrize("command", ["train", "data", "check", "score", "config", "verify"])
 def test_every_command_explains_itself(cli: Cli, command: str) -> None:
     done = cli(command, "--help")
     assert (done.code, done.err) == (0, "")
@@ -337,7 +338,60 @@ def test_training_without_its_libraries_names_the_cure(
     monkeypatch.setitem(sys.modules, "datasets", None)
     done = cli("train", "quick.yaml")
     assert (done.code, done.out) == (2, "")
-    assert done.err == "newsstand: training needs datasets: pip install 'newsstand[train]'\n"
+    assert done.err == "newsstand: this needs datasets: pip install 'newsstand[train]'\n"
+
+
+def test_data_shows_what_a_config_loads(cli: Cli, folder: Path) -> None:
+    write_rows()
+    done = cli("data", "quick.yaml")
+    assert done.code == 0
+    assert re.fullmatch(r"load +\d+\.\d s  18 rows(, prepared before)?\n", done.err)
+    lines = [" ".join(line.split()) for line in done.out.splitlines()]
+    for line in ("rows 6 train, 6 validation, 6 test", "sport 3 3 3", "train 4 4 4 4"):
+        assert line in lines
+    assert sum(line.startswith("row rows.jsonl:") for line in lines) == 3
+    again = cli("data", "quick.yaml", "--json")
+    assert "18 rows, prepared before" in again.err
+    found = json.loads(again.out)
+    assert found["labels"]["economy"] == {"train": 3, "validation": 3, "test": 3}
+    assert len(found["samples"]) == 3
+
+
+def test_data_refuses_what_training_would(cli: Cli, folder: Path) -> None:
+    write_rows()
+    with Path("rows.jsonl").open("a") as stream:
+        stream.write('{"body": "x", "label": ""}\n')
+    for command in ("data", "train"):
+        done = cli(command, "quick.yaml")
+        assert (done.code, done.out) == (2, "")
+        expected = "newsstand: rows.jsonl:19: field 'label': empty; expected a label\n"
+        assert done.err == expected
+
+
+def test_check_gives_a_verdict_a_line_and_a_page(cli: Cli, folder: Path) -> None:
+    write_rows()
+    done = cli("check", "quick.yaml", "--html", "report.html")
+    assert done.code == 0
+    found, _, summary = done.out.rpartition("\n\n")
+    assert re.fullmatch(r".*\d+ of \d+ checks in order\n", summary)
+    verdicts = {line.split()[0] for line in found.splitlines() if line[:1].strip()}
+    assert verdicts <= {"ok", "note", "warning"}
+    page = Path("report.html").read_text(encoding="utf-8")
+    assert page.startswith("<!DOCTYPE html>")
+    assert "quick" in page
+    found = json.loads(cli("check", "quick.yaml", "--json").out)
+    assert {finding["verdict"] for finding in found} == verdicts
+
+
+def test_check_fails_on_errors_and_still_reports_the_rest(cli: Cli, folder: Path) -> None:
+    write_rows()
+    with Path("rows.jsonl").open("a") as stream:
+        stream.write('{"body": "x", "label": ""}\n')
+    done = cli("check", "quick.yaml")
+    assert done.code == 1
+    assert "rows.jsonl:19: field 'label': empty; expected a label" in done.out
+    assert len(done.out.splitlines()) > 5
+    assert "Traceback" not in done.err
 
 
 def test_a_failed_run_gives_the_cursor_back(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -345,7 +399,7 @@ def test_a_failed_run_gives_the_cursor_back(folder: Path, monkeypatch: pytest.Mo
 
     screen = io.StringIO()
     console = Console(file=screen, force_terminal=True)
-    monkeypatch.setattr(commands, "_stderr", lambda: console)
+    monkeypatch.setattr("newsstand.show.stderr", lambda: console)
     monkeypatch.setattr(sys, "argv", ["newsstand", "train", "quick.yaml"])
     Path("quick.yaml").write_text(CONFIG)  # its rows are not there
     with pytest.raises(SystemExit):

@@ -60,6 +60,8 @@ def test_scoring_needs_no_training_library(
         "score --model topic a.parquet",
         "score --model models:/topic@champion a.txt",
         "train c.yaml",
+        "data c.yaml",
+        "check c.yaml",
     ]
     done = python(
         f"""{WITHOUT}
@@ -84,10 +86,10 @@ print(json.dumps(codes), file=sys.stderr)
     assert '"label": "favor"' in done.stdout
     first, *messages, codes = done.stderr.splitlines()
     assert first == "sport True favor"
-    assert json.loads(codes) == [0, 0, 0, 0, 0, 2, 2, 2]
+    assert json.loads(codes) == [0, 0, 0, 0, 0, 2, 2, 2, 2, 2]
     assert messages == [
         "newsstand: a.parquet: reading Parquet needs pyarrow: pip install 'newsstand[parquet]'",
         "newsstand: models:/topic@champion: needs MLflow (pip install mlflow); "
         "a bundle folder does not",
-        "newsstand: training needs datasets: pip install 'newsstand[train]'",
+        *["newsstand: this needs datasets: pip install 'newsstand[train]'"] * 3,
     ]

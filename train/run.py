@@ -2,9 +2,9 @@
 
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol
@@ -12,7 +12,6 @@ from typing import Any, Protocol
 import datasets
 import numpy as np
 import pyarrow
-from numpy.typing import NDArray
 from pyarrow import parquet
 
 from newsstand.article import Article
@@ -21,7 +20,7 @@ from newsstand.calibration import Floats
 from newsstand.config import Config, flatten
 from newsstand.config_file import dump_config
 from newsstand.data.loader import NewsData, load
-from newsstand.encode import Example, encode
+from newsstand.encode import Example
 from newsstand.errors import DataError
 from newsstand.linear import FeatureSpec, LinearModel
 from newsstand.train import evaluate, plots
@@ -36,6 +35,9 @@ class Reporter(Protocol):
 
     def begin(self, stage: str) -> None:
         """A stage begins."""
+
+    def progress(self, stage: str, done: int, total: int | None) -> None:
+        """Within a stage: so many rows are done, of how many if that is known."""
 
     def end(self, stage: str, detail: str, seconds: float) -> None:
         """A stage is done: what came of it, and the seconds it took."""
@@ -85,7 +87,7 @@ def train(config: Config, *, name: str, reporter: Reporter, started: float | Non
     clock = _Clock(reporter, time.perf_counter() if started is None else started)
 
     with clock.stage("load") as note:
-        news = _load(config)
+        news = load(**config.loading(), progress=reporter.progress)
         absent = [x for x in config.evaluation.f_avg if x not in news.labels.names]
         if absent:
             raise DataError(f"evaluation.f_avg: no row has the label '{absent[0]}'")
@@ -96,8 +98,7 @@ def train(config: Config, *, name: str, reporter: Reporter, started: float | Non
         )
 
     with clock.stage("prepare") as note:
-        spec = config.text.spec()
-        splits = {split: _Split.of(rows, spec) for split, rows in news.splits.items()}
+        splits = {split: _Split(rows) for split, rows in news.splits.items()}
         note(_removed(splits.values()))
     fitted, held_out, test = splits["train"], splits["validation"], splits["test"]
 
@@ -121,7 +122,7 @@ def train(config: Config, *, name: str, reporter: Reporter, started: float | Non
         bundle = Bundle(
             task=config.task,
             labels=news.labels,
-            text=spec,
+            text=config.text.spec(),
             model=model,
             calibration=calibration,
             data={"digest": news.digest, "rows": sizes},
@@ -178,64 +179,35 @@ def train(config: Config, *, name: str, reporter: Reporter, started: float | Non
     )
 
 
-@dataclass(frozen=True, slots=True)
 class _Split:
-    """One split, prepared: articles as published, examples as the model sees them."""
+    """One split: its rows, and what a model sees of them."""
 
-    ids: list[str]
-    articles: list[Article]
-    examples: list[Example]
-    labels: NDArray[np.int64]
-
-    @classmethod
-    def of(cls, rows: datasets.Dataset, spec: Any) -> "_Split":
-        columns = rows.to_dict()
-        known = [name for name in columns if name in Article.__dataclass_fields__]
-        articles = [
-            Article(**dict(zip(known, values, strict=True)))
-            for values in zip(*(columns[name] for name in known), strict=True)
-        ]
-        pairs = zip(articles, columns["target"], strict=True)
-        examples = [encode(article, target, spec) for article, target in pairs]
-        return cls(columns["id"], articles, examples, np.array(columns["label"], dtype=np.int64))
+    def __init__(self, rows: datasets.Dataset) -> None:
+        self.rows = rows
+        columns = (list(rows[name]) for name in ("prepared_title", "prepared_body", "target"))
+        self.examples = [Example.of_prepared(*values) for values in zip(*columns, strict=True)]
+        self.labels = np.array(rows["label"], dtype=np.int64)
 
     def __add__(self, other: "_Split") -> "_Split":
-        return _Split(
-            self.ids + other.ids,
-            self.articles + other.articles,
-            self.examples + other.examples,
-            np.concatenate([self.labels, other.labels]),
-        )
+        return _Split(datasets.concatenate_datasets([self.rows, other.rows]))
+
+    def article(self, index: int) -> Article:
+        """A row's article as published."""
+        row = self.rows[index]
+        return Article(**{field.name: row[field.name] for field in fields(Article)})
 
     def spread(self, count: int) -> list[tuple[Article, str | None]]:
         """Up to `count` rows, of as many labels as there are."""
         firsts = np.unique(self.labels, return_index=True)[1].tolist()
         rest = [i for i in range(len(self.labels)) if i not in set(firsts)]
         chosen = [*firsts, *rest][:count]
-        return [(self.articles[i], self.examples[i].target) for i in chosen]
+        return [(self.article(i), self.examples[i].target) for i in chosen]
 
     def example_row(self) -> dict[str, str]:
         """One row as the logged model takes it."""
-        article, target = self.articles[0], self.examples[0].target
+        article, target = self.article(0), self.examples[0].target
         row = {"title": article.title, "body": article.body}
         return row if target is None else {**row, "target": target}
-
-
-def _load(config: Config) -> NewsData:
-    data = config.data
-    return load(
-        format=data.format,
-        task=config.task,
-        labels=config.labels,
-        path=data.path,
-        files={"train": data.train, "validation": data.validation, "test": data.test},
-        columns=data.columns,
-        label_names=data.label_names,
-        validation=data.split.validation,
-        test=data.split.test,
-        stratify=data.split.stratify,
-        seed=config.seed,
-    )
 
 
 def _fit(config: Config, rows: _Split) -> LinearModel:
@@ -265,10 +237,9 @@ def _metrics(config: Config, news: NewsData, values: Floats, rows: _Split) -> di
     return evaluate.metrics(values, rows.labels, news.labels.labels, config.evaluation.f_avg)
 
 
-def _removed(splits: Any) -> str:
-    examples = [example for split in splits for example in split.examples]
-    touched = sum(bool(example.prepared.removed) for example in examples)
-    return f"boilerplate taken out of {touched:,} of {len(examples):,} articles"
+def _removed(splits: Iterable[_Split]) -> str:
+    removed = [bool(spans) for split in splits for spans in split.rows["removed"]]
+    return f"boilerplate taken out of {sum(removed):,} of {len(removed):,} articles"
 
 
 def _artifacts(
@@ -283,8 +254,8 @@ def _artifacts(
     plots.reliability_diagram(folder / "reliability.png", probabilities, test.labels)
     labels = news.labels.labels
     columns: dict[str, Any] = {
-        "id": test.ids,
-        "outlet": [article.outlet for article in test.articles],
+        "id": list(test.rows["id"]),
+        "outlet": list(test.rows["outlet"]),
         "target": [example.target for example in test.examples],
         "label": [labels[i] for i in test.labels],
         "predicted": [labels[i] for i in probabilities.argmax(axis=1)],

@@ -159,7 +159,29 @@ SCHEME = (
         ),
         (
             edited("  path: wire.csv", "  path: x\n  columns: {body: 5}"),
-            "c.yaml:6: data.columns.body: expected text (a number or a date in quotes), got 5",
+            "c.yaml:6: data.columns.body: expected the name of a column, or a list of names, got 5",
+        ),
+        (
+            edited("  path: wire.csv", "  path: x\n  columns: {label: []}"),
+            "c.yaml:6: data.columns.label: expected the name of a column, or a list of names, "
+            "got []",
+        ),
+        (
+            edited("  path: wire.csv", "  path: x\n  columns: {body: [text, lead]}"),
+            "c.yaml:6: data.columns.body: expected one column; only label may have several",
+        ),
+        (
+            edited("  path: wire.csv", "  path: x\n  labels: {0: 1}"),
+            "c.yaml:6: data.labels.0: expected text (a number or a date in quotes), got 1",
+        ),
+        (
+            edited("  path: wire.csv", "  path: x\n  label_separator: ''"),
+            "c.yaml:6: data.label_separator: string should have at least 1 character, got ''",
+        ),
+        (
+            edited("  path: wire.csv", "  path: x\n  dates: day-frist"),
+            "c.yaml:6: data.dates: expected 'day-first' or 'month-first', got 'day-frist'; "
+            "did you mean 'day-first'?",
         ),
         # A key that belongs to nothing (and is not even text).
         (BASE + "sed: 1\n", "c.yaml:10: sed: unknown key; did you mean 'seed'?"),
@@ -192,6 +214,31 @@ IMPOSSIBLE = [
     ),
     (
         "topic",
+        "data: {format: fnc1, path: p}",
+        "data.format: 'fnc1' holds stances, but task is topic",
+    ),
+    (
+        "topic",
+        "data: {format: newsmtsc, path: p}",
+        "data.format: 'newsmtsc' holds sentiments toward targets, but task is topic",
+    ),
+    (
+        "stance",
+        "data: {format: article-bias, path: p}",
+        "data.format: 'article-bias' rows have no target, but task is stance",
+    ),
+    (
+        "stance",
+        "data: {format: fnc1, path: p, train: t}",
+        "data.train: fnc1 takes no file names; leave it out",
+    ),
+    (
+        "topic",
+        "data: {format: article-bias}",
+        "data.path: missing; format 'article-bias' needs it (data.path=… on the command line)",
+    ),
+    (
+        "topic",
         "data: {format: corpus, path: p}",
         "data.path: the corpus is part of newsstand and has no path",
     ),
@@ -214,6 +261,47 @@ IMPOSSIBLE = [
         "topic",
         "data: {format: table, path: 'hf:a/b', train: t}",
         "data.train: hf: takes no file names; leave it out",
+    ),
+    (
+        "stance",
+        "data: {format: table, path: p, split: {by: [outlet]}}",
+        "data.split.by: only strategy 'grouped' or 'unseen' uses it, not 'stratified'",
+    ),
+    (
+        "stance",
+        "data: {format: table, path: p, split: {strategy: unseen}}",
+        "data.split.by: missing; strategy 'unseen' needs a column, such as [outlet]",
+    ),
+    (
+        "stance",
+        "data: {format: table, path: p, split: {gap_days: 3}}",
+        "data.split.gap_days: only strategy 'time' leaves a gap, not 'stratified'",
+    ),
+    (
+        "stance",
+        "data: {format: table, path: p, split: {hold_out: [Wire]}}",
+        "data.split.hold_out: only strategy 'unseen' holds values out, not 'stratified'",
+    ),
+    (
+        "stance",
+        "data: {format: table, path: p, split: {strategy: unseen, by: [text], hold_out: [x], "
+        "folds: 2}}",
+        "data.split.hold_out: folds hold out each value in turn; leave one of the two out",
+    ),
+    (
+        "stance",
+        "data: {format: table, path: p, split: {strategy: given, ignore_given: true}}",
+        "data.split.ignore_given: strategy 'given' keeps the given splits",
+    ),
+    (
+        "stance",
+        "data: {format: table, path: p, split: {fold: 1}}",
+        "data.split.fold: a fold needs data.split.folds",
+    ),
+    (
+        "stance",
+        "data: {format: table, path: p, split: {folds: 3, fold: 3}}",
+        "data.split.fold: expected 0 to 2, as there are 3 folds; got 3",
     ),
     (
         "topic",
@@ -240,6 +328,16 @@ def test_impossible_pairs(write: Write, task: str, line: str, message: str) -> N
     text = "\n".join([f"task: {task}", *(sections | {key: line}).values()])
     number = 2 + list(sections).index(key)
     assert problems(write(text)) == [f"c.yaml:{number}: {message}"]
+
+
+def test_coded_labels_and_annotators_columns(write: Write) -> None:
+    data = "  path: x\n  labels: {0: left, '1': center}\n  columns: {label: [ann1, ann2], body: b}"
+    path = write(edited("  path: wire.csv", data))
+    config = load_config(path)
+    assert config.data.labels == {"0": "left", "1": "center"}
+    assert config.data.columns == {"label": ("ann1", "ann2"), "body": "b"}
+    assert load_config(path, ["data.columns={label: x}"]).data.columns == {"label": "x"}
+    assert load_config(write(dump_config(config))) == config
 
 
 def test_f_avg_names_must_be_labels_of_the_config(write: Write) -> None:
@@ -269,8 +367,8 @@ tracking: {alias: best}
         "command line: model.bits: expected greater than or equal to 10, got 9",
         "c.yaml:2: labels: 'favor-against-neutral' is a stance scheme, but task is topic",
         "c.yaml:3: sede: unknown key; did you mean 'seed'?",
-        "c.yaml:4: data.format: expected 'corpus', 'table', 'tsv' or 'tweeteval-stance', "
-        "got 'tabel'; did you mean 'table'?",
+        "c.yaml:4: data.format: expected 'corpus', 'table', 'tsv', 'tweeteval-stance', 'fnc1', "
+        "'newsmtsc' or 'article-bias', got 'tabel'; did you mean 'table'?",
         "c.yaml:4: data.train: expected text (a number or a date in quotes), got 5",
         "c.yaml:4: data.split.test: expected less than 1, got 1.5",
         "c.yaml:7: model.cross_target: a topic model has no targets to cross with",
@@ -421,7 +519,7 @@ def test_anchors_merges_and_marks_load_as_what_they_mean(write: Write) -> None:
     text = """\
 task: topic
 labels: from-data
-data: {format: table, path: wire.csv, split: &half {test: 0.5, stratify: &yes true}}
+data: {format: table, path: wire.csv, split: &half {test: 0.5, ignore_given: &yes true}}
 model:
   kind: linear
   refit: *yes
@@ -511,3 +609,28 @@ def _nodes(value: Any) -> Iterator[dict[str, Any]]:
     if isinstance(value, list):
         for part in value:
             yield from _nodes(part)
+
+
+@pytest.mark.parametrize(
+    "split",
+    [
+        "strategy: given",
+        "strategy: grouped",
+        "strategy: grouped, by: [outlet, author]",
+        "strategy: time, gap_days: 7, folds: 2, fold: 1",
+        "strategy: unseen, by: [target], hold_out: [a strike, '2024']",
+        "strategy: random, ignore_given: true, validation: 0.0",
+    ],
+)
+def test_splits_that_are_possible(write: Write, split: str) -> None:
+    path = write(edited("  path: wire.csv\n", f"  path: wire.csv\n  split: {{{split}}}\n"))
+    config = load_config(path)
+    assert load_config(write(dump_config(config))) == config
+
+
+def test_a_split_by_an_unknown_column(write: Write) -> None:
+    text = "  path: wire.csv\n  split: {strategy: grouped, by: [outlets]}\n"
+    assert problems(write(edited("  path: wire.csv\n", text))) == [
+        "c.yaml:6: data.split.by.0: expected 'group', 'outlet', 'target', 'author' or 'text', "
+        "got 'outlets'; did you mean 'outlet'?"
+    ]

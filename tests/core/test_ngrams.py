@@ -280,6 +280,30 @@ def test_another_process_finds_the_same(hash_seed):
     assert [int(number) for number in done.stdout.split()] == here
 
 
+@pytest.mark.parametrize("length", [1, 2, 5])
+@given(batch=st.lists(texts, max_size=8), cut=st.integers(1, 40))
+@settings(deadline=None, max_examples=50)
+def test_hashes_for_comparing_texts(length, batch, cut):
+    ngrams = HashedNgrams(words=(length, length))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(engine, "_CHUNK", cut)
+        hashes, numbers, starts = ngrams.hashes(batch)
+    expected = [
+        (number, start, gram)
+        for number, text in enumerate(batch)
+        for _, gram, start, _ in reference(text, words=(length, length))
+    ]
+    places = zip(numbers.tolist(), starts.tolist(), strict=True)
+    assert list(places) == [(number, start) for number, start, _ in expected]
+    # The same hash for the same n-gram, another for another; their high bits are the buckets.
+    grams = [gram for *_, gram in expected]
+    pairs = set(zip(grams, hashes.tolist(), strict=True))
+    assert len(pairs) == len(set(grams)) == len(set(hashes.tolist()))
+    assert [number >> 44 for number in hashes.tolist()] == [
+        bucket("words", gram, 20, 0) for gram in grams
+    ]
+
+
 def test_nothing_to_count():
     for config in CONFIGS:
         ngrams = HashedNgrams(**config)

@@ -1,6 +1,7 @@
 """The table readers: right values at right places, and one clear line for what is unreadable."""
 
 import gzip
+import tracemalloc
 from datetime import datetime
 from io import BytesIO
 from pathlib import Path
@@ -129,6 +130,30 @@ def test_csv_with_a_byte_order_mark_and_a_cell_of_5_mb() -> None:
             ],
         ),
         ("a.CSV", "label,body\nx,y\n", [("a.CSV:2", row("x", "y"))]),
+        # Many Excels write semicolons, and what is copied from a sheet has tabs.
+        (
+            "a.csv",
+            'label;body\nx;"y;z"\nw;a,b\n',
+            [
+                ("a.csv:2", row("x", "y;z")),
+                ("a.csv:3", row("w", "a,b")),
+            ],
+        ),
+        ("a.csv", "\n\nlabel\tbody\nx\ty;z\n", [("a.csv:4", row("x", "y;z"))]),
+        ("a.csv", "label,body;x\ny,z\n", [("a.csv:2", {"label": "y", "body;x": "z"})]),
+        ("a.csv", "body\nx;y\n", [("a.csv:2", {"body": "x;y"})]),
+        ("a.csv", "\n  \n,,\n", ["a.csv: nothing but blank lines"]),
+        ("a.csv", b"\xef\xbb\xbf\n", ["a.csv: nothing but blank lines"]),
+        ("a.jsonl", "\n \t\n", ["a.jsonl: nothing but blank lines"]),
+        (
+            "a.jsonl",
+            '{"body": "x", "label": "y", "body": "z"}\n{"a": {"b": 1, "b": 1}}\n{"a": 1}',
+            [
+                "a.jsonl:1: expected a JSON object a line (key twice: 'body')",
+                "a.jsonl:2: expected a JSON object a line (key twice: 'b')",
+                ("a.jsonl:3", {"a": 1}),
+            ],
+        ),
         (
             "a.jsonl",
             b'\xef\xbb\xbf{"id": 7}\r\n\n  \n[1]\n"s"\nnull\n{"a": 1,}\n{"a": "x\xe2\x80\xa8y"}',
@@ -268,3 +293,46 @@ def test_read_text() -> None:
         read_text(path)
     with pytest.raises(InputError, match=r"^\.: expected a file, this is a folder$"):
         read_text(Path())
+
+
+@pytest.mark.parametrize(
+    ("name", "head", "tail", "message"),
+    [
+        ("a.csv", "label,body\nx,", "\nz,w\n", "a.csv:2: not readable as CSV ({})"),
+        (
+            "a.csv",
+            'label,body\nx,"one\n',
+            '"\nz,w\n',
+            "a.csv:3: not readable as CSV ({}), in the record that begins in line 2",
+        ),
+        ("a.jsonl", '{"a": 1}\n{"a": "', '"}\n{"a": 2}\n', "a.jsonl:2: {}"),
+    ],
+)
+def test_a_line_without_end_is_not_read_into_memory(
+    name: str, head: str, tail: str, message: str
+) -> None:
+    with Path(name).open("w") as stream:
+        stream.write(head)
+        for _ in range(100):
+            stream.write("x" * MIB)
+        stream.write(tail)
+    reason = "a line of more than 33,554,432 characters; is a line end missing?"
+    tracemalloc.start()
+    assert read(name, None)[-1] == message.format(reason)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 80 * MIB
+
+
+def test_parquet_with_checksums_tells_of_a_changed_byte() -> None:
+    good = parquet(
+        {"body": ["Wheat fell."] * 3},
+        write_page_checksum=True,
+        write_statistics=False,
+        compression="none",
+        use_dictionary=False,
+    )
+    assert len(read("a.parquet", good)) == 3
+    [message] = read("a.parquet", good.replace(b"Wheat", b"Whaet", 1))
+    assert isinstance(message, str)
+    assert message.startswith("a.parquet: not readable as Parquet (could not verify page integrity")

@@ -1,5 +1,6 @@
 """The readers: which file gives which rows to which split, and what each refuses."""
 
+import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import datasets
 import pytest
 
-from newsstand.data.formats import FORMATS, Source
+from newsstand.data.formats import FORMATS, UNUSED, Source, hub_fingerprint, input_files
 from newsstand.errors import DataError
 from newsstand.records import Problem
 
@@ -29,7 +30,7 @@ def read(form: str, path: str | None, task: str = "topic", **files: str | None) 
     source = Source(task=task, path=path, files=files)
     return [
         item.message if isinstance(item, Problem) else (split, item.where, item.values)
-        for split, item in FORMATS[form](source)
+        for split, item in FORMATS[form].read(source)
     ]
 
 
@@ -136,6 +137,39 @@ def test_files_that_cannot_be_found(path: str, files: dict[str, str], problems: 
     assert refused("table", path, **files) == problems
 
 
+def inputs(form: str, path: str | None, **files: str | None) -> list[str]:
+    return [str(x) for x in input_files(form, Source(task="topic", path=path, files=files))]
+
+
+def test_a_glob_takes_files_and_their_names_may_be_splits() -> None:
+    names = ("d/a.csv", "d/b.csv", "e/train.csv", "e/dev.csv", "e/x.txt", "[x]/a.csv")
+    put(dict.fromkeys(names, "body\nx\n"))
+    assert [(split, where) for split, where, _ in read("table", "d/*.csv")] == [
+        (None, "d/a.csv:2"),
+        (None, "d/b.csv:2"),
+    ]
+    assert {(split, where) for split, where, _ in read("table", "**/*[nv].csv")} == {
+        ("train", "e/train.csv:2"),
+        ("validation", "e/dev.csv:2"),
+    }
+    assert [where for _, where, _ in read("table", "[x]/a.csv")] == ["[x]/a.csv:2"]
+    assert refused("table", "d/*.parquet") == ["d/*.parquet: no file matches (data.path)"]
+    assert refused("table", "d/*", train="a.csv") == [
+        "d/*: expected a folder, as data.train names a file in it, there is none"
+    ]
+    assert inputs("table", "d/*.csv") == inputs("table", "d") == ["d/a.csv", "d/b.csv"]
+    assert inputs("table", "d/b.csv") == ["d/b.csv"]
+    assert inputs("table", "d", train="b.csv", test="a*") == ["d/b.csv", "d/a.csv"]
+    put({"r8/train.txt": "acq\tx\n", "r8/test.txt": "acq\ty\n", "r8/notes.md": "no rows"})
+    assert [split for split, _, _ in read("tsv", "r8")] == ["test", "train"]
+    assert inputs("tsv", "r8") == ["r8/test.txt", "r8/train.txt"]
+
+
+def test_the_corpus_is_a_file_of_its_own() -> None:
+    [path] = inputs("corpus", None)
+    assert {where.rpartition(":")[0] for _, where, _ in read("corpus", None)} == {path}
+
+
 MAPPING = "0\tnone\n1\tagainst\n2\tfavor \n"
 
 
@@ -225,6 +259,273 @@ def test_tweeteval_needs_folders() -> None:
     ]
 
 
+FNC = {
+    "f/train_bodies.csv": "Body ID,articleBody\n"
+    '7,"The levy, he said,\nwill rise."\n0,Wheat fell.\n',
+    "f/train_stances.csv": "Headline,Body ID,Stance\n"
+    "Levy to rise,7,agree\nLevy to fall,7,disagree\nOil up,0,unrelated\n",
+    "f/competition_test_bodies.csv": "Body ID,articleBody\n7,Rain is forecast.\n",
+    "f/competition_test_stances.csv": 'Headline,Body ID,Stance\n"Rain, again",7,discuss\n',
+}
+
+
+def test_fnc1_joins_stances_and_bodies() -> None:
+    put(FNC)
+    put({"f/readme.csv": "not, a table of it"})
+    found = read("fnc1", "f", task="stance")
+    assert [(split, where) for split, where, _ in found] == [
+        ("train", "f/train_stances.csv:2"),
+        ("train", "f/train_stances.csv:3"),
+        ("train", "f/train_stances.csv:4"),
+        ("test", "f/competition_test_stances.csv:2"),
+    ]
+    body = "The levy, he said,\nwill rise."
+    values = {"body": body, "target": "Levy to fall", "label": "disagree", "group": "train 7"}
+    assert found[1][2] == values
+    # The test set has numbers of its own.
+    assert (found[3][2]["body"], found[3][2]["group"]) == (
+        "Rain is forecast.",
+        "competition_test 7",
+    )
+    assert inputs("fnc1", "f") == sorted(FNC)
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "problems"),
+    [
+        (
+            "train_bodies.csv",
+            "Body ID,articleBody\n0,x\n",
+            [
+                "f/train_stances.csv:2: field 'Body ID': '7' has no body in train_bodies.csv",
+                "f/train_stances.csv:3: field 'Body ID': '7' has no body in train_bodies.csv",
+            ],
+        ),
+        (
+            "train_bodies.csv",
+            "Body ID,articleBody\n0,x\n0,y\n7,z\n",
+            ["f/train_bodies.csv:3: field 'Body ID': '0' is the ID of two bodies"],
+        ),
+        # The rows without a body follow from this.
+        ("train_bodies.csv", None, ["f/train_bodies.csv: no such file"]),
+        (
+            "train_bodies.csv",
+            'Body ID,articleBody\n0,x\n7,"z\n',
+            [
+                "f/train_bodies.csv:3: not readable as CSV (unexpected end of data)",
+            ],
+        ),
+        (
+            "train_stances.csv",
+            "Headline,BodyID,Stance\na,7,agree\nb,0,agree\n",
+            ["f/train_stances.csv: no column 'Body ID' (columns here: Headline, BodyID, Stance)"],
+        ),
+        (
+            "competition_test_bodies.csv",
+            "Body ID,articleBody\n",
+            [
+                "f/competition_test_bodies.csv: no rows; expected a header of Body ID, articleBody "
+                "and rows"
+            ],
+        ),
+        ("competition_test_stances.csv", "", ["f/competition_test_stances.csv: the file is empty"]),
+    ],
+)
+def test_fnc1_files_that_do_not_fit_together(
+    file: str, content: str | None, problems: list[str]
+) -> None:
+    put(FNC)
+    if content is None:
+        Path("f", file).unlink()
+    else:
+        put({f"f/{file}": content})
+    assert [item for item in read("fnc1", "f", "stance") if isinstance(item, str)] == problems
+    assert refused("fnc1", "f/train_stances.csv") == [
+        "f/train_stances.csv: expected a folder, this is a file (data.path)"
+    ]
+    assert refused("fnc1", "gone") == ["gone: no such folder (data.path)"]
+
+
+def mention(text: str, start: int, **more: object) -> dict[str, object]:
+    return {"from": start, "to": start + len(text), "mention": text, **more}
+
+
+SENTENCE = "Ms Lee said 🎉 she would thank Mr Okoro."
+TARGETS: list[dict[str, Any]] = [
+    mention("Ms Lee", 0, **{"Input.gid": "g1", "polarity": 4.0})
+    | {"further_mentions": [mention("she", 14)]},
+    mention("Mr Okoro", 30, **{"Input.gid": "g2", "polarity": 6}),
+]
+
+
+def news_mtsc(name: str, targets: object, sentence: object = SENTENCE) -> None:
+    put({name: json.dumps({"sentence_normalized": sentence, "targets": targets}) + "\n"})
+
+
+def test_newsmtsc_gives_a_row_a_target_with_its_places() -> None:
+    news_mtsc("n/train.jsonl", TARGETS)
+    news_mtsc("n/rw/dev.jsonl", [TARGETS[1] | {"polarity": 2, "further_mentions": None}])
+    found = read("newsmtsc", "n", "stance", train="train.jsonl", validation="rw/dev.jsonl")
+    assert [(split, where, values["label"]) for split, where, values in found] == [
+        ("train", "n/train.jsonl:1", "neutral"),
+        ("train", "n/train.jsonl:1", "positive"),
+        ("validation", "n/rw/dev.jsonl:1", "negative"),
+    ]
+    assert found[0][2] == {
+        "id": "g1",
+        "body": SENTENCE,
+        "target": "Ms Lee",
+        "label": "neutral",
+        "mentions": [[0, 6], [14, 17]],
+    }
+    assert inputs("newsmtsc", "n", train="train.jsonl", test="rw/*") == [
+        "n/train.jsonl",
+        "n/rw/dev.jsonl",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "field", "expected"),
+    [
+        ({"from": 1}, "", "from and to, with the mention between them"),
+        # Python's slices forgive it.
+        ({"to": 99, "mention": SENTENCE[30:]}, "", "from and to, with the mention between them"),
+        ({"from": -9}, "", "from and to, with the mention between them"),
+        ({"from": 5, "to": 5, "mention": ""}, "", "from and to, with the mention between them"),
+        ({"from": "30"}, "", "from and to, with the mention between them"),
+        ({"mention": None}, "", "from and to, with the mention between them"),
+        ({"polarity": 3}, ".polarity", "2, 4 or 6"),
+        ({"polarity": True}, ".polarity", "2, 4 or 6"),
+        ({"polarity": [6]}, ".polarity", "2, 4 or 6"),
+        ({"Input.gid": 7}, ".Input.gid", "text"),
+        ({"further_mention": []}, ".further_mention", "only Input.gid, from, further_mentions"),
+        ({"further_mentions": 3}, ".further_mentions", "a list"),
+        ({"further_mentions": ["she"]}, ".further_mentions[0]", "from and to, with the mention"),
+        (
+            {"further_mentions": [mention("she", 13)]},
+            ".further_mentions[0]",
+            "from and to, with the mention",
+        ),
+    ],
+)
+def test_newsmtsc_targets_that_are_not_where_they_are_said_to_be(
+    change: dict[str, Any], field: str, expected: str
+) -> None:
+    news_mtsc("n/train.jsonl", [TARGETS[0], TARGETS[1] | change])
+    good, bad = read("newsmtsc", "n/train.jsonl", "stance")
+    assert good[2]["id"] == "g1"
+    assert isinstance(bad, str)
+    assert bad.startswith(f"n/train.jsonl:1: field 'targets[1]{field}': ")
+    assert f"; expected {expected}" in bad
+
+
+@pytest.mark.parametrize(
+    ("targets", "sentence", "problem"),
+    [
+        ([], SENTENCE, "field 'targets': expected a list of targets"),
+        (None, SENTENCE, "field 'targets': expected a list of targets"),
+        ([7], SENTENCE, "field 'targets[0]': 7; expected a JSON object"),
+        (TARGETS, None, "field 'sentence_normalized': expected text"),
+    ],
+)
+def test_newsmtsc_sentences_without_rows(targets: object, sentence: object, problem: str) -> None:
+    news_mtsc("n/train.jsonl", targets, sentence)
+    assert read("newsmtsc", "n/train.jsonl", "stance") == [f"n/train.jsonl:1: {problem}"]
+
+
+def article(name: str, **change: object) -> None:
+    values = {
+        "topic": "trade",
+        "source": "Wire",
+        "bias": 2,
+        "url": "https://wire.example/1",
+        "title": "Levy to rise",
+        "date": "2019-05-03",
+        "authors": "",
+        "content": "the levy will rise .",
+        "content_original": "The levy will rise.",
+        "source_url": "wire.example",
+        "bias_text": "right",
+        "ID": name,
+    }
+    values.update(change)
+    put({f"a/jsons/{name}.json": json.dumps({k: v for k, v in values.items() if v is not None})})
+
+
+LISTS = {"train": "splits/random/train.tsv", "test": "splits/random/test.tsv"}
+
+
+def bias_lists(train: str, test: str) -> None:
+    head = "ID\tbias\n"
+    put({"a/splits/random/train.tsv": head + train, "a/splits/random/test.tsv": head + test})
+
+
+def test_article_bias_in_the_splits_of_its_lists() -> None:
+    article("x1")
+    article("x2", bias=0, bias_text="left")
+    article("x3")
+    bias_lists("x1\t2\n", "x2\t0\n")
+    found = read("article-bias", "a", **LISTS)
+    assert [(split, where, values["label"]) for split, where, values in found] == [
+        ("train", "a/jsons/x1.json", "right"),
+        ("test", "a/jsons/x2.json", "left"),
+        (UNUSED, "a/jsons/x3.json", "right"),
+    ]
+    expected = {
+        "id": "x1",
+        "title": "Levy to rise",
+        "body": "The levy will rise.",
+        "topic": "trade",
+        "outlet": "Wire",
+        "published": "2019-05-03",
+        "url": "https://wire.example/1",
+        "author": "",
+    }
+    assert expected.items() <= found[0][2].items()
+    # Without lists there is no given split.
+    assert [split for split, _, _ in read("article-bias", "a")] == [None] * 3
+    jsons = [f"a/jsons/x{number}.json" for number in (1, 2, 3)]
+    assert inputs("article-bias", "a", **LISTS) == [f"a/{x}" for x in LISTS.values()] + jsons
+    assert inputs("article-bias", "a") == jsons
+
+
+def test_article_bias_files_that_do_not_fit_together() -> None:
+    article("x1")
+    article("x2", bias=0)
+    article("x3", ID="y3")
+    article("x4", content_original=None)
+    article("x5")
+    put({"a/jsons/x6.json": "[1, 2]", "a/jsons/x7.json": b'{"ID": "x\xff"}', "a/jsons/x8.json": ""})
+    put({"a/jsons/x9.json": '{"ID": "x9"'})
+    bias_lists("x1\t2\nx5\t1\ngone\t2\n", "x1\t2\nx2\t0\nx3\t2\nx4\t2\n")
+    here = "topic, source, bias, url, title, date, authors, content, source_url, bias_text, ID"
+    first, second = (f"a/{x}" for x in LISTS.values())
+    assert [item for item in read("article-bias", "a", **LISTS) if isinstance(item, str)] == [
+        f"{second}:2: field 'ID': 'x1' is in {first}:2 too",
+        "a/jsons/x2.json: field 'bias': 0, but bias_text is 'right'",
+        "a/jsons/x3.json: field 'ID': 'y3'; expected the file's name",
+        f"a/jsons/x4.json: field 'content_original': missing (fields here: {here})",
+        f"{first}:3: field 'bias': '1', but a/jsons/x5.json has 2",
+        "a/jsons/x6.json: expected one JSON object, got a list of 2",
+        "a/jsons/x7.json: byte 9: expected UTF-8 text (invalid start byte)",
+        "a/jsons/x8.json: the file is empty",
+        "a/jsons/x9.json:1, column 12: expected a JSON object or a list of them (Expecting ',' "
+        "delimiter)",
+        f"{first}:4: field 'ID': 'gone' has no JSON file",
+    ]
+
+
+def test_article_bias_needs_its_folder() -> None:
+    put({"a/splits/x": "", "b/jsons/x.txt": ""})
+    assert refused("article-bias", "a") == ["a/jsons: no such folder; expected one of JSON files"]
+    assert refused("article-bias", "b") == ["b/jsons: no file ends in .json"]
+    article("x1")
+    put({"a/list.tsv": "ID,split\nx1,2\n"})
+    assert [x for x in read("article-bias", "a", train="list.tsv") if isinstance(x, str)] == [
+        "a/list.tsv: no column 'bias' (columns here: ID, split)"
+    ]
+
+
 @pytest.fixture
 def _hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
@@ -267,6 +568,11 @@ def test_hf_reads_a_folder_of_csv_and_says_what_it_cannot_load() -> None:
     )
     [(_, _, values)] = read("table", "hf:./wire")
     assert values == {"label": "acq", "body": "Wheat fell"}
+    before = hub_fingerprint("hf:./wire")
+    assert hub_fingerprint("hf:./wire") == before
+    put({"wire/train.csv": "label,body\nacq,Wheat rose\n"})
+    assert hub_fingerprint("hf:./wire") != before
+    assert input_files("table", Source(task="topic", path="hf:./wire")) == []
     [problem] = refused("table", "hf:./gone")
     assert problem.startswith("hf:./gone: cannot be loaded (")
     [problem] = refused("table", "hf:./bad")

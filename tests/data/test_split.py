@@ -2,149 +2,551 @@
 
 import random
 from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from datetime import date, timedelta
+from typing import Any
 
+import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from newsstand.data.split import assign_splits, content_key
-from newsstand.data.validate import Row
+from newsstand.data.balance import share_out
+from newsstand.data.split import Keys, Splits, assign_splits
+from newsstand.data.units import hashes, join, lots
+from newsstand.errors import DataError
 
 
-def row(number: int, label: str = "a", **values: str) -> Row:
-    return Row(
-        **{"id": str(number), "title": "", "body": f"text {number}", "label": label} | values
-    )
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One row of `Keys`."""
+
+    text: str
+    label: str = "a"
+    given: str | None = None
+    group: str | None = None
+    cluster: str | None = None
+    outlet: str | None = None
+    target: str | None = None
+    author: str | None = None
+    published: str | None = None
 
 
-def split(
-    rows: list[Row],
-    *,
-    validation: float = 0.1,
-    test: float = 0.2,
-    stratify: bool = True,
-    seed: int = 0,
-) -> list[str]:
-    return assign_splits(rows, validation=validation, test=test, stratify=stratify, seed=seed)
+def keys(rows: Sequence[Entry]) -> Keys:
+    return Keys(**{f.name: [getattr(row, f.name) for row in rows] for f in fields(Keys)})
 
 
-ROWS = st.lists(
-    st.builds(
-        lambda text, group, label, id_: Row(id=id_, title="", body=text, label=label, group=group),
-        text=st.sampled_from([f"text {n}" for n in range(20)]),
-        group=st.sampled_from([None, None, *(f"story {n}" for n in range(8))]),
-        label=st.sampled_from("ab"),
-        id_=st.uuids().map(str),
-    ),
-    max_size=40,
+def split(rows: Sequence[Entry], **options: Any) -> Splits:
+    return assign_splits(keys(rows), **options)
+
+
+def plain(count: int, **values: Any) -> list[Entry]:
+    return [Entry(text=f"text {n}", **values) for n in range(count)]
+
+
+def day(number: int) -> str:
+    return (date(2024, 1, 1) + timedelta(days=number)).isoformat()
+
+
+def problems(rows: Sequence[Entry], **options: Any) -> list[str]:
+    with pytest.raises(DataError) as caught:
+        split(rows, **options)
+    return caught.value.problems
+
+
+def units(rows: Sequence[Entry], *columns: str) -> list[set[int]]:
+    """Rows that belong together, found the slow way."""
+    found: list[tuple[set[tuple[str, str]], set[int]]] = []
+    for index, row in enumerate(rows):
+        names = {(c, getattr(row, c)) for c in ("text", "group", "cluster", *columns)}
+        names = {name for name in names if name[1]}
+        members = {index}
+        for other in [x for x in found if x[0] & names]:
+            found.remove(other)
+            names |= other[0]
+            members |= other[1]
+        found.append((names, members))
+    return [members for _, members in found]
+
+
+def some(prefix: str, count: int) -> st.SearchStrategy[str | None]:
+    """Mostly None."""
+    return st.integers(0, 5 * count).map(lambda n: f"{prefix} {n}" if n < count else None)
+
+
+ENTRY = st.builds(
+    Entry,
+    text=st.integers(0, 300).map(lambda n: f"text {n}"),
+    label=st.sampled_from("aab"),
+    group=some("story", 5),
+    cluster=some("cluster", 5),
+    outlet=st.sampled_from([None, *(f"outlet {n}" for n in range(12))]),
+    target=st.sampled_from([f"target {n}" for n in range(12)]),
+    published=st.integers(0, 99).map(lambda n: day(n) if n < 80 else None),
+)
+ROWS = st.lists(ENTRY, min_size=30, max_size=60)
+OPTIONS: list[dict[str, Any]] = [
+    {"strategy": "random"},
+    {"strategy": "stratified"},
+    {"strategy": "grouped", "by": ["outlet"]},
+    {"strategy": "time", "gap_days": 2},
+    {"strategy": "unseen", "by": ["target"]},
+    {"strategy": "unseen", "by": ["target", "outlet"]},
+    {"strategy": "stratified", "folds": 3, "fold": 1},
+    {"strategy": "grouped", "by": ["target"], "folds": 2, "fold": 1},
+    {"strategy": "time", "folds": 3, "fold": 1},
+    {"strategy": "unseen", "by": ["target"], "folds": 3, "fold": 2},
+]
+EACH = pytest.mark.parametrize("options", OPTIONS, ids=str)
+PROPERTY = settings(
+    max_examples=12,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow],
 )
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
-@given(rows=ROWS, stratify=st.booleans(), shuffler=st.randoms(use_true_random=False))
-def test_related_rows_stay_together_in_any_order(
-    rows: list[Row], stratify: bool, shuffler: random.Random
+def drawn(rows: Sequence[Entry], options: dict[str, Any]) -> Splits:
+    """The splits; rows that the strategy rightly refuses are no example."""
+    try:
+        return split(rows, **{"test": 0.3, "validation": 0.3} | options)
+    except DataError:
+        assume(False)
+        raise
+
+
+@EACH
+@PROPERTY
+@given(rows=ROWS, shuffler=st.randoms(use_true_random=False))
+def test_the_order_of_rows_and_the_names_of_clusters_do_not_matter(
+    options: dict[str, Any], rows: list[Entry], shuffler: random.Random
 ) -> None:
-    splits = split(rows, stratify=stratify, test=0.3, validation=0.3)
-    places: dict[str, set[str]] = defaultdict(set)
-    for item, name in zip(rows, splits, strict=True):
-        places[f"text {item.body}"].add(name)
-        if item.group:
-            places[f"group {item.group}"].add(name)
-    assert all(len(names) == 1 for names in places.values())
-    shuffled = shuffler.sample(rows, len(rows))
-    again = split(shuffled, stratify=stratify, test=0.3, validation=0.3)
-    assert {r.id: s for r, s in zip(rows, splits, strict=True)} == {
-        r.id: s for r, s in zip(shuffled, again, strict=True)
-    }
+    first = drawn(rows, options)
+    order = list(range(len(rows)))
+    shuffler.shuffle(order)
+    renamed = [replace(row, cluster=row.cluster and f"x{row.cluster[::-1]}") for row in rows]
+    again = drawn([renamed[index] for index in order], options)
+    assert again.names == [first.names[index] for index in order]
+    assert again.reasons == [first.reasons[index] for index in order]
+    assert (again.note, again.label_gap) == (first.note, first.label_gap)
 
 
-def test_a_story_with_the_same_text_joins_two_groups() -> None:
+@EACH
+@PROPERTY
+@given(rows=ROWS)
+def test_nothing_related_is_astride_and_no_split_is_empty(
+    options: dict[str, Any], rows: list[Entry]
+) -> None:
+    result = drawn(rows, options)
+    by = options["by"] if options["strategy"] == "grouped" else ()
+    for unit in units(rows, *by):
+        assert len({result.names[index] for index in unit} - {""}) <= 1
+    assert {"train", "validation", "test"} <= set(result.names)
+    for name, reason in zip(result.names, result.reasons, strict=True):
+        assert (name == "") == (reason != "")
+    if options["strategy"] in ("random", "stratified", "grouped"):
+        assert "" not in result.names
+
+
+@EACH
+@PROPERTY
+@given(rows=ROWS)
+def test_folds_are_disjoint_and_cover_all_rows(options: dict[str, Any], rows: list[Entry]) -> None:
+    results = [drawn(rows, options | {"folds": 3, "fold": fold}) for fold in range(3)]
+    tested = Counter(
+        index for result in results for index, name in enumerate(result.names) if name == "test"
+    )
+    assert set(tested.values()) == {1}
+    columns = options.get("by", ()) if options["strategy"] == "unseen" else ()
+    if options["strategy"] == "time":
+        # All but the first block: the rows that every fold trains on or leaves out.
+        first = min(rows[index].published or "" for index in tested)
+        expected = {i for i, row in enumerate(rows) if (row.published or "") >= first}
+        assert set(tested) == expected
+    elif len(columns) < 2:
+        assert len(tested) == len(rows)
+
+
+@PROPERTY
+@given(rows=ROWS, gap=st.integers(0, 5))
+def test_time_goes_forward_with_a_gap(rows: list[Entry], gap: int) -> None:
+    result = drawn(rows, {"strategy": "time", "gap_days": gap})
+    days = defaultdict(list)
+    for row, name, reason in zip(rows, result.names, result.reasons, strict=True):
+        assert (reason == "undated") == (row.published is None)
+        if row.published:
+            days[name or reason].append(date.fromisoformat(row.published))
+    assert min(days["test"]) - max(days["validation"]) > timedelta(days=gap)
+    assert min(days["validation"]) - max(days["train"]) > timedelta(days=gap)
+    for left_out in days["gap"]:
+        assert any(
+            timedelta(0) < min(days[later]) - left_out <= timedelta(days=gap)
+            for later in ("validation", "test")
+        )
+
+
+@pytest.mark.parametrize("by", [["target"], ["outlet"], ["target", "outlet"]], ids=str)
+@PROPERTY
+@given(rows=ROWS)
+def test_unseen_values_are_unseen(by: list[str], rows: list[Entry]) -> None:
+    result = drawn(rows, {"strategy": "unseen", "by": by})
+    for column in by:
+        seen = defaultdict(set)
+        for row, name in zip(rows, result.names, strict=True):
+            seen[name].add(getattr(row, column))
+        for one, other in (("test", "train"), ("test", "validation"), ("validation", "train")):
+            assert seen[one] & seen[other] <= {None}
+    assert set(result.reasons) <= {"", "astride"}
+
+
+def test_rows_are_joined_at_any_remove() -> None:
     rows = [
-        *(row(n, group="wire") for n in range(3)),
-        *(row(n, group="paper") for n in range(10, 13)),
-        row(99, group="wire", body="The same report."),
-        row(98, group="paper", body="the  same\nREPORT."),
-        row(97, title="The same", body="report."),
-        *(row(n) for n in range(20, 40)),
+        *(Entry(text=f"w{n}", group="wire") for n in range(3)),
+        *(Entry(text=f"p{n}", group="paper") for n in range(3)),
+        Entry(text="same", group="wire"),
+        Entry(text="same", cluster="7"),
+        Entry(text="other", cluster="7", group="paper"),
     ]
     for seed in range(20):
-        assert len(set(split(rows, seed=seed)[:9])) == 1
+        assert len(set(split([*rows, *plain(20)], seed=seed).names[:9])) == 1
+    unit, key = join(["a", "b", "a"], [["", "", ""]])  # a blank joins nothing
+    assert unit[0] == unit[2] != unit[1]
+    assert len(key) == 2
 
 
-@pytest.mark.parametrize("stratify", [True, False])
-def test_shares_are_as_asked(stratify: bool) -> None:
+@pytest.mark.parametrize("strategy", ["random", "stratified", "grouped"])
+def test_shares_are_as_asked(strategy: str) -> None:
     sizes = {"a": 700, "b": 250, "c": 40, "d": 10}
     labels = [label for label, size in sizes.items() for _ in range(size)]
-    rows = [row(n, label) for n, label in enumerate(labels)]
-    splits = split(rows, stratify=stratify)
-    assert Counter(splits) == {"train": 720, "validation": 80, "test": 200}
-    if stratify:
-        shares = Counter(zip(labels, splits, strict=True))
+    rows = [Entry(text=f"text {n}", label=label) for n, label in enumerate(labels)]
+    result = split(rows, strategy=strategy)
+    found = Counter(result.names)
+    assert abs(found["test"] - 200) <= 1
+    assert abs(found["validation"] - 80) <= 1
+    shares = Counter(zip(labels, result.names, strict=True))
+    if strategy == "random":
+        assert {k: shares[k, "test"] for k in sizes} != {"a": 140, "b": 50, "c": 8, "d": 2}
+    else:
         assert {k: shares[k, "test"] for k in sizes} == {"a": 140, "b": 50, "c": 8, "d": 2}
         assert {k: shares[k, "validation"] for k in sizes} == {"a": 56, "b": 20, "c": 3, "d": 1}
+        assert result.label_gap < 0.01
 
 
 @pytest.mark.parametrize("seed", range(10))
-def test_shares_are_near_with_groups_of_any_size(seed: int) -> None:
+@pytest.mark.parametrize("strategy", ["random", "stratified"])
+def test_shares_are_near_with_groups_of_any_size(strategy: str, seed: int) -> None:
     # Half of all rows are one story: to draw it would turn the shares upside down.
-    rows = [row(n, group="flood") for n in range(100)]
-    rows += [row(n, group=f"story {n % 30}") for n in range(100, 200)]
-    sizes = Counter(split(rows, seed=seed))
-    assert abs(sizes["test"] - 40) <= 4
-    assert abs(sizes["validation"] - 16) <= 4
+    rows = [Entry(text=f"text {n}", group="flood") for n in range(100)]
+    rows += [Entry(text=f"text {n}", group=f"story {n % 30}") for n in range(100, 200)]
+    sizes = Counter(split(rows, strategy=strategy, seed=seed).names)
+    assert abs(sizes["test"] - 40) <= 2
+    assert abs(sizes["validation"] - 16) <= 2
 
 
-@pytest.mark.parametrize(
-    ("rows", "expected"),
-    [
-        (1, {"train": 1}),
-        (2, {"train": 1, "test": 1}),
-        (3, {"train": 1, "validation": 1, "test": 1}),
-    ],
-)
-def test_a_rare_label_is_never_left_out_of_training(rows: int, expected: dict[str, int]) -> None:
-    assert Counter(split([row(n) for n in range(rows)])) == expected
-    assert split([row(0)], test=0.95, validation=0.95) == ["train"]
-    assert split([row(n) for n in range(2)], test=0.99, validation=0.0).count("train") == 1
+def outlets() -> list[Entry]:
+    """Outlets of very different size, nearly all of one label each."""
+    sizes = [120, 110, 100, 90, 80, 70, *[25] * 18, *[6] * 60]
+    return [
+        Entry(text=f"{outlet} {n}", outlet=f"o{outlet}", label="abc"[(outlet + (n % 20 == 0)) % 3])
+        for outlet, size in enumerate(sizes)
+        for n in range(size)
+    ]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_groups_keep_label_shares(seed: int) -> None:
+    rows = outlets()
+    result = split(rows, strategy="grouped", by=["outlet"], seed=seed)
+    sizes = Counter(result.names)
+    assert abs(sizes["test"] - 0.2 * len(rows)) <= 0.01 * len(rows)
+    whole = Counter(row.label for row in rows)
+    worst = 0.0
+    for name, size in sizes.items():
+        part = Counter(row.label for row, x in zip(rows, result.names, strict=True) if x == name)
+        worst = max(worst, *(abs(part[x] / size - whole[x] / len(rows)) for x in "abc"))
+    assert result.label_gap == pytest.approx(worst)
+    assert worst < 0.02
+    by_lot = lots(hashes([f"o{n}" for n in range(84)]), f"{seed}") % np.uint64(5) == 0
+    alone = Counter(row.label for row in rows if by_lot[int((row.outlet or "o0")[1:])])
+    assert max(abs(alone[x] / alone.total() - whole[x] / len(rows)) for x in "abc") > 3 * worst
+    assert result.note.startswith("grouped by outlet; label shares within ")
+
+
+def test_folds_of_groups_are_alike() -> None:
+    rows = outlets()
+    names = [
+        split(rows, strategy="grouped", by=["outlet"], folds=4, fold=fold).names
+        for fold in range(4)
+    ]
+    sizes = [found.count("test") / len(rows) for found in names]
+    assert sum(sizes) == 1
+    assert max(abs(size - 0.25) for size in sizes) < 0.03
+
+
+def test_a_split_that_cannot_be_near_says_why() -> None:
+    rows = [Entry(text=f"text {n}", outlet="big" if n < 90 else f"o{n}") for n in range(100)]
+    note = split(rows, strategy="grouped", by=["outlet"], test=0.3).note
+    assert (
+        "test has 9.0% of the rows instead of 30.0%, as the largest unit has 90.0%" in note
+        or "test has 10.0% of the rows instead of 30.0%" in note
+    )
+
+
+@pytest.mark.parametrize("share", [0.05, 0.5, 0.9])
+def test_three_units_make_three_splits(share: float) -> None:
+    for strategy in ("random", "stratified", "grouped"):
+        names = split(plain(3), strategy=strategy, test=share, validation=share).names
+        assert sorted(names) == ["test", "train", "validation"]
+
+
+def test_a_rare_label_is_never_left_out_of_training() -> None:
+    for seed in range(20):
+        rows = [*plain(100), *(Entry(text=f"rare {n}", label=f"b{n}") for n in range(3))]
+        rows += [Entry(text=f"pair {n}", label="c") for n in range(2)]
+        rows += [Entry(text=f"more {n}", label="d") for n in range(3)]
+        result = split(rows, test=0.5, validation=0.5, seed=seed)
+        assert result.names[100:103] == ["train"] * 3
+        assert "train" in result.names[103:105]
+        assert set(result.names[105:]) == {"train", "validation", "test"}
 
 
 def test_another_seed_is_another_draw_and_new_rows_move_few() -> None:
-    rows = [row(n) for n in range(500)]
-    first = split(rows)
-    assert split(rows) == first
-    assert split(rows, seed=1) != first
-    later = split([*rows, *(row(n) for n in range(500, 510))])
-    assert sum(x != y for x, y in zip(first, later, strict=False)) <= 10
+    rows = plain(500)
+    first = split(rows).names
+    assert split(rows).names == first
+    assert split(rows, seed=1).names != first
+    more = [*rows, *(Entry(text=f"new {n}") for n in range(10))]
+    assert sum(x != y for x, y in zip(first, split(more).names, strict=False)) <= 10
 
 
 def test_given_splits_are_kept() -> None:
-    rows = [row(n) for n in range(100)]
-    for n, item in enumerate(rows):
-        item.split = "test" if n < 10 else "train"
-    splits = split(rows)
-    assert splits[:10] == ["test"] * 10
-    assert Counter(splits[10:]) == {"train": 81, "validation": 9}
-    for item in rows[10:20]:
-        item.split = "validation"
-    assert split(rows) == [item.split for item in rows]
+    rows = [replace(row, given="test" if n < 10 else "train") for n, row in enumerate(plain(100))]
+    result = split(rows)
+    assert result.names[:10] == ["test"] * 10
+    assert Counter(result.names[10:]) == {"train": 81, "validation": 9}
+    assert split(rows, strategy="given").names == result.names
+    assert split(rows, strategy="given").note.startswith("validation stratified; ")
+    rows[10:20] = [replace(row, given="validation") for row in rows[10:20]]
+    result = split(rows)
+    assert result.names == [row.given for row in rows]
+    assert (result.note, result.label_gap) == ("as given", 0.0)
+    anew = split(rows, ignore_given=True)
+    assert anew == split(plain(100))
 
 
 def test_a_row_without_a_split_joins_its_story() -> None:
-    rows = [row(n, group=f"story {n % 4}") for n in range(12)]
-    for item, name in zip(rows, ["train", "validation", "test"], strict=False):
-        item.split = name
-    splits = split(rows)
-    assert splits == ["train", "validation", "test", "train"] * 3
+    rows = [Entry(text=f"text {n}", group=f"story {n % 4}") for n in range(12)]
+    for n, name in enumerate(["train", "validation", "test"]):
+        rows[n] = replace(rows[n], given=name)
+    assert split(rows).names == ["train", "validation", "test", "train"] * 3
+
+
+def test_what_the_data_lacks_is_drawn_from_the_rest() -> None:
+    rows = [replace(row, given="train" if n < 50 else None) for n, row in enumerate(plain(100))]
+    result = split(rows, test=0.2, validation=0.0)
+    assert Counter(result.names[:50]) == {"train": 50}
+    assert Counter(result.names[50:]) == {"train": 40, "test": 10}
+    only = split(plain(20, given="train"))
+    assert Counter(only.names) == {"train": 18, "validation": 2}
+
+
+@pytest.mark.parametrize(
+    ("strategy", "more"),
+    [
+        ("stratified", {}),
+        ("grouped", {"by": ["outlet"]}),
+        ("time", {}),
+        ("unseen", {"by": ["outlet"]}),
+    ],
+)
+def test_given_test_rows_leave_validation_to_the_strategy(
+    strategy: str, more: dict[str, Any]
+) -> None:
+    rows = [
+        Entry(
+            text=f"text {n}",
+            given="test" if n < 20 else None,
+            outlet=f"o{n // 4}",
+            published=day(n),
+        )
+        for n in range(120)
+    ]
+    result = split(rows, strategy=strategy, validation=0.2, **more)
+    assert [n for n, name in enumerate(result.names) if name == "test"] == list(range(20))
+    validation = {n for n, name in enumerate(result.names) if name == "validation"}
+    assert len(validation) == 20
+    if strategy == "time":
+        assert validation == set(range(100, 120))
+    elif strategy != "stratified":
+        assert len({n // 4 for n in validation}) == 5
+    folds = [split(rows, strategy=strategy, folds=4, fold=f, **more) for f in range(4)]
+    held = [n for result in folds for n, x in enumerate(result.names) if x == "validation"]
+    assert sorted(held) == list(range(40 if strategy == "time" else 20, 120))
+    assert all(result.names[:20] == ["test"] * 20 for result in folds)
 
 
 def test_nothing_is_drawn_for_a_share_of_0() -> None:
-    rows = [row(n) for n in range(50)]
-    assert set(split(rows, test=0.0, validation=0.0)) == {"train"}
-    assert split([]) == []
+    assert set(split(plain(50), test=0.0, validation=0.0).names) == {"train"}
+    assert split([]).names == []
 
 
-def test_content_key_sees_words_only() -> None:
-    assert content_key("Grain  FALLS", "Wheat\n fell") == content_key("grain falls", "wheat fell ")
-    assert content_key("", "wheat fell") != content_key("", "wheat rose")
-    assert len(content_key("", "\ud800")) == 64
+def test_time_compares_days_in_utc() -> None:
+    published = [
+        "2024-01-01",
+        "2024-01-02T23:59:59",
+        "2024-01-03T00:30:00+01:00",  # the day before, in UTC
+        "2024-01-02T23:30:00-05:00",  # the day after
+        "2024-01-03T12:00Z",
+        "20240104",
+        "0001-01-01T00:00+14:00",
+        None,
+    ]
+    rows = [Entry(text=f"text {n}", published=when) for n, when in enumerate(published)]
+    result = split(rows, strategy="time", test=0.4, validation=0.5)
+    assert result.names == [
+        *("train", "validation", "validation"),
+        *("test", "test", "test", "train", ""),
+    ]
+    assert result.reasons == [*[""] * 7, "undated"]
+    assert "test from 2024-01-03 to 2024-01-04" in result.note
+
+
+def test_a_story_on_both_sides_of_a_time_split_is_later() -> None:
+    rows = [Entry(text=f"text {n}", published=day(n)) for n in range(100)]
+    for n in (3, 75, 95):
+        rows[n] = replace(rows[n], group="flood")
+    result = split(rows, strategy="time", test=0.2, validation=0.1)
+    assert [n for n, reason in enumerate(result.reasons) if reason] == [3, 75]
+    assert {result.reasons[n] for n in (3, 75)} == {"astride"}
+    assert result.names[95] == "test"
+
+
+def test_held_out_values_may_be_named() -> None:
+    rows = [
+        Entry(text=f"text {n // 2}", target=f"target {n % 7}", outlet=f"outlet {n % 3}")
+        for n in range(84)
+    ]
+    options: dict[str, Any] = {"strategy": "unseen", "by": ["target"]}
+    result = split(rows, hold_out=["target 3"], validation=0.0, **options)
+    for row, name in zip(rows, result.names, strict=True):
+        assert (name == "test") == (row.target == "target 3")
+    texts = {row.text for row, x in zip(rows, result.names, strict=True) if x == "test"}
+    for row, reason in zip(rows, result.reasons, strict=True):
+        assert (reason == "astride") == (row.target != "target 3" and row.text in texts)
+    assert "test of 1 of 7 targets ('target 3')" in result.note
+    options["by"] = ["target", "outlet"]
+    result = split(rows, hold_out=["target 3", "outlet 1"], validation=0.0, **options)
+    for row, name in zip(rows, result.names, strict=True):
+        assert (name == "test") == ((row.target, row.outlet) == ("target 3", "outlet 1"))
+    assert problems(rows, hold_out=["target 3"], **options) == [
+        "data.split.hold_out: none of the values is in 'outlet'; name some, or leave the column "
+        "out of data.split.by"
+    ]
+
+
+ONE = plain(100, outlet="Wire", target="a strike", published="2024-05-01")
+GIVEN = [replace(row, given="test" if n < 10 else "train") for n, row in enumerate(ONE)]
+
+
+@pytest.mark.parametrize(
+    ("rows", "options", "message"),
+    [
+        (
+            ONE,
+            {"strategy": "grouped", "by": ["outlet"]},
+            "data.split: test and the rest need at least 3 units (rows that belong together make "
+            "one), but the 100 rows have 1",
+        ),
+        (
+            plain(4),
+            {"folds": 5},
+            "data.split: 5 folds need at least 5 units (rows that belong together make one), but "
+            "the 4 rows have 4",
+        ),
+        (
+            ONE,
+            {"strategy": "unseen", "by": ["outlet"]},
+            "data.split: test and the rest need at least 3 values of 'outlet', but the 100 rows "
+            "have 1",
+        ),
+        (
+            plain(9),
+            {"strategy": "grouped", "by": ["author"]},
+            "data.split.by: no row has 'author'",
+        ),
+        (plain(9), {"strategy": "unseen", "by": ["author"]}, "data.split.by: no row has 'author'"),
+        (
+            ONE,
+            {"strategy": "unseen", "by": ["target"], "hold_out": ["the strike"]},
+            "data.split.hold_out: no row has 'the strike' in 'target'; did you mean 'a strike'?",
+        ),
+        (
+            ONE,
+            {"strategy": "unseen", "by": ["target"], "hold_out": ["a strike"]},
+            "data.split.strategy: unseen makes 100 of 100 rows test rows and leaves 0 to train on",
+        ),
+        (
+            ONE,
+            {"strategy": "time"},
+            "data.split.strategy: time needs rows of at least 3 days here, but the 100 rows with a "
+            "date are of 1",
+        ),
+        (
+            [*plain(95), *(replace(row, text=f"x{row.text}") for row in ONE[:5])],
+            {"strategy": "time"},
+            "data.split.strategy: time needs dates, but only 5 of 100 rows have one in 'published'",
+        ),
+        (
+            plain(9, published="7 May"),
+            {"strategy": "time"},
+            "field 'published': expected an ISO 8601 date, got '7 May'",
+        ),
+        (
+            [Entry(text=f"text {n}", published=day(n)) for n in range(20)],
+            {"strategy": "time", "gap_days": 30},
+            "data.split.strategy: time makes 4 of 20 rows test rows and leaves 0 to train on, 16 "
+            "left out as 'gap'",
+        ),
+        (
+            ONE,
+            {"strategy": "given"},
+            "data.split.strategy: given needs rows that the data gives as train and as test, got 0 "
+            "train, 0 validation and 0 test rows",
+        ),
+        (
+            GIVEN,
+            {"strategy": "unseen", "by": ["target"], "hold_out": ["a strike"]},
+            "data.split.hold_out: the data gives the test rows; leave it out, or draw all anew "
+            "with data.split.ignore_given=true",
+        ),
+        (
+            [replace(row, given="validation") if n > 80 else row for n, row in enumerate(GIVEN)],
+            {"folds": 5},
+            "data.split.folds: the data gives validation and test rows, so there is nothing to "
+            "draw; data.split.ignore_given=true draws all anew",
+        ),
+        (
+            [replace(row, given="train") if n > 80 else row for n, row in enumerate(ONE)],
+            {"strategy": "time"},
+            "data.split.strategy: time cannot draw test rows, as the data gives 19 of 100 rows a "
+            "split; data.split.ignore_given=true draws all anew",
+        ),
+    ],
+)
+def test_what_cannot_be_split_is_refused(
+    rows: list[Entry], options: dict[str, Any], message: str
+) -> None:
+    assert problems(rows, **options) == [message]
+
+
+def test_many_units_are_balanced_too() -> None:
+    # More units than may move: sizes and label shares still come near.
+    draw = np.random.default_rng(0)
+    unit = np.concatenate([np.arange(25_000), draw.integers(0, 25_000, 15_000)])
+    label = draw.integers(0, 4, len(unit))
+    part = share_out(unit, label, lots(hashes(map(str, range(25_000))), "x"), [0.2, 0.8])
+    held = part[unit] == 0
+    assert abs(held.mean() - 0.2) < 0.001
+    shares = np.bincount(label[held]) / held.sum() - np.bincount(label) / len(label)
+    assert np.abs(shares).max() < 0.002

@@ -1,13 +1,13 @@
 """Validation: every bad row is one line with its place and field, and none gets through."""
 
-from collections.abc import Mapping, Sequence
-from datetime import date
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime
 from typing import Any
 
 import pytest
 
-from newsstand.data.formats import Found
-from newsstand.data.validate import Row, validate
+from newsstand.data.formats import UNUSED, Found
+from newsstand.data.validate import Row, Validator
 from newsstand.errors import DataError
 from newsstand.labels import FROM_DATA, LabelSet
 from newsstand.records import Problem, Record
@@ -31,12 +31,14 @@ def check(
     *,
     task: str = "topic",
     scheme: str | tuple[str, ...] = FROM_DATA,
-    columns: Mapping[str, str] | None = None,
-    label_names: Mapping[str, str] | None = None,
+    **settings: Any,
 ) -> tuple[list[Row], LabelSet]:
-    return validate(
-        items, task=task, scheme=scheme, columns=columns or {}, label_names=label_names or {}
-    )
+    validator = Validator(task=task, scheme=scheme, **settings)
+    rows = list(validator.rows(items))
+    found = validator.problems()
+    if found:
+        raise DataError(found)
+    return rows, validator.labels()
 
 
 def problems(items: list[Found], **settings: Any) -> list[str]:
@@ -95,19 +97,34 @@ def test_texts_that_look_like_nothing_stay_texts() -> None:
         ({"label": " ", "body": "x"}, "field 'label': empty; expected a label"),
         (
             {"label": 1, "body": "x"},
-            "field 'label': integer 1 without a name; give each a name in data.label_names",
+            "field 'label': integer 1 without a name; give each a name in data.labels",
         ),
         (
             {"label": "1", "body": "x"},
-            "field 'label': integer 1 without a name; give each a name in data.label_names",
+            "field 'label': integer 1 without a name; give each a name in data.labels",
         ),
         (
             {"label": -1, "body": "x"},
-            "field 'label': integer -1 without a name; give each a name in data.label_names",
+            "field 'label': integer -1 without a name; give each a name in data.labels",
         ),
         ({"label": 1.0, "body": "x"}, "field 'label': expected text, got float 1.0"),
         ({"label": True, "body": "x"}, "field 'label': expected text, got bool True"),
-        ({"label": ["acq"], "body": "x"}, "field 'label': expected text, got list ['acq']"),
+        ({"label": {"acq": 1}, "body": "x"}, "field 'label': expected text, got dict {'acq': 1}"),
+        ({"label": "a\nb", "body": "x"}, "field 'label': expected text of one line, got 'a\\nb'"),
+        (
+            {"label": "acq", "body": "Wheat\0fell"},
+            "field 'body': expected text, found a NUL at character 5",
+        ),
+        (
+            {"label": "acq", "body": "x" * 10_000_001},
+            "field 'body': 10,000,001 characters, expected at most 10,000,000; "
+            "is a quotation mark or a line end missing?",
+        ),
+        (
+            {"label": "acq", "body": ["x" * 100] * 100},
+            "field 'body': expected text, got list "
+            "['xxxxxxxxxxxx...xxxxxxxxxxxxx', 'xxxxxxxxxxxx...xxxxxxxx…",
+        ),
         ({"label": "acq", "body": 5}, "field 'body': expected text, got int 5"),
         ({"label": "acq", "body": {"p": "x"}}, "field 'body': expected text, got dict {'p': 'x'}"),
         (
@@ -162,7 +179,7 @@ def test_a_column_that_the_config_names_must_exist() -> None:
     assert [row.group for row in check(some, columns={"group": "story_id"})[0]] == ["1", None]
     assert problems(rows, columns={"boddy": "x", "klass": "y"}) == [
         f"data.columns: unknown column '{name}' (known: id, title, body, label, target, outlet, "
-        "published, url, language, author, group, split)"
+        "published, url, language, author, group, split, mentions)"
         for name in ("boddy", "klass")
     ]
 
@@ -210,11 +227,11 @@ def test_labels_of_a_scheme_by_id_name_old_name_and_address() -> None:
 def test_coded_labels_need_names() -> None:
     coded = found([{"label": 0, "body": "x"}, {"label": "2", "body": "y"}])
     names = {"0": "left", "2": "Right"}
-    assert [row.label for row in check(coded, label_names=names)[0]] == ["left", "Right"]
-    rows, _ = check(coded, scheme=("left", "centre", "right"), label_names=names)
+    assert [row.label for row in check(coded, labels=names)[0]] == ["left", "Right"]
+    rows, _ = check(coded, scheme=("left", "centre", "right"), labels=names)
     assert [row.label for row in rows] == ["left", "right"]
-    assert problems(coded, scheme=("left", "right"), label_names={"0": "left"}) == [
-        "d/w.csv:3: field 'label': integer 2 without a name; give each a name in data.label_names"
+    assert problems(coded, scheme=("left", "right"), labels={"0": "left"}) == [
+        "d/w.csv:3: field 'label': integer 2 without a name; give each a name in data.labels"
     ]
     # A listed label may look like a number, as text.
     rows, _ = check(
@@ -231,8 +248,8 @@ def test_a_stance_needs_its_target() -> None:
         {"label": "neutral", "body": "x", "target": 5},
     ]
     assert problems(found(rows), task="stance", scheme=STANCES) == [
-        "d/w.csv:4: field 'target': missing",
         "d/w.csv:3: field 'target': empty; a stance needs its target",
+        "d/w.csv:4: field 'target': missing",
         "d/w.csv:5: field 'target': expected text, got int 5",
     ]
     good, _ = check(
@@ -276,3 +293,175 @@ def test_no_rows_and_a_single_label() -> None:
     assert problems(found([OTHERS[0]] * 3)) == [
         "the data: expected at least two labels, all 3 rows have 'acq'"
     ]
+
+
+def test_rows_stream_and_know_their_place() -> None:
+    def endless() -> Iterator[Found]:
+        while True:
+            yield from found(OTHERS, "train")
+
+    validator = Validator(task="topic", scheme=FROM_DATA)
+    rows = validator.rows(endless())
+    assert [next(rows).place for _ in range(3)] == ["d/w.csv:2", "d/w.csv:3", "d/w.csv:2"]
+    assert validator.labels().labels == ("acq", "earn")
+
+
+def test_an_optional_value_that_is_blank_is_none() -> None:
+    optional = ("outlet", "published", "url", "language", "author", "group", "split")
+    for blank in ("", "  ", None):
+        [row, *_] = check(found([{**OTHERS[0], **dict.fromkeys(optional, blank)}, *OTHERS]))[0]
+        assert [getattr(row, name) for name in optional] == [None] * len(optional)
+    [row, *_] = check(found([{**OTHERS[0], **dict.fromkeys(optional[3:6], " NA ")}, *OTHERS]))[0]
+    assert [row.language, row.author, row.group] == ["NA", "NA", "NA"]
+
+
+@pytest.mark.parametrize(
+    ("value", "published"),
+    [
+        ("3 May 2019", "2019-05-03"),
+        ("", None),
+        (None, None),
+        (1556877600, "2019-05-03T10:00:00+00:00"),
+        (datetime(2019, 5, 3, 10), "2019-05-03T10:00:00"),
+    ],
+)
+def test_published_becomes_iso_8601(value: object, published: str | None) -> None:
+    [row, *_] = check(found([{**OTHERS[0], "published": value}, *OTHERS]))[0]
+    assert row.published == published
+
+
+def test_published_that_is_no_date_is_a_problem() -> None:
+    either = found([{**OTHERS[0], "day": "05/03/2019"}, {**OTHERS[1], "day": "soon"}])
+    columns = {"published": "day"}
+    assert problems(either, columns=columns) == [
+        "d/w.csv:2: field 'day': '05/03/2019': day or month first? Set data.dates to day-first "
+        "or month-first",
+        "d/w.csv:3: field 'day': 'soon': expected a date, such as 2019-05-03, "
+        "2019-05-03T10:00:00Z or 3 May 2019",
+    ]
+    rows, _ = check([either[0], *found(OTHERS)[1:]], dates="day-first", columns=columns)
+    assert rows[0].published == "2019-03-05"
+    assert problems(found([{**OTHERS[0], "published": float("nan")}])) == [
+        "d/w.csv:2: field 'published': nan: expected a date, such as 2019-05-03, "
+        "2019-05-03T10:00:00Z or 3 May 2019"
+    ]
+
+
+VOTES: list[tuple[list[object], str | None, list[str] | None]] = [
+    (["favor", "against", "favor"], "favor", ["favor", "against", "favor"]),
+    (["Favour ", None, "favor", ""], "favor", ["favor", "favor"]),
+    (["against"], "against", ["against"]),
+    (["favor", "against"], None, None),
+    (["favor", "against", "neutral", "favor", "against"], None, None),
+]
+
+
+@pytest.mark.parametrize(("votes", "label", "kept"), VOTES)
+@pytest.mark.parametrize("how", ["list", "columns", "separator"])
+def test_the_majority_of_votes_is_the_label(
+    how: str, votes: list[object], label: str | None, kept: list[str] | None
+) -> None:
+    names = [f"ann{number}" for number in range(len(votes))]
+    values: Mapping[str, object] = {
+        "list": {"label": votes},
+        "columns": dict(zip(names, votes, strict=True)),
+        "separator": {"label": "|".join(str(vote or "") for vote in votes)},
+    }[how]
+    validator = Validator(
+        task="topic",
+        scheme=STANCES,
+        columns={"label": names} if how == "columns" else {},
+        separator="|" if how == "separator" else None,
+    )
+    rows = list(validator.rows(found([{"body": "x", **values}])))
+    assert validator.ties == (label is None)
+    assert [(row.label, row.votes) for row in rows] == ([(label, kept)] if label else [])
+    if label is None:
+        assert validator.problems() == ["the data: no rows without a tie (1 tied)"]
+
+
+def test_one_plain_label_has_no_votes() -> None:
+    assert [row.votes for row in check(found(OTHERS))[0]] == [None, None]
+
+
+def test_wrong_and_missing_votes_are_named() -> None:
+    rows: list[dict[str, Any]] = [
+        {"body": "x", "a": "favor", "b": "agianst"},
+        {"body": "x", "a": "", "b": None},
+        {"body": "x", "a": ["favor"], "b": 1},
+        {"body": "x", "a": "favor"},
+    ]
+    assert problems(found(rows), scheme=STANCES, columns={"label": ("a", "b")}) == [
+        "d/w.csv:5: field 'b': missing",
+        "d/w.csv:2: field 'b': unknown label 'agianst'; did you mean 'against'?",
+        "d/w.csv:3: field 'a': empty; expected a label",
+        "d/w.csv:4: field 'a': expected text, got list ['favor']",
+        "d/w.csv:4: field 'b': integer 1 without a name; give each a name in data.labels",
+    ]
+    assert problems(found(rows[:1]), scheme=STANCES, columns={"label": ("a", "c")})[0] == (
+        "d/w.csv: no column 'c' (columns here: body, a, b)"
+    )
+
+
+def test_labels_that_differ_only_in_case() -> None:
+    rows = [{"label": label, "body": "x"} for label in ("Sport", "sport", "Money  fx", "money fx")]
+    assert problems(found(rows)) == [
+        "the data: labels 'Money  fx' and 'money fx' differ only in case or spacing; "
+        "give them one name in data.labels",
+        "the data: labels 'Sport' and 'sport' differ only in case or spacing; "
+        "give them one name in data.labels",
+    ]
+    names = {"Sport": "sport", "Money  fx": "money fx"}
+    assert check(found(rows), labels=names)[1].labels == ("money fx", "sport")
+
+
+def test_a_column_misspelt_in_one_record_is_not_lost() -> None:
+    rows = [{**OTHERS[0], "outlet": "Wire"}, {**OTHERS[1], "outlte": "Wire"}]
+    assert problems(found(rows)) == [
+        "d/w.csv:3: field 'outlte': unknown, while other records have 'outlet'"
+    ]
+    # A column of the user's own, beside ours in another record.
+    rows = [{**OTHERS[0], "published": "2019-05-03"}, {**OTHERS[1], "publisher": "Wire"}]
+    assert len(problems(found(rows))) == 1
+    rows.append({**OTHERS[0], "published": "2019-05-03", "publisher": "Wire"})
+    assert len(check(found(rows))[0]) == 3
+
+
+@pytest.mark.parametrize("name", ["outlte", "Outlet", "outle", "putlet"])
+def test_a_misspelt_column_is_not_lost(name: str) -> None:
+    rows = found([{**row, name: "Wire"} for row in OTHERS])
+    assert problems(rows) == [
+        f"d/w.csv: column '{name}': unknown; did you mean 'outlet'? (data.columns)"
+    ]
+    assert check(rows, columns={"outlet": name})[0][0].outlet == "Wire"
+    for own in ("outlets", "publisher", "_id", "idx", "targets", "desk"):
+        assert len(check(found([{**row, own: "Wire"} for row in OTHERS]))[0]) == 2
+
+
+def test_a_header_of_one_cell_has_a_hint() -> None:
+    rows = [{"label|body": "acq|Wheat fell."}]
+    assert problems(found(rows)) == [
+        f"d/w.csv: no column '{name}' (columns here: label|body); are its cells separated by "
+        "commas, semicolons or tabs?"
+        for name in ("label", "body")
+    ]
+
+
+@pytest.mark.parametrize(
+    "places", [[[0, 99]], [[3, 3]], [[0, 2.5]], [["0", 2]], [[0]], [0, 2], "[[0, 2]]", 3]
+)
+def test_places_of_the_target(places: object) -> None:
+    row = {"label": "favor", "body": "Lee said she would.", "target": "Lee"}
+    good = found([{**row, "mentions": [[0, 3], [9, 12]]}, {**row, "label": "against"}])
+    rows, _ = check(good, task="stance", scheme=STANCES)
+    assert [row.mentions for row in rows] == [[[0, 3], [9, 12]], None]
+    [problem] = problems(found([{**row, "mentions": places}]), task="stance", scheme=STANCES)
+    assert problem.startswith("d/w.csv:2: field 'mentions': ")
+    assert problem.endswith(": expected [[start, end], …], the target's places in it")
+    # A topic has no target: a column of that name is the user's own.
+    assert check(found([{**OTHERS[0], "mentions": places}, OTHERS[1]]))[0][0].mentions is None
+
+
+def test_rows_that_the_data_leaves_out() -> None:
+    rows, _ = check([*found(OTHERS, UNUSED), *found([{**OTHERS[0], "split": "Unused"}])])
+    assert [row.split for row in rows] == [UNUSED] * 3

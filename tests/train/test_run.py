@@ -40,6 +40,9 @@ class Reporter:
     def begin(self, stage: str) -> None:
         self.heard.append(stage)
 
+    def progress(self, stage: str, done: int, total: int | None) -> None:
+        pass
+
     def end(self, stage: str, detail: str, seconds: float) -> None:
         assert detail
         assert seconds >= 0

@@ -1,0 +1,176 @@
+"""Dates as newspapers, feeds and spreadsheets write them, to ISO 8601; nothing is guessed."""
+
+import re
+from datetime import UTC, date, datetime, timedelta, timezone
+
+_MONTHS = {
+    name: number
+    for number, names in enumerate(
+        (
+            "january jan",
+            "february feb",
+            "march mar",
+            "april apr",
+            "may",
+            "june jun",
+            "july jul",
+            "august aug",
+            "september sep sept",
+            "october oct",
+            "november nov",
+            "december dec",
+        ),
+        start=1,
+    )
+    for name in names.split()
+}
+_WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+# The names of RFC 822, which feeds still use, in hours from UTC.
+_ZONES = {"z": 0, "ut": 0, "utc": 0, "gmt": 0}
+_ZONES |= {"est": -5, "edt": -4, "cst": -6, "cdt": -5, "mst": -7, "mdt": -6, "pst": -8, "pdt": -7}
+
+# Years that 8 or 14 digits may stand for: of others, they are more likely some number.
+_YEARS = range(1600, 2101)
+# Epoch seconds from March 1973 to the year 2100: of fewer digits, an integer may be a year.
+_SECONDS = range(10**8, 4_102_444_800)
+
+EXPECTED = "expected a date, such as 2019-05-03, 2019-05-03T10:00:00Z or 3 May 2019"
+
+_DAY = re.compile(
+    r"(?:(?P<weekday>mon|tue|wed|thu|fri|sat|sun)[a-z]*\.?,?\s+)?"
+    r"(?:(?P<y>\d{4})(?P<s>[-/.])(?P<m>\d{1,2})(?P=s)(?P<d>\d{1,2})"
+    r"|(?P<d1>\d{1,2})(?:st|nd|rd|th)?[\s.-]+(?P<m1>[a-z]{3,9})\.?,?[\s-]+(?P<y1>\d{4})"
+    r"|(?P<m2>[a-z]{3,9})\.?\s+(?P<d2>\d{1,2})(?:st|nd|rd|th)?,?\s+(?P<y2>\d{4})"
+    r"|(?P<n1>\d{1,2})(?P<n>[-/.])(?P<n2>\d{1,2})(?P=n)(?P<y3>\d{4}|\d{2}))",
+    re.ASCII | re.IGNORECASE,
+)
+_TIME = re.compile(
+    r"(?:(?:,?\s+(?:at\s+)?|t)(?P<hour>\d{1,2}):(?P<minute>\d\d)(?::(?P<second>\d\d)(?:\.\d+)?)?"
+    r"(?:\s*(?P<half>[ap])\.?m\.?)?"
+    r"(?:\s*(?P<sign>[+-])(?P<zh>\d\d):?(?P<zm>\d\d)|\s*(?P<zone>[a-z]{1,3}))?)?",
+    re.ASCII | re.IGNORECASE,
+)
+
+
+def parse_date(value: object, order: str | None = None) -> str:
+    """The ISO 8601 form of a date or a point in time.
+
+    Args:
+        value: Text, an integer (epoch seconds or milliseconds, or 20190503), or a date.
+        order: `day-first` or `month-first`, for dates such as 05/03/2019.
+
+    Raises:
+        ValueError: What was expected instead, when the value is no date or may be two.
+
+    >>> parse_date("Fri, 03 May 2019 10:00:00 GMT"), parse_date("25/03/2019")
+    ('2019-05-03T10:00:00+00:00', '2019-03-25')
+    >>> parse_date("05/03/2019", "month-first"), parse_date(1556877600)
+    ('2019-05-03', '2019-05-03T10:00:00+00:00')
+    """
+    if isinstance(value, str):
+        text = value.strip()
+        digits = text.isdecimal() and text.isascii()
+        try:  # nearly all dates: as short as it can be
+            if not digits:
+                return date.fromisoformat(text).isoformat()
+        except ValueError:
+            pass
+        return (_digits(text) if digits else _written(text, order)).isoformat()
+    if isinstance(value, date):  # a datetime too
+        return value.isoformat()
+    if type(value) is int:
+        return _digits(str(value)).isoformat()
+    raise ValueError(EXPECTED)
+
+
+def _digits(text: str) -> date | datetime:
+    """20190503, 20190503100000, or the seconds or milliseconds since 1970."""
+    if len(text) == 8 and int(text[:4]) in _YEARS:
+        return _real(int(text[:4]), int(text[4:6]), int(text[6:]))
+    if len(text) == 14 and int(text[:4]) in _YEARS:
+        clock = (int(text[at : at + 2]) for at in (8, 10, 12))
+        return _at(_real(int(text[:4]), int(text[4:6]), int(text[6:8])), *clock)
+    if len(text) in (9, 10) and int(text) in _SECONDS:
+        return datetime.fromtimestamp(int(text), UTC)
+    if len(text) == 13 and int(text) // 1000 in _SECONDS:
+        return datetime.fromtimestamp(int(text) // 1000, UTC)
+    raise ValueError(f"{EXPECTED}, or plausible epoch seconds or milliseconds")
+
+
+def _written(text: str, order: str | None) -> date | datetime:
+    if text[8:9] == "T" or text[10:11] in ("T", " "):  # any other sign would do for Python
+        try:
+            return datetime.fromisoformat(text)
+        except ValueError:
+            pass
+    found = _DAY.match(text)
+    clock = _TIME.fullmatch(text, found.end()) if found else None
+    if found is None or clock is None:
+        raise ValueError(EXPECTED)
+    part = found.groupdict()
+    if part["y"]:
+        day = _real(int(part["y"]), int(part["m"]), int(part["d"]))
+    elif part["y3"]:
+        day = _numeric(int(part["n1"]), int(part["n2"]), part["y3"], part["n"], order)
+    else:
+        month = _MONTHS.get((part["m1"] or part["m2"]).lower())
+        if month is None:
+            raise ValueError(EXPECTED)
+        day = _real(int(part["y1"] or part["y2"]), month, int(part["d1"] or part["d2"]))
+    weekday = (part["weekday"] or "").lower()
+    if weekday and _WEEKDAYS[day.weekday()] != weekday:
+        raise ValueError(f"{day} is a {day:%A}")
+    return _clocked(day, clock)
+
+
+def _numeric(first: int, second: int, year: str, separator: str, order: str | None) -> date:
+    """A date whose day and month are told apart by `order`, by their size, or by dots."""
+    if order is None and len(year) == 2:
+        raise ValueError("two digits of a year; set data.dates to day-first or month-first")
+    if order is None and separator == ".":
+        order = "day-first"  # dots are the continental style
+    if order is None and first <= 12 and second <= 12 and first != second:
+        raise ValueError("day or month first? Set data.dates to day-first or month-first")
+    day_first = order == "day-first" if order else first > 12
+    day, month = (first, second) if day_first else (second, first)
+    full = int(year)
+    if len(year) == 2:
+        full += 2000 if full < 69 else 1900  # as POSIX has it
+    return _real(full, month, day, f" (read {order})" if order else "")
+
+
+def _clocked(day: date, clock: re.Match[str]) -> date | datetime:
+    part = clock.groupdict()
+    if part["hour"] is None:
+        return day
+    hour = int(part["hour"])
+    if part["half"]:
+        if not 1 <= hour <= 12:
+            raise ValueError(EXPECTED)
+        hour = hour % 12 + 12 * (part["half"].lower() == "p")
+    when = _at(day, hour, int(part["minute"]), int(part["second"] or 0))
+    if part["sign"]:
+        offset = timedelta(hours=int(part["zh"]), minutes=int(part["zm"]))
+        if offset >= timedelta(days=1):
+            raise ValueError(EXPECTED)
+        return when.replace(tzinfo=timezone(offset if part["sign"] == "+" else -offset))
+    if part["zone"]:
+        hours = _ZONES.get(part["zone"].lower())
+        if hours is None:
+            raise ValueError(f"unknown time zone {part['zone']}; expected one such as +02:00")
+        return when.replace(tzinfo=timezone(timedelta(hours=hours)))
+    return when
+
+
+def _real(year: int, month: int, day: int, how: str = "") -> date:
+    try:
+        return date(year, month, day)
+    except ValueError:
+        raise ValueError(f"no such day{how}") from None
+
+
+def _at(day: date, hour: int, minute: int, second: int) -> datetime:
+    try:
+        return datetime(day.year, day.month, day.day, hour, minute, second)
+    except ValueError:
+        raise ValueError("no such time of day") from None

@@ -1,0 +1,108 @@
+"""What a config loads, in figures: counts by split, label, outlet and month, lengths, samples."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from newsstand.data.formats import SPLITS
+from newsstand.data.loader import NewsData
+
+_SAMPLES = 3
+_QUANTILES = {"shortest": 0.0, "median": 0.5, "95 %": 0.95, "longest": 1.0}
+
+# By split, in the order of SPLITS.
+Counts = dict[str, int]
+
+
+def describe(news: NewsData) -> dict[str, Any]:
+    """Counts and lengths of the rows in the splits, fit for JSON.
+
+    Returns:
+        `rows` (by split), `left_out` (by reason), `labels`, `outlets`, `months` (each name to its
+        counts by split; outlets by size, months in order; `""` where a row names none), `words`
+        (shortest, median, 95 % and longest text of each split), `samples` (three rows as a model
+        sees them, with what was taken out), `note`, `near_duplicates`, `ties` and `digest`.
+    """
+
+    def column(name: str) -> list[Any]:
+        return list(news.rows.data.column(name).to_pylist())
+
+    names = news.rows.features["label"].names
+    labels = [names[number] for number in column("label")]
+    outlets = _counts([outlet or "" for outlet in column("outlet")], news.split)
+    months = _counts([(date or "")[:7] for date in column("published")], news.split)
+    by_label = _counts(labels, news.split)
+    words = np.array(column("words"))
+    split = np.array(news.split)
+    return {
+        "rows": {name: int((split == name).sum()) for name in SPLITS},
+        "left_out": news.left_out,
+        "labels": {label: by_label[label] for label in news.labels.labels},
+        "outlets": dict(
+            sorted(outlets.items(), key=lambda item: (-sum(item[1].values()), item[0]))
+        ),
+        "months": dict(sorted(months.items())),
+        "words": {name: _lengths(words[split == name]) for name in SPLITS},
+        "samples": [_sample(news, index) for index in _chosen(news, labels)],
+        "note": news.note,
+        "near_duplicates": _clusters(news, column("text_key")),
+        "ties": news.ties,
+        "digest": news.digest,
+    }
+
+
+def _counts(values: Sequence[str], split: Sequence[str]) -> dict[str, Counts]:
+    found = Counter(zip(values, split, strict=True))
+    names = dict.fromkeys(value for value, place in found if place)
+    return {value: {name: found[value, name] for name in SPLITS} for value in names}
+
+
+def _lengths(words: "np.ndarray[Any, Any]") -> dict[str, int]:
+    if not len(words):
+        return {}
+    return {name: int(np.quantile(words, share)) for name, share in _QUANTILES.items()}
+
+
+def _clusters(news: NewsData, text_keys: Sequence[str]) -> dict[str, int] | None:
+    """How many texts, each counted once whatever its rows, tell how many stories again."""
+    if news.near is None:
+        return None
+    distinct = np.unique(text_keys, return_index=True)[1]
+    sizes = np.bincount(news.near.cluster[distinct])
+    return {"stories": int((sizes > 1).sum()), "texts": int(sizes[sizes > 1].sum())}
+
+
+def _chosen(news: NewsData, labels: Sequence[str]) -> list[int]:
+    """Rows drawn by content, of several labels and splits, those with boilerplate first."""
+    digests = news.rows.data.column("digest").to_pylist()
+    removed = news.rows.data.column("removed").to_pylist()
+    rows = [index for index, place in enumerate(news.split) if place]
+    rows.sort(key=lambda index: (not removed[index], digests[index]))
+    chosen: list[int] = []
+    for fresh in (_fresh(labels), _fresh(news.split), lambda index, taken: index not in taken):
+        for index in rows:
+            if len(chosen) < _SAMPLES and fresh(index, chosen):
+                chosen.append(index)
+    return chosen
+
+
+def _fresh(values: Sequence[str]) -> Callable[[int, list[int]], bool]:
+    return lambda index, taken: values[index] not in {values[other] for other in taken}
+
+
+def _sample(news: NewsData, index: int) -> dict[str, Any]:
+    row = news.rows[index]
+    names = ("id", "outlet", "published", "target", "warning")
+    return {
+        **{name: row[name] for name in names},
+        "split": news.split[index],
+        "label": news.rows.features["label"].names[row["label"]],
+        "title": row["prepared_title"],
+        "body": row["prepared_body"],
+        "removed": [
+            {"rule": span["rule"], "text": row[span["part"]][span["start"] : span["end"]]}
+            for span in row["removed"]
+        ],
+    }

@@ -1,0 +1,288 @@
+"""Reads, validates and prepares rows once, into an Arrow file that later runs find again.
+
+The reader streams; batches of rows go to worker processes, which prepare the text; what comes back
+is written in file order. So memory holds a few batches, however many articles there are. The file
+lies in the cache folder of `datasets`, under a key of everything that decides its content: the
+bytes of the input files, the settings, and newsstand's own code.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from functools import cache, lru_cache
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any
+
+import datasets
+import joblib
+import pyarrow as pa
+
+from newsstand.article import Article
+from newsstand.data.formats import FORMATS, Source, hub_fingerprint, input_files
+from newsstand.data.validate import COLUMNS, Row, Validator
+from newsstand.encode import Example, encode
+from newsstand.errors import InputError
+from newsstand.labels import LabelSet
+from newsstand.text import TextSpec
+
+# Called with what is being done, the rows done so far, and how many there are in all if known.
+Progress = Callable[[str, int, int | None], None]
+
+_BATCH = 256  # rows
+_INLINE = 8 * _BATCH  # fewer rows are prepared faster than worker processes start
+_REMEMBERED = 4096  # articles: stance data repeats an article for each of its targets
+_READ = 1 << 24  # bytes at a time
+_ROWS_FILE, _META_FILE = "rows.arrow", "meta.json"
+
+_TEXT = datasets.Value("string")
+_SPECIAL = {
+    "votes": datasets.List(_TEXT),
+    "mentions": datasets.List(datasets.List(datasets.Value("int32"))),
+}
+_REMOVED = {
+    "part": _TEXT,
+    "rule": _TEXT,
+    **{name: datasets.Value("int32") for name in ("start", "end")},
+}
+# The columns of the file: what the row says, and what was made of it.
+FEATURES = datasets.Features(
+    {
+        **{name: _SPECIAL.get(name, _TEXT) for name in COLUMNS},
+        "prepared_title": _TEXT,
+        "prepared_body": _TEXT,
+        "removed": datasets.List(_REMOVED),
+        "warning": _TEXT,
+        "words": datasets.Value("int32"),
+        "text_key": _TEXT,
+        "digest": _TEXT,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedRows:
+    """Validated rows with their prepared text, on disk.
+
+    Args:
+        folder: Where the file is; further results about these rows may be kept there.
+        table: One row a usable record, in file order; the columns of `FEATURES`.
+        labels: The labels that occur.
+        problems: One line for each record that cannot be used.
+        ties: Rows dropped because annotators' votes were tied.
+        cached: Whether an earlier run had prepared them.
+    """
+
+    folder: Path
+    table: datasets.Dataset
+    labels: LabelSet
+    problems: list[str]
+    ties: int
+    cached: bool
+
+    def column(self, name: str) -> list[Any]:
+        """The values of a column, all in memory: for the small ones."""
+        return list(self.table.data.column(name).to_pylist())
+
+    def texts(self) -> Iterator[tuple[list[str], list[str]]]:
+        """Keys and prepared bodies (or titles, where there is no body) in batches, in order.
+
+        Read past the memory map, whose pages would count as this process's memory.
+        """
+        with pa.OSFile(str(self.folder / _ROWS_FILE)) as file, pa.ipc.open_stream(file) as stream:
+            for batch in stream:
+                names = ("text_key", "prepared_body", "prepared_title")
+                keys, bodies, titles = (batch.column(name).to_pylist() for name in names)
+                yield keys, [body or title for body, title in zip(bodies, titles, strict=True)]
+
+
+def prepare(
+    source: Source,
+    *,
+    form: str,
+    spec: TextSpec,
+    scheme: str | tuple[str, ...],
+    reading: Mapping[str, Any],
+    progress: Progress | None = None,
+) -> PreparedRows:
+    """The rows of a source, prepared now or by an earlier run.
+
+    Args:
+        source: Where the records are.
+        form: A key of `FORMATS`.
+        spec: How text is prepared.
+        scheme: A label scheme's name, `from-data`, or a list of labels.
+        reading: Further settings of `Validator`.
+        progress: Called after each batch.
+
+    Raises:
+        DataError: Files that are missing. Records that cannot be used are `problems`.
+    """
+    settings = {"form": form, "source": asdict(source), "scheme": scheme, "spec": spec.to_dict()}
+    root = Path(datasets.config.HF_DATASETS_CACHE) / "newsstand"
+    folder = root / _key(form, source, settings | {"reading": dict(reading)})
+    cached = (folder / _META_FILE).exists()
+    if not cached:
+        name = source.path or "the corpus"
+        validator = Validator(task=source.task, scheme=scheme, name=name, **reading)
+        root.mkdir(parents=True, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(dir=root, prefix="unfinished-"))
+        try:
+            rows = validator.rows(FORMATS[form].read(source))
+            empty = _write(scratch / _ROWS_FILE, rows, spec, progress)
+            labels = validator.labels()
+            meta = {
+                "scheme": labels.scheme,
+                "labels": labels.names,
+                "problems": validator.problems() + empty,
+                "ties": validator.ties,
+            }
+            (scratch / _META_FILE).write_text(json.dumps(meta), encoding="utf-8")
+            if not folder.exists():  # another run may have been faster
+                scratch.rename(folder)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+    meta = json.loads((folder / _META_FILE).read_text(encoding="utf-8"))
+    table = datasets.Dataset.from_file(str(folder / _ROWS_FILE))
+    labels = LabelSet(meta["scheme"], meta["labels"])
+    return PreparedRows(folder, table, labels, meta["problems"], meta["ties"], cached)
+
+
+def _write(path: Path, rows: Iterable[Row], spec: TextSpec, progress: Progress | None) -> list[str]:
+    """Prepares and writes all rows; returns a problem for each that holds no text."""
+    problems: list[str] = []
+    done = 0
+    with pa.OSFile(str(path), "wb") as file, pa.ipc.new_stream(file, _schema()) as stream:
+        for batch, found in _in_order(_batches(rows), spec):
+            stream.write_batch(batch)
+            problems += found
+            done += batch.num_rows
+            if progress:
+                progress("reading", done, None)
+    return problems
+
+
+def _in_order(
+    batches: Iterator[list[Row]], spec: TextSpec
+) -> Iterator[tuple[pa.RecordBatch, list[str]]]:
+    """Prepares batches, in worker processes when there are many; results in the order given."""
+    first = list(islice(batches, _INLINE // _BATCH))
+    rest = chain(first, batches)
+    if len(first) < _INLINE // _BATCH or joblib.cpu_count() == 1:
+        yield from (_prepare(batch, spec) for batch in rest)
+        return
+    failures: list[BaseException] = []
+
+    def guarded() -> Iterator[list[Row]]:
+        # joblib asks for its input in a thread of its own, where an error would be lost.
+        try:
+            yield from rest
+        except Exception as error:
+            failures.append(error)
+
+    pool = joblib.Parallel(n_jobs=-1, return_as="generator", batch_size=1)
+    yield from pool(joblib.delayed(_prepare)(batch, spec) for batch in guarded())
+    if failures:
+        raise failures[0]
+
+
+def _batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    rows = iter(rows)
+    while batch := list(islice(rows, _BATCH)):
+        yield batch
+
+
+def _prepare(rows: list[Row], spec: TextSpec) -> tuple[pa.RecordBatch, list[str]]:
+    """One batch of the file, and a problem for each row that holds no text."""
+    columns: dict[str, list[Any]] = {name: [] for name in FEATURES}
+    problems = []
+    for row in rows:
+        try:
+            example = _encode(row.title, row.body, spec)
+        except InputError as error:
+            problems.append(f"{row.place}: {error}")
+            continue
+        for name, value in (_values(row) | _made(row, example)).items():
+            columns[name].append(value)
+    return pa.RecordBatch.from_pydict(columns, schema=_schema()), problems
+
+
+def _values(row: Row) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in COLUMNS}
+
+
+def _made(row: Row, example: Example) -> dict[str, Any]:
+    prepared = example.prepared
+    return {
+        "prepared_title": prepared.title.text,
+        "prepared_body": prepared.body.text,
+        "removed": [
+            {"part": span.part, "start": span.start, "end": span.end, "rule": span.rule}
+            for span in prepared.removed
+        ],
+        "warning": prepared.warning,
+        "words": len(example.text.split()),
+        "text_key": content_key(example.text),
+        "digest": row_digest(row),
+    }
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _encode(title: str, body: str, spec: TextSpec) -> Example:
+    return encode(Article(title=title, body=body), None, spec)
+
+
+@cache
+def _schema() -> pa.Schema:
+    return FEATURES.arrow_schema
+
+
+def content_key(text: str) -> str:
+    """32 hexadecimal digits that are the same for texts that differ only in case and spacing."""
+    folded = " ".join(text.casefold().split())
+    return hashlib.sha256(folded.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def row_digest(row: Row) -> str:
+    """32 hexadecimal digits of all that a row says, its split apart.
+
+    >>> row = Row(id="1", title="", body="Wheat fell.", label="economy")
+    >>> len(row_digest(row))
+    32
+    """
+    values = [getattr(row, name) for name in COLUMNS if name != "split"]
+    return hashlib.sha256(json.dumps(values).encode()).hexdigest()[:32]
+
+
+def _key(form: str, source: Source, settings: Mapping[str, Any]) -> str:
+    digest = hashlib.sha256(json.dumps([settings, _code()]).encode())
+    if source.path and source.path.startswith("hf:"):
+        digest.update(hub_fingerprint(source.path).encode())
+    for path in input_files(form, source):
+        digest.update(os.fsencode(path) + _file_digest(path))
+    return digest.hexdigest()[:32]
+
+
+def _file_digest(path: str) -> bytes:
+    digest = hashlib.sha256()
+    # Unbuffered, and no larger a read than the file: news comes in very many small ones.
+    with open(path, "rb", buffering=0) as file:
+        size = min(os.fstat(file.fileno()).st_size + 1, _READ)
+        while block := file.read(size):
+            digest.update(block)
+    return digest.digest()
+
+
+@cache
+def _code() -> str:
+    """A digest of the code that reads and prepares: another version may do it otherwise."""
+    digest = hashlib.sha256()
+    here = Path(__file__).parent
+    core = Path(str(encode.__code__.co_filename)).parent
+    for path in sorted([*here.glob("*.py"), *core.glob("*.py")]):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()

@@ -1,0 +1,248 @@
+"""What the command line shows: progress on stderr, tables on stdout."""
+
+import sys
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from newsstand.errors import NewsstandError
+
+if TYPE_CHECKING:
+    from newsstand.serve.scorer import Score
+    from newsstand.train.run import Result
+
+_WIDTH = 100  # of tables that go to a file or a pipe
+_LISTED = 10  # outlets, and months before they are summed up by year
+_SHOWN = 400  # characters of a sample's text
+
+
+def stderr() -> Console:
+    """The console for progress."""
+    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def stdout() -> Console:
+    """The console for tables."""
+    return Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH)
+
+
+class StageProgress:
+    """A line a stage on stderr; on a terminal, a bar while it lasts."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn())
+        counts = TextColumn("{task.fields[counts]}")
+        self._bar = Progress(
+            *columns, counts, TimeRemainingColumn(), console=console, transient=True
+        )
+        self._task = self._bar.add_task("", total=None, counts="")
+
+    def begin(self, stage: str) -> None:
+        """A stage begins."""
+        self._bar.reset(self._task, description=stage, total=None, counts="")
+        if self._console.is_terminal:
+            self._bar.start()
+
+    def progress(self, stage: str, done: int, total: int | None) -> None:
+        """So many rows are done, of how many if that is known."""
+        counts = f"{done:,}" + (f" of {total:,}" if total else "")
+        self._bar.update(self._task, description=stage, completed=done, total=total, counts=counts)
+
+    def stop(self) -> None:
+        """Ends the bar, which else leaves the terminal without a cursor."""
+        if self._bar.live.is_started:
+            self._bar.stop()
+
+    def end(self, stage: str, detail: str, seconds: float) -> None:
+        """A stage is done: what came of it, and the seconds it took."""
+        self.stop()
+        self._console.print(f"{stage:<10}{seconds:6.1f} s  {detail}", markup=False)
+
+
+def show_lines(lines: Mapping[str, str]) -> None:
+    """Names and what they say, one a line, the names in a column."""
+    width = max(map(len, lines)) + 2
+    for name, text in lines.items():
+        _line_out(f"{name:<{width}}{text}")
+
+
+def _line_out(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+
+
+def show_result(result: "Result") -> None:
+    """The figures of a training run."""
+    table = Table(title=f"{result.task}: test rows", title_justify="left")
+    table.add_column("label", no_wrap=True)
+    for name in ("precision", "recall", "F1", "rows"):
+        table.add_column(name, justify="right")
+    for report in result.labels:
+        shares = (f"{value:.3f}" for value in (report.precision, report.recall, report.f1))
+        table.add_row(result.names[report.label], *shares, f"{report.support:,}")
+    stdout().print(table)
+    named = ("accuracy", "macro_f1", "ece", "f_avg")
+    figures = {name: result.metrics.get(f"test/{name}") for name in named}
+    show_lines(
+        {
+            "test": "  ".join(f"{k} {v:.4f}" for k, v in figures.items() if v is not None),
+            "run": result.run_id,
+            "page": result.url,
+            "model": result.model,
+            "bundle": result.bundle,
+        }
+    )
+
+
+def show_data(found: Mapping[str, Any], names: Mapping[str, str]) -> None:
+    """What a config loads, as `newsstand.data.describe` counts it.
+
+    Args:
+        found: What `describe` returns.
+        names: Label to readable name.
+    """
+    lines = {"rows": ", ".join(f"{count:,} {split}" for split, count in found["rows"].items())}
+    if found["left_out"]:
+        lines["left out"] = ", ".join(f"{n:,} {why}" for why, n in found["left_out"].items())
+    if found["ties"]:
+        lines["ties"] = f"{found['ties']:,} rows dropped, as their annotators' votes are tied"
+    near = found["near_duplicates"]
+    if near and near["texts"]:
+        lines["copies"] = (
+            f"{near['texts']:,} texts are near-duplicates: {near['stories']:,} stories told again"
+        )
+    show_lines(lines | {"splits": found["note"], "digest": found["digest"]})
+    labels = {names[label]: counts for label, counts in found["labels"].items()}
+    outlets, months = found["outlets"], found["months"]
+    _show_counts("label", labels)
+    if set(outlets) - {""}:
+        _show_counts("outlet", _named(outlets), most=_LISTED)
+    if set(months) - {""}:
+        _show_counts("published", _by_year(_named(months)))
+    _show_words(found["words"])
+    for sample in found["samples"]:
+        _show_sample(sample, names)
+
+
+def _named(counts: Mapping[str, dict[str, int]]) -> dict[str, dict[str, int]]:
+    return {name or "(not given)": count for name, count in counts.items()}
+
+
+def _by_year(months: Mapping[str, dict[str, int]]) -> dict[str, dict[str, int]]:
+    if len(months) <= 3 * _LISTED:
+        return dict(months)
+    years: dict[str, dict[str, int]] = {}
+    for month, counts in months.items():
+        year = years.setdefault(month if month.startswith("(") else month[:4], {})
+        for split, count in counts.items():
+            year[split] = year.get(split, 0) + count
+    return years
+
+
+def _show_counts(
+    title: str, counts: Mapping[str, Mapping[str, int]], most: int | None = None
+) -> None:
+    table = Table(box=None, pad_edge=False)
+    table.add_column(title, overflow="fold")
+    for split in next(iter(counts.values())):
+        table.add_column(split, justify="right")
+    for name, row in list(counts.items())[:most]:
+        table.add_row(plain(name), *(f"{count:,}" for count in row.values()))
+    if most and len(counts) > most:
+        table.add_row(f"… and {len(counts) - most:,} more")
+    _apart(table)
+
+
+def _show_words(words: Mapping[str, Mapping[str, int]]) -> None:
+    table = Table(box=None, pad_edge=False)
+    table.add_column("words")
+    names = next(row for row in words.values() if row)
+    for name in names:
+        table.add_column(name, justify="right")
+    for split, row in words.items():
+        table.add_row(split, *(f"{count:,}" for count in row.values()))
+    _apart(table)
+
+
+def _show_sample(sample: Mapping[str, Any], names: Mapping[str, str]) -> None:
+    label = names.get(sample["label"], sample["label"])
+    more = (sample[name] for name in ("target", "outlet", "published"))
+    facts = (sample["split"], label, *more)
+    grid = Table(box=None, show_header=False, pad_edge=False)
+    grid.add_row("row", plain(sample["id"]))
+    grid.add_row("", plain(" · ".join(fact for fact in facts if fact)))
+    if sample["title"]:
+        grid.add_row("title", plain(sample["title"]))
+    body = sample["body"]
+    grid.add_row("body", plain(body[:_SHOWN] + ("…" if len(body) > _SHOWN else "")))
+    for number, span in enumerate(sample["removed"]):
+        grid.add_row("" if number else "removed", plain(f"{span['rule']}: {_line(span['text'])}"))
+    if sample["warning"]:
+        grid.add_row("warning", plain(sample["warning"]))
+    _apart(grid)
+
+
+def _apart(table: Table) -> None:
+    console = stdout()
+    console.print()
+    console.print(table)
+
+
+def show_scores(scores: Iterator["Score"]) -> None:
+    """Scores as a table, with what spoke for each when it was asked for."""
+    console = stdout()
+    items: list[Score] = []
+    failure = None
+    try:
+        items.extend(scores)
+    except NewsstandError as error:
+        failure = error  # raised below, after what came before it
+    stance = any(item.target is not None for item in items)
+    table = Table()
+    for name in ("article", "label", "probability", *(["target"] if stance else [])):
+        table.add_column(
+            name, justify="right" if name == "probability" else "left", overflow="fold"
+        )
+    names = [item.id or str(number) for number, item in enumerate(items, start=1)]
+    for name, item in zip(names, items, strict=True):
+        cells = (name, item.name, f"{item.probability:.3f}", item.target or "")
+        table.add_row(*(plain(cell) for cell in cells[: 4 if stance else 3]))
+    if items:
+        console.print(table)
+    for name, item in zip(names, items, strict=True):
+        if item.evidence:
+            console.print(_details(name, item))
+        if item.warning:
+            sys.stderr.write(f"newsstand: {name}: {item.warning}\n")
+    if failure:
+        raise failure
+
+
+def _details(name: str, item: "Score") -> Table:
+    """Why an article got its label, and what was left out of it."""
+    grid = Table(
+        title=plain(name), title_justify="left", box=None, show_header=False, pad_edge=False
+    )
+    first = "evidence"
+    for passage in item.evidence:
+        quoted = " (quoted)" if passage.quoted else ""
+        grid.add_row(first, f"{passage.weight:+.3f}", plain(f"{_line(passage.text)}{quoted}"))
+        first = ""
+    first = "removed"
+    for span in item.removed:
+        grid.add_row(first, span.rule, plain(_line(span.text)))
+        first = ""
+    return grid
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def plain(text: str) -> str:
+    """Text that rich shows as it is, square brackets included."""
+    return escape(text)

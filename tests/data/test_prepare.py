@@ -1,0 +1,62 @@
+"""Preparation: what is written for each row, and what each row's digest sees."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from newsstand.data.formats import Source
+from newsstand.data.prepare import PreparedRows, content_key, prepare, row_digest
+from newsstand.data.validate import COLUMNS, Row
+from newsstand.text import TextSpec
+
+BASE = Row(id="1", title="T", body="B", label="acq", target="x", split="train")
+
+
+def prepared(tmp_path: Path, text: str, **settings: object) -> PreparedRows:
+    path = tmp_path / "w.jsonl"
+    path.write_text(text, encoding="utf-8")
+    source = Source(task="topic", path=str(path))
+    return prepare(source, form="table", scheme="from-data", reading=settings, spec=TextSpec())
+
+
+@pytest.mark.parametrize("column", [name for name in COLUMNS if name != "split"])
+def test_any_change_changes_the_digest_of_a_row(column: str) -> None:
+    changed = [replace(BASE, **{column: value}) for value in ("other", "other ", "", "\ud800")]
+    assert len({row_digest(item) for item in [BASE, *changed]}) == 5
+
+
+def test_the_digest_tells_columns_apart() -> None:
+    pairs = [
+        (replace(BASE, title="TB", body=""), replace(BASE, title="", body="TB")),
+        (replace(BASE, outlet="x", url=None), replace(BASE, outlet=None, url="x")),
+        (replace(BASE, outlet=""), replace(BASE, outlet=None)),
+    ]
+    for first, second in pairs:
+        assert row_digest(first) != row_digest(second)
+    assert row_digest(BASE) == row_digest(replace(BASE, split="test"))
+
+
+def test_content_key_sees_words_only() -> None:
+    assert content_key("Grain  FALLS\n\nWheat\n fell") == content_key("grain falls wheat fell ")
+    assert content_key("wheat fell") != content_key("wheat rose")
+    assert len(content_key("\ud800")) == 32
+
+
+def test_a_row_is_written_as_it_is_and_as_a_model_sees_it(tmp_path: Path) -> None:
+    found = prepared(
+        tmp_path,
+        '{"label": "economy", "title": "Grain &amp; rye", "outlet": "NA",'
+        ' "body": "PARIS (AFP) - Wheat fell.\\n\\nRead more: Rye"}\n'
+        '{"label": "sport", "body": "The keeper saved."}\n',
+    )
+    first, second = found.table
+    assert (first["title"], first["outlet"], second["outlet"]) == ("Grain &amp; rye", "NA", None)
+    assert (first["prepared_title"], first["prepared_body"]) == ("Grain & rye", "Wheat fell.")
+    taken = [first["body"][span["start"] : span["end"]] for span in first["removed"]]
+    assert taken == ["PARIS (AFP) -", "Read more: Rye"]
+    assert [first["words"], second["words"]] == [5, 3]
+    assert list(found.texts()) == [
+        ([first["text_key"], second["text_key"]], ["Wheat fell.", "The keeper saved."])
+    ]
+    assert found.column("label") == ["economy", "sport"]

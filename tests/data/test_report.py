@@ -1,0 +1,141 @@
+"""The report: complete, self-contained, escaped, and well-formed."""
+
+import re
+from collections.abc import Callable
+from html.parser import HTMLParser
+from itertools import pairwise
+from typing import Any
+
+from newsstand.data.audit import LIMITS, audit
+from newsstand.data.findings import Finding
+from newsstand.data.report import html
+
+Make = Callable[..., Any]
+
+_VOID = {"meta"}
+
+
+class Page(HTMLParser):
+    """Tags, headings and text of a page; fails on a tag closed out of turn."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in _VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if "style" not in self.open:
+            self.text += data
+
+
+def _flat(text: str) -> str:
+    return text.replace("\u00a0", " ")
+
+
+def finding(**changes: Any) -> Finding:
+    values: dict[str, Any] = {
+        "check": "outlet-label",
+        "verdict": "warning",
+        "title": "The outlet is right for 90 %",
+        "figures": {"all": 0.9},
+        "threshold": "share: warning from 10 %",
+        "examples": ["r1: text"],
+        "advice": "Hold outlets out.",
+        "chart": (("most frequent label", 0.5), ("outlet alone", 0.9)),
+    }
+    return Finding(**{**values, **changes})
+
+
+def test_every_finding_of_an_audit_is_on_the_page(make_rows: Make, make_news: Make) -> None:
+    rows = make_rows()
+    for number, row in enumerate(rows):
+        row |= {"outlet": f"{row['label']} {number % 3}", "published": f"{2010 + number % 8}-05-01"}
+    rows[1]["body"] = rows[0]["body"]
+    news = make_news(rows, problems=["a.csv:3: no label"])
+    found = audit(news, task="topic")
+    page = Page(html(found, name="my-articles.csv", news=news))
+    assert page.open == []
+    assert {"error", "warning", "note", "ok"} == {x.verdict for x in found}
+    for item in found:
+        assert _flat(item.title) in _flat(page.text)
+        assert LIMITS[item.check].name in page.text
+        assert item.verdict == "ok" or _flat(item.advice) in _flat(page.text)
+        assert all(_flat(example) in _flat(page.text) for example in item.examples)
+    assert "Do not trust results on these data yet" in page.text
+    assert "Rows by year of publication, 2010 to 2017; most in 2017: 25" in page.text
+    assert news.digest in page.text
+    assert html(found, name="my-articles.csv", news=news) == html(
+        found, name="my-articles.csv", news=news
+    )
+
+
+def test_nothing_is_fetched_or_run(make_rows: Make, make_news: Make) -> None:
+    page = Page(html([finding()], name="x", news=make_news(make_rows(20))))
+    tags = {tag for tag, _ in page.tags}
+    assert not tags & {"script", "link", "img", "iframe", "object", "a", "base"}
+    assert not any({"src", "href", "onclick"} & set(attributes) for _, attributes in page.tags)
+    raw = html([finding()], name="x", news=make_news(make_rows(20)))
+    assert not re.search(r"url\(|@import|https?:", raw)
+
+
+def test_text_of_the_data_is_escaped_everywhere(make_rows: Make, make_news: Make) -> None:
+    evil = '<script>alert("x")</script>&amp;'
+    rows = make_rows(20)
+    for row in rows:
+        row |= {"label": row["label"] + evil, "outlet": evil, "published": evil}
+    bad = finding(title=evil, examples=[evil], advice=evil, threshold=evil, chart=((evil, 0.5),))
+    calm = finding(check="dates", verdict="ok", title=evil)
+    news = make_news(rows)
+    page = Page(html([bad, calm], name=evil, news=news))
+    assert "script" not in {tag for tag, _ in page.tags}
+    assert page.text.count(evil) == 11
+
+
+def test_headings_tables_and_marks_are_accessible(make_rows: Make, make_news: Make) -> None:
+    page = Page(html([finding()], name="x", news=make_news(make_rows(20))))
+    levels = [int(tag[1]) for tag, _ in page.tags if re.fullmatch("h[1-6]", tag)]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(b - a <= 1 for a, b in pairwise(levels))
+    heads = [attributes for tag, attributes in page.tags if tag == "th"]
+    assert heads
+    assert all(attributes.get("scope") in ("row", "col") for attributes in heads)
+    assert ("html", {"lang": "en"}) in page.tags
+    assert "Warning" in page.text  # a word, not a colour alone
+
+
+def test_the_worst_verdict_is_the_headline(make_rows: Make, make_news: Make) -> None:
+    news = make_news(make_rows(20))
+
+    def headline(*found: Finding) -> str:
+        match = re.search(r'<div class="verdict (\w+)"><strong>', html(found, name="x", news=news))
+        assert match
+        return match[1]
+
+    calm, note = finding(verdict="ok"), finding(verdict="note")
+    assert headline(calm) == "ok"
+    assert headline(calm, note) == "note"
+    assert headline(note, finding(verdict="error"), finding()) == "error"
+    assert "1 warning, 2 notes, 0 of 3 checks in order" in html(
+        [note, finding(), note], name="x", news=news
+    )
+
+
+def test_bars_are_as_long_as_their_shares(make_rows: Make, make_news: Make) -> None:
+    page = html([finding()], name="x", news=make_news(make_rows(20)))
+    assert 'style="width:90.0%"' in page
+    assert '<td class="n">90.0 %</td>' in page
