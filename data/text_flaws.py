@@ -59,7 +59,7 @@ _LEAST_LETTERS = 0.5  # of the characters that are no blanks
 # The bytes that begin a letter: ASCII's, and the first byte of every character above.
 _LETTER_BYTES = np.zeros(256, dtype=np.bool_)
 _LETTER_BYTES[[*range(65, 91), *range(97, 123), *range(0xC3, 0x100)]] = True
-# Language identification: measured on 20,000 English texts without a false alarm, and it finds
+# Language identification: measured on 16,500 English texts without a false alarm, and it finds
 # 94 % of foreign texts (docs/experiments.md).
 _READ, _LEAST, _SURE = 300, 100, 0.9  # characters, characters, probability
 _NO_LANGUAGE = ("zxx", "und")

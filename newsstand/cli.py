@@ -150,6 +150,8 @@ def check(
     from newsstand.config_file import load_config
 
     loaded = load_config(config, overrides or ())
+    if page is not None and not page.parent.is_dir():  # told before the work, not after it
+        raise InputError(f"--html: {page.parent}: no such folder")
     news = _load(loaded, strict=False)
     from newsstand.data.audit import audit, lines
     from newsstand.data.report import html

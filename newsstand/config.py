@@ -12,7 +12,7 @@ from pydantic_core import PydanticCustomError
 
 from newsstand.boilerplate import RULES
 from newsstand.errors import did_you_mean
-from newsstand.labels import FROM_DATA, SCHEMES
+from newsstand.labels import FNC_LABELS, FROM_DATA, SCHEMES
 from newsstand.text import TextSpec
 
 
@@ -242,6 +242,13 @@ class EvaluationConfig(_Section):
     f_avg: Annotated[tuple[str, ...], BeforeValidator(_tuple)] = ()
     """Labels whose F1 scores are averaged into `f_avg`, SemEval-2016's official metric."""
 
+    fnc_score: bool = False
+    """The Fake News Challenge's official score, 0 to 100, as `fnc_score`."""
+
+    mae: bool = False
+    """The mean absolute error, in steps between labels, as `mae`: the labels are an order, from
+    the first that the config lists to the last."""
+
 
 class TrackingConfig(_Section):
     """Where the run goes in MLflow."""
@@ -385,6 +392,10 @@ def impossible(get: Get) -> Iterable[tuple[str, str]]:
     for label in averaged if known and isinstance(averaged, (list, tuple)) else ():
         if isinstance(label, str) and label not in known:
             yield "evaluation.f_avg", f"unknown label '{label}'{did_you_mean(label, known)}"
+    if get("evaluation.fnc_score") is True and set(known) != set(FNC_LABELS):
+        yield "evaluation.fnc_score", f"the labels must be {', '.join(FNC_LABELS)}"
+    if get("evaluation.mae") is True and not isinstance(labels, (list, tuple)):
+        yield "evaluation.mae", "list the labels in their order"
     if get("tracking.alias") is not None and get("tracking.register_as") is None:
         yield "tracking.alias", "an alias needs tracking.register_as"
 

@@ -44,12 +44,13 @@ _ALIASES: Mapping[str, str] = {
     "favour": "favor",
 }
 
+# Of the Fake News Challenge; all but the last are related.
+FNC_LABELS = ("agree", "disagree", "discuss", "unrelated")
+
 SCHEMES: Mapping[str, Mapping[str, str]] = {
     "iptc-media-topics": IPTC_MEDIA_TOPICS,
     "favor-against-neutral": {x: x for x in ("favor", "against", "neutral")},
-    "agree-disagree-discuss-unrelated": {
-        x: x for x in ("agree", "disagree", "discuss", "unrelated")
-    },
+    "agree-disagree-discuss-unrelated": {x: x for x in FNC_LABELS},
 }
 
 # Values of `labels:` in a config that make any label set.

@@ -85,7 +85,7 @@ def show_result(result: "Result") -> None:
         shares = (f"{value:.3f}" for value in (report.precision, report.recall, report.f1))
         table.add_row(result.names[report.label], *shares, f"{report.support:,}")
     stdout().print(table)
-    named = ("accuracy", "macro_f1", "ece", "f_avg")
+    named = ("accuracy", "macro_f1", "ece", "f_avg", "fnc_score", "mae")
     figures = {name: result.metrics.get(f"test/{name}") for name in named}
     show_lines(
         {

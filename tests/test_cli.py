@@ -383,6 +383,13 @@ def test_check_gives_a_verdict_a_line_and_a_page(cli: Cli, folder: Path) -> None
     assert {finding["verdict"] for finding in found} == verdicts
 
 
+def test_check_says_at_once_that_a_page_has_no_folder(cli: Cli, folder: Path) -> None:
+    Path("quick.yaml").write_text(CONFIG)  # its rows are not there, and not looked for
+    done = cli("check", "quick.yaml", "--html", "none/report.html")
+    assert (done.code, done.out) == (2, "")
+    assert done.err == "newsstand: --html: none: no such folder\n"
+
+
 def test_check_fails_on_errors_and_still_reports_the_rest(cli: Cli, folder: Path) -> None:
     write_rows()
     with Path("rows.jsonl").open("a") as stream:

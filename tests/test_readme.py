@@ -15,6 +15,8 @@ from urllib.request import urlopen
 
 import pytest
 
+from newsstand.config_file import load_config
+
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BIN = Path(sys.executable).parent
@@ -142,3 +144,13 @@ def test_links_and_pictures_are_there() -> None:
     links = re.findall(r"\]\((?!https?:)([^)#]+)\)", README)
     assert links
     assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+def test_the_settings_shown_are_settings(tmp_path: Path) -> None:
+    found = shown("yaml")
+    assert found
+    for number, block in enumerate(found):
+        path = tmp_path / f"{number}.yaml"
+        rest = "task: topic\nlabels: from-data\nmodel: {kind: linear}\ntracking: {experiment: x}\n"
+        path.write_text(rest + block, encoding="utf-8")
+        load_config(path)

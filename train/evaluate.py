@@ -41,6 +41,9 @@ def metrics(
     truth: NDArray[np.int64],
     labels: Sequence[str],
     f_avg: Sequence[str] = (),
+    *,
+    fnc: bool = False,
+    mae: bool = False,
 ) -> dict[str, float]:
     """All figures of one split, by name.
 
@@ -49,10 +52,12 @@ def metrics(
         truth: int64, shape (rows,).
         labels: In the order of the columns.
         f_avg: Labels whose F1 scores are averaged into `f_avg`; empty leaves it out.
+        fnc: Whether to add `fnc_score`.
+        mae: Whether to add `mae`; the labels are an order.
 
     Returns:
         `accuracy`, `macro_f1` (over labels that occur in truth or predictions), `log_loss`
-        (natural logarithm), `ece`, `f1/<label>` for each label, and `f_avg` if asked for.
+        (natural logarithm), `ece`, `f1/<label>` for each label, and what else was asked for.
     """
     predicted = probabilities.argmax(axis=1)
     reports = label_reports(probabilities, truth, labels)
@@ -67,7 +72,30 @@ def metrics(
     }
     if f_avg:
         values["f_avg"] = float(np.mean([f1[label] for label in f_avg]))
+    if fnc:
+        values["fnc_score"] = fnc_score(predicted, truth, labels)
+    if mae:
+        values["mae"] = float(np.mean(np.abs(predicted - truth)))
     return values | {f"f1/{label}": value for label, value in f1.items()}
+
+
+def fnc_score(
+    predicted: NDArray[np.int64], truth: NDArray[np.int64], labels: Sequence[str]
+) -> float:
+    """The Fake News Challenge's score, 0 to 100.
+
+    A quarter of a point for telling related from unrelated, three quarters more for the right
+    label of a related pair; over the points that a perfect answer gets. Source: `score.py` of
+    the challenge, which counts the same points.
+
+    >>> labels = ["agree", "disagree", "discuss", "unrelated"]
+    >>> fnc_score(np.array([2, 2, 3]), np.array([0, 2, 3]), labels)
+    66.66666666666667
+    """
+    names = np.array(labels)
+    related, told = (names[codes] != "unrelated" for codes in (truth, predicted))
+    points = 0.25 * (related == told) + 0.75 * (related & (predicted == truth))
+    return float(100 * points.sum() / (0.25 + 0.75 * related).sum())
 
 
 @dataclass(frozen=True, slots=True)

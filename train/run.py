@@ -92,10 +92,7 @@ def train(config: Config, *, name: str, reporter: Reporter, started: float | Non
         if absent:
             raise DataError(f"evaluation.f_avg: no row has the label '{absent[0]}'")
         sizes = {split: len(rows) for split, rows in news.splits.items()}
-        note(
-            ", ".join(f"{n:,} {split}" for split, n in sizes.items())
-            + f", {len(news.labels)} labels"
-        )
+        note(_loaded(news, sizes))
 
     with clock.stage("prepare") as note:
         splits = {split: _Split(rows) for split, rows in news.splits.items()}
@@ -138,7 +135,11 @@ def train(config: Config, *, name: str, reporter: Reporter, started: float | Non
         from newsstand.train import tracking
 
         params = flatten(config)
-        tags = {"newsstand.task": config.task, "newsstand.data_digest": news.digest}
+        tags = {
+            "newsstand.task": config.task,
+            "newsstand.data_digest": news.digest,
+            "newsstand.splits": news.note,
+        }
         settings = config.tracking
         with (
             tempfile.TemporaryDirectory() as scratch,
@@ -234,7 +235,25 @@ def _fit(config: Config, rows: _Split) -> LinearModel:
 
 
 def _metrics(config: Config, news: NewsData, values: Floats, rows: _Split) -> dict[str, float]:
-    return evaluate.metrics(values, rows.labels, news.labels.labels, config.evaluation.f_avg)
+    wanted = config.evaluation
+    return evaluate.metrics(
+        values,
+        rows.labels,
+        news.labels.labels,
+        wanted.f_avg,
+        fnc=wanted.fnc_score,
+        mae=wanted.mae,
+    )
+
+
+def _loaded(news: NewsData, sizes: dict[str, int]) -> str:
+    told = [f"{n:,} {split}" for split, n in sizes.items()]
+    told.append(f"{len(news.labels)} labels")
+    left_out = news.left_out | ({"tied votes": news.ties} if news.ties else {})
+    if left_out:
+        reasons = ", ".join(f"{n:,} {reason}" for reason, n in left_out.items())
+        told.append(f"left out: {reasons}")
+    return ", ".join(told)
 
 
 def _removed(splits: Iterable[_Split]) -> str:

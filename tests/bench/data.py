@@ -33,6 +33,7 @@ task: topic
 labels: from-data
 data:
   format: table
+  dates: month-first
 model:
   kind: linear
 tracking:

@@ -349,6 +349,15 @@ def test_f_avg_names_must_be_labels_of_the_config(write: Write) -> None:
     load_config(write(text + "evaluation: {f_avg: [favor, against]}\n"))
 
 
+def test_official_figures_need_their_labels(write: Write) -> None:
+    wanted = "evaluation: {fnc_score: true, mae: true}\n"
+    assert problems(write(edited("from-data", "from-data") + wanted)) == [
+        "c.yaml:10: evaluation.fnc_score: the labels must be agree, disagree, discuss, unrelated",
+        "c.yaml:10: evaluation.mae: list the labels in their order",
+    ]
+    load_config(write(edited("from-data", "[unrelated, discuss, agree, disagree]") + wanted))
+
+
 def test_all_faults_at_once(write: Write) -> None:
     text = """\
 task: topic

@@ -8,6 +8,7 @@ from sklearn.metrics import accuracy_score, f1_score, log_loss, precision_recall
 from newsstand.calibration import Floats
 from newsstand.train.evaluate import (
     expected_calibration_error,
+    fnc_score,
     label_reports,
     metrics,
     reliability,
@@ -84,3 +85,26 @@ def test_calibration_error_of_the_extremes() -> None:
     assert expected_calibration_error(sure, np.zeros(4, dtype=np.int64)) == 0
     assert expected_calibration_error(sure, np.ones(4, dtype=np.int64)) == 1
     assert metrics(sure, np.ones(4, dtype=np.int64), ("a", "b"))["log_loss"] < 30  # not infinite
+
+
+FNC = ("agree", "disagree", "discuss", "unrelated")
+
+
+def test_the_challenge_score_by_hand() -> None:
+    truth = np.array([0, 1, 2, 2, 3, 3])
+    answers = np.array([0, 2, 2, 3, 3, 0])
+    # Right label 1, related 0.25, right label 1, missed 0, unrelated 0.25, missed 0; of 4.5.
+    assert fnc_score(answers, truth, FNC) == pytest.approx(100 * 2.5 / 4.5)
+    assert fnc_score(truth, truth, FNC) == 100
+    assert fnc_score(np.array([3]), np.array([0]), FNC) == 0
+    # The labels count by name, in whatever order.
+    turned = ("unrelated", "agree", "disagree", "discuss")
+    assert fnc_score((answers + 1) % 4, (truth + 1) % 4, turned) == fnc_score(answers, truth, FNC)
+
+
+def test_official_figures_come_when_asked_for() -> None:
+    probabilities, truth = certain([0, 1, 2, 3], 4), np.array([0, 3, 2, 1])
+    found = metrics(probabilities, truth, FNC, fnc=True, mae=True)
+    assert found["mae"] == 1
+    assert found["fnc_score"] == pytest.approx(100 * 2 / 3.25)
+    assert not {"mae", "fnc_score"} & set(metrics(probabilities, truth, FNC))
