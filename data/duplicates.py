@@ -20,6 +20,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from typing import IO, TypeAlias
 
 import numpy as np
@@ -176,20 +177,27 @@ class _Texts:
         kept: NDArray[np.bool_] = _short(packed) % self.every == 0
         return kept
 
+    # The three below are of all texts: they are first asked for when the last one is added.
+
+    @cached_property
     def size(self) -> _Ints:
         """Shingles of each text."""
         return np.concatenate(self._sizes)
 
+    @cached_property
     def key(self) -> _Shorts:
         """The same for texts with the same shingles."""
         return np.concatenate(self._keys)
 
+    @cached_property
+    def _start(self) -> _Ints:
+        return np.cumsum(self.size) - self.size
+
     def read(self, rows: _Ints) -> list[_Shorts]:
         """The short hashes of some texts in the order of their words; the last bit is borrowed."""
-        size = self.size()
-        start = np.cumsum(size) - size
         found = []
-        for first, length in zip(start[rows].tolist(), size[rows].tolist(), strict=True):
+        places = self._start[rows].tolist(), self.size[rows].tolist()
+        for first, length in zip(*places, strict=True):
             self.file.seek(4 * first)
             found.append(np.frombuffer(self.file.read(4 * length), dtype=np.uint32))
         return found
@@ -229,9 +237,9 @@ def _foreign_lines(text: str) -> Iterator[tuple[int, int]]:
 
 def _candidates(texts: _Texts, share: float, days: _Ints | None) -> tuple[_Ints, _Shorts]:
     """Pairs that may be near-duplicates, likeliest first, and hashes that stand in many texts."""
-    size = texts.size()
+    size, key = texts.size, texts.key
     # By date, length and content: the most alike are neighbours, whatever order they came in.
-    order = np.lexsort((texts.key(), size) if days is None else (texts.key(), size, days))
+    order = np.lexsort((key, size) if days is None else (key, size, days))
     links, counts, common = _links(_by_hash(texts, order))
     ranks = np.stack([links >> _HALF, links & np.uint64(2**32 - 1)], axis=1)
     pairs = order[ranks.astype(np.int64)]
@@ -272,7 +280,7 @@ def _links(sample: _Longs) -> tuple[_Longs, _Ints, _Shorts]:
     found.clear()
     links.sort()
     first = np.flatnonzero(_starts(links))
-    return links[first], np.diff(np.append(first, len(links))), np.unique(np.concatenate(common))
+    return links[first], np.diff(np.append(first, len(links))), _distinct(np.concatenate(common))
 
 
 def _neighbours(hashes: _Longs, ranks: _Longs, texts: _Ints) -> Iterator[_Longs]:
@@ -290,7 +298,7 @@ def _starts(numbers: _Longs) -> NDArray[np.bool_]:
 
 
 def _verified(texts: _Texts, candidates: _Ints, common: _Shorts, share: float) -> Near:
-    size, key = texts.size(), texts.key()
+    size, key = texts.size, texts.key
     cluster = np.arange(texts.rows)
     pairs, shares = [np.empty((0, 2), np.int64)], [np.empty(0)]
     for start in range(0, len(candidates), _PAIRS):
@@ -304,7 +312,7 @@ def _verified(texts: _Texts, candidates: _Ints, common: _Shorts, share: float) -
         linked = (shared >= share) & ((own >= _OWN * share) | (shared >= _WHOLE))
         pairs.append(np.sort(np.stack([short, long], axis=1)[linked], axis=1))
         shares.append(shared[linked])
-        cluster = _clusters(np.concatenate(pairs), texts.rows)
+        cluster = _joined_by(pairs[-1], cluster)
     found = np.concatenate(pairs)
     order = np.lexsort(found.T[::-1])
     return Near(cluster, found[order], np.concatenate(shares)[order].astype(np.float32))
@@ -325,8 +333,10 @@ def _shared(
     long_enough = length >= _PASSAGE
     first, last, length = first[long_enough], last[long_enough], length[long_enough]
     # Judged by the hashes of the sample: only of them it's known how many texts have them.
-    sampled = np.append(0, np.cumsum(hashes[at] % every == 0))
-    often = np.append(0, np.cumsum(np.isin(hashes[at], common)))
+    in_sample = hashes[at] % every == 0
+    in_many = np.zeros(len(at), np.bool_)
+    in_many[in_sample] = _among(hashes[at[in_sample]], common)
+    sampled, often = (np.append(0, np.cumsum(mask)) for mask in (in_sample, in_many))
     standing = 2 * (often[last + 1] - often[first]) > sampled[last + 1] - sampled[first]
     foreign = borrowed[at[last] + 1] - borrowed[at[first]]
 
@@ -347,6 +357,20 @@ def _joined(texts: list[_Shorts]) -> tuple[_Shorts, _Ints]:
     return np.concatenate([np.empty(0, np.uint32), *texts]), np.repeat(np.arange(len(texts)), sizes)
 
 
+def _distinct(numbers: _Shorts) -> _Shorts:
+    """Each number once, sorted; in place. NumPy's `unique` hashes, which takes far longer."""
+    numbers.sort()
+    return numbers[_starts(numbers)]
+
+
+def _among(numbers: _Shorts, known: _Shorts) -> NDArray[np.bool_]:
+    """Which of the numbers are among sorted ones."""
+    if not len(known):
+        return np.zeros(len(numbers), np.bool_)
+    found: NDArray[np.bool_] = known.take(known.searchsorted(numbers), mode="clip") == numbers
+    return found
+
+
 def _found(hashes: _Shorts, owners: _Ints, words: _Shorts, numbers: _Ints) -> _Ints:
     """The places of the hashes that the text with the same number has too."""
     known = numbers.astype(np.uint64) << _HALF | words >> np.uint32(1)
@@ -364,10 +388,19 @@ def _passages(at: _Ints, owners: _Ints) -> tuple[_Ints, _Ints]:
     return first, np.append(first[1:], len(at))[: len(first)] - 1
 
 
-def _clusters(pairs: _Ints, rows: int) -> _Ints:
-    """The smallest row of those that each row is linked with, at any remove."""
-    links = coo_array((np.ones(len(pairs), dtype=np.bool_), pairs.T), shape=(rows, rows))
-    names = connected_components(links, directed=False)[1]
-    smallest = np.full(rows, rows, dtype=np.int64)
-    np.minimum.at(smallest, names, np.arange(rows))
-    return smallest[names]
+def _joined_by(pairs: _Ints, cluster: _Ints) -> _Ints:
+    """The clusters, each named by its smallest row, once these rows are linked, too.
+
+    Only the clusters that the links touch make the graph: one of all rows for each block of
+    candidates would cost the square of their number.
+    """
+    touched, ends = np.unique(cluster[pairs], return_inverse=True)
+    ends = ends.reshape(-1, 2)
+    size = len(touched)
+    links = coo_array((np.ones(len(ends), dtype=np.bool_), ends.T), shape=(size, size))
+    parts, names = connected_components(links, directed=False)
+    smallest = np.full(parts, len(cluster), dtype=np.int64)
+    np.minimum.at(smallest, names, touched)
+    renamed = np.arange(len(cluster))
+    renamed[touched] = smallest[names]
+    return renamed[cluster]

@@ -7,7 +7,8 @@ such as the `jsons` of article-bias. Larger sets than it holds are made from the
 sentences dropped and moved, words replaced, a line put before. Each size is read from Parquet by
 `newsstand data` in a process of its own with an empty cache, then again from the cache. Memory is
 the highest sum over the process and its workers, sampled five times a second; pages of the cache
-that are mapped in do not count, as they can be dropped at any time. Linux only.
+that are mapped in do not count, as they can be dropped at any time. In brackets: processor seconds,
+which other work on the machine changes less. Linux only.
 """
 
 import argparse
@@ -15,6 +16,7 @@ import json
 import os
 import random
 import re
+import resource
 import shutil
 import subprocess
 import sys
@@ -47,6 +49,7 @@ class Cost:
     """One run."""
 
     seconds: float
+    processor: float
     gigabytes: float
 
 
@@ -120,6 +123,12 @@ def held(process: int) -> int:
     return int(found[1]) if found else 0
 
 
+def processor_seconds() -> float:
+    """What all ended processes of this one took of the processors, their own included."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def run(config: Path, data: Path, cache: Path, *overrides: str) -> Cost:
     command = [
         sys.executable,
@@ -131,7 +140,7 @@ def run(config: Path, data: Path, cache: Path, *overrides: str) -> Cost:
         "--json",
     ]
     env = {**os.environ, "HF_DATASETS_CACHE": str(cache)}
-    started = time.perf_counter()
+    started, before = time.perf_counter(), processor_seconds()
     process = subprocess.Popen([*command, *overrides], stdout=subprocess.PIPE, env=env)
     peak = 0
     done = threading.Event()
@@ -148,7 +157,8 @@ def run(config: Path, data: Path, cache: Path, *overrides: str) -> Cost:
     watcher.join()
     if process.returncode:
         raise SystemExit(f"{' '.join(command)}: exit status {process.returncode}")
-    return Cost(time.perf_counter() - started, peak / 2**20)
+    seconds = time.perf_counter() - started
+    return Cost(seconds, processor_seconds() - before, peak / 2**20)
 
 
 def plot(path: Path, costs: dict[int, list[Cost]]) -> None:
@@ -191,7 +201,7 @@ def main() -> None:
             again = run(config, data, Path(scratch) / "full")
         costs[size] = [plain, full, again]
         peak = max(cost.gigabytes for cost in costs[size])
-        times = " | ".join(f"{cost.seconds:,.1f} s" for cost in costs[size])
+        times = " | ".join(f"{x.seconds:,.1f} s ({x.processor:,.0f})" for x in costs[size])
         print(f"| {size:,} | {times} | {peak:.2f} GB |", flush=True)
     if options.plot:
         plot(options.plot, costs)
