@@ -292,7 +292,7 @@ def _neighbours(hashes: _Longs, ranks: _Longs, texts: _Ints) -> Iterator[_Longs]
         yield ranks[at] << _HALF | ranks[at + ahead]
 
 
-def _starts(numbers: _Longs) -> NDArray[np.bool_]:
+def _starts(numbers: NDArray[np.unsignedinteger]) -> NDArray[np.bool_]:
     """Where another number begins."""
     return np.append(True, numbers[1:] != numbers[:-1])[: len(numbers)]
 

@@ -3,12 +3,13 @@
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 import datasets
 import numpy as np
+from numpy.typing import NDArray
 
 from newsstand.data.duplicates import Near, near_duplicates
 from newsstand.data.formats import SPLITS, UNUSED, Source
@@ -34,6 +35,7 @@ class NewsData:
         labels: The labels of the rows that are in a split, in the order of the scheme.
         split: Of each row: `train`, `validation` or `test`, or an empty string.
         left_out: How many rows are in no split, by reason.
+        spare: Numbers of those that are left out only to keep validation apart from training.
         near: Near-duplicates among the rows, where they were looked for.
         note: How the splits came about, one line.
         problems: One line for each record that could not be used.
@@ -52,20 +54,29 @@ class NewsData:
     ties: int
     digest: str
     cached: bool
+    spare: list[int] = field(default_factory=list)
 
     @property
     def splits(self) -> datasets.DatasetDict:
         """`train`, `validation` and `test`; `label` is a ClassLabel over `labels`."""
         split = np.array(self.split)
-        parts = {name: self.rows.select(np.flatnonzero(split == name)) for name in SPLITS}
-        names = list(self.labels.labels)
-        if names != self.rows.features["label"].names:  # some occur in rows left out only
-            numbers = {name: number for number, name in enumerate(names)}
-            parts = {
-                name: part.align_labels_with_mapping(numbers, "label")
-                for name, part in parts.items()
-            }
+        parts = {name: self._select(np.flatnonzero(split == name)) for name in SPLITS}
         return datasets.DatasetDict(parts)
+
+    @property
+    def spare_rows(self) -> datasets.Dataset:
+        """What a last fit may learn from beside training and validation rows."""
+        names, labels = self.rows.features["label"].names, self.rows["label"]
+        known = set(self.labels.labels)
+        return self._select(np.array([i for i in self.spare if names[labels[i]] in known], int))
+
+    def _select(self, numbers: NDArray[np.int64]) -> datasets.Dataset:
+        rows = self.rows.select(numbers)
+        names = list(self.labels.labels)
+        if names == self.rows.features["label"].names:
+            return rows
+        # Some labels occur in rows left out only.
+        return rows.align_labels_with_mapping({x: n for n, x in enumerate(names)}, "label")
 
 
 def load(
@@ -143,6 +154,7 @@ def load(
         ties=prepared.ties,
         digest=data_digest(small.digest, places),
         cached=prepared.cached,
+        spare=[i for i, x in zip(drawn.rows, drawn.splits.spare, strict=True) if x],
     )
 
 

@@ -53,6 +53,8 @@ class Splits:
         names: `train`, `validation` or `test`; empty for a row that is left out.
         reasons: Why a row is left out: `gap`, `undated` or `later` (time), or `astride`, for a
             row that belongs to both sides; empty for the others.
+        spare: Whether a row is left out only to keep validation apart from training, so that a
+            model fitted without validation rows may learn from it.
         label_gap: The largest difference between a label's share of a drawn split (or of what
             was left to train on) and its share of these splits together, 0 to 1.
         note: How the splits came about, one line.
@@ -60,6 +62,7 @@ class Splits:
 
     names: list[str]
     reasons: list[str]
+    spare: list[bool]
     label_gap: float
     note: str
 
@@ -106,7 +109,7 @@ def assign_splits(
         DataError: The strategy can't split these rows.
     """
     if not keys.text:
-        return Splits([], [], 0.0, "no rows")
+        return Splits([], [], [], 0.0, "no rows")
     settings = _Settings(strategy, tuple(by), gap_days, tuple(hold_out), folds, fold, seed)
     drawing = _Drawing(keys, settings, ignore_given=ignore_given)
     for name, share in drawing.lacking(test, validation):
@@ -139,6 +142,7 @@ class _Drawing:
         given: Sequence[str | None] = [None] * len(keys.text) if ignore_given else keys.given
         self._names = _given(given, self._unit)
         self._reasons = np.full(len(self._names), "", "U10")
+        self._spare = np.zeros(len(self._names), bool)
         self._tested, self._drawn, self._notes = self._has("test"), list[str](), list[str]()
         self._check({name: columns[name] for name in joined[2:]})
 
@@ -162,6 +166,7 @@ class _Drawing:
         self._names[rows[outcome == HELD]] = name
         self._names[rows[left_out]] = ""
         self._reasons[rows[left_out]] = outcome[left_out]
+        self._spare[rows[left_out]] = name == "validation"
         self._drawn.append(name)
         self._notes.append(note)
 
@@ -171,7 +176,11 @@ class _Drawing:
         gap, worst = self._label_gap()
         notes = [self._head(), *self._notes, worst]
         return Splits(
-            self._names.tolist(), self._reasons.tolist(), gap, "; ".join(filter(None, notes))
+            self._names.tolist(),
+            self._reasons.tolist(),
+            self._spare.tolist(),
+            gap,
+            "; ".join(filter(None, notes)),
         )
 
     def _has(self, name: str) -> bool:

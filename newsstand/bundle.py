@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,15 +24,17 @@ from newsstand.encode import Example, encode
 from newsstand.errors import BundleError, ConfigError, InputError
 from newsstand.labels import LabelSet
 from newsstand.linear import LinearModel
+from newsstand.pairs import PairModel
 from newsstand.text import TextSpec
 from newsstand.version import __version__
 
-FORMAT = 1
+FORMAT = 2
 MANIFEST = "bundle.json"
 GOLDEN = "golden.jsonl"
 
 # Every model family by the name that its bundles carry.
-FAMILIES = {LinearModel.kind: LinearModel}
+Model: TypeAlias = LinearModel | PairModel
+FAMILIES: dict[str, type[Model]] = {family.kind: family for family in (LinearModel, PairModel)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +54,7 @@ class Bundle:
     task: str
     labels: LabelSet
     text: TextSpec
-    model: LinearModel
+    model: Model
     calibration: Calibration
     data: Mapping[str, Any] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)

@@ -184,6 +184,26 @@ class TextConfig(_Section):
         return TextSpec(strip=self.strip)
 
 
+class PartsConfig(_Section):
+    """Parts of an article whose n-grams are counted once more, as features of their own.
+
+    The whole text is always counted, with weight 1; a part of weight 0 is not.
+    """
+
+    title: float = Field(0.0, ge=0.0)
+    """The title."""
+
+    lead: float = Field(0.0, ge=0.0)
+    """The body's first 30 words."""
+
+    near: float = Field(0.0, ge=0.0)
+    """Eight words on either side of where the text first names the target, without the target
+    itself (stance)."""
+
+    target: float = Field(0.0, ge=0.0)
+    """The target itself (stance)."""
+
+
 class LinearConfig(_Section):
     """A linear classifier over hashed n-grams."""
 
@@ -199,9 +219,11 @@ class LinearConfig(_Section):
     bits: int = Field(20, ge=10, le=24)
     """The n-grams of each kind are hashed to 2 to the power of this many buckets."""
 
-    title: Literal["joined", "apart"] = "joined"
-    """`joined`: the title is the text's first paragraph. `apart`: its n-grams are counted once
-    with the text and once more as features of their own."""
+    parts: PartsConfig = PartsConfig.model_construct()
+    """Weights of parts that are counted once more by themselves."""
+
+    hashtags: bool = False
+    """Count the words inside a hashtag (#SaveThePlanet) once more, as words of the text."""
 
     cross_target: bool = False
     """Count each n-gram once for all targets and once more for its own target (stance). Without
@@ -225,8 +247,50 @@ class LinearConfig(_Section):
     class_weight: Literal["balanced"] | None = None
     """`balanced` weights each label by its inverse frequency."""
 
+    outlet_balance: float = Field(0.0, ge=0.0, le=1.0)
+    """A training row is weighted by its outlet's number of rows to the power of minus this: 0 not
+    at all, 1 so that all outlets weigh the same. For models that are to read unknown outlets."""
+
     refit: bool = False
-    """After calibration, fit once more on training and validation rows together."""
+    """After calibration, fit once more on all rows that are not test rows: training, validation,
+    and those left out to keep the two apart."""
+
+
+class PairsConfig(_Section):
+    """A small neural network over what article and target have in common (stance)."""
+
+    kind: Literal["pairs"]
+    """Model family."""
+
+    terms: int = Field(1000, ge=0, le=100_000)
+    """So many of the articles' most frequent words are features of their own; 0 leaves only what
+    compares target and article."""
+
+    hidden: int = Field(100, ge=1, le=10_000)
+    """Units of the hidden layer of each network."""
+
+    networks: int = Field(5, ge=1, le=100)
+    """Networks, each from another start, whose scores are averaged."""
+
+    epochs: int = Field(8, ge=1)
+    """How often each network sees every row."""
+
+    learning_rate: float = Field(0.002, gt=0.0, le=1.0)
+    """Adam's step, falling to zero over the epochs."""
+
+    dropout: float = Field(0.3, ge=0.0, lt=1.0)
+    """Share of the hidden units that each row goes without in fitting."""
+
+    l2: float = Field(1e-3, ge=0.0)
+    """Strength of the L2 penalty."""
+
+    balance: float = Field(0.6, ge=0.0, le=1.0)
+    """A label's rows are weighted by its inverse frequency to the power of this: 0 not at all,
+    1 so that all labels weigh the same."""
+
+    refit: bool = False
+    """After calibration, fit once more on all rows that are not test rows: training, validation,
+    and those left out to keep the two apart."""
 
 
 class CalibrationConfig(_Section):
@@ -284,7 +348,7 @@ class Config(_Section):
     text: TextConfig = TextConfig.model_construct()
     """How the text is prepared."""
 
-    model: LinearConfig
+    model: Annotated[LinearConfig | PairsConfig, Field(discriminator="kind")]
     """The model family and its settings."""
 
     calibration: CalibrationConfig = CalibrationConfig.model_construct()
@@ -379,15 +443,21 @@ def impossible(get: Get) -> Iterable[tuple[str, str]]:
     yield from _impossible_split(get)
     if task == "topic" and get("model.cross_target") is True:
         yield "model.cross_target", "a topic model has no targets to cross with"
+    for part in ("near", "target") if task == "topic" else ():
+        if get(f"model.parts.{part}"):
+            yield f"model.parts.{part}", "a topic model has no targets"
     for kind in ("words", "chars"):
         span = get(f"model.{kind}")
         if _is_range(span) and not 1 <= span[0] <= span[1] <= 8:
             yield f"model.{kind}", f"expected 1 <= shortest <= longest <= 8, got {list(span)}"
-    if get("model.words") is None and get("model.chars") is None:
+    linear = get("model.kind") == "linear"
+    if linear and get("model.words") is None and get("model.chars") is None:
         yield "model.words", "words and chars are both null, so there are no features"
     for rule in get("text.strip") if isinstance(get("text.strip"), (list, tuple)) else ():
         if isinstance(rule, str) and rule not in RULES:
             yield "text.strip", f"unknown rule '{rule}'{did_you_mean(rule, RULES)}"
+    if get("model.kind") == "pairs" and task == "topic":
+        yield "model.kind", "'pairs' compares an article with a target, but task is topic"
     averaged, known = get("evaluation.f_avg"), _known_labels(labels)
     for label in averaged if known and isinstance(averaged, (list, tuple)) else ():
         if isinstance(label, str) and label not in known:

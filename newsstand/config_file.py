@@ -36,7 +36,7 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
         config = Config.model_validate(raw)
     except ValidationError as error:
         config = None
-        found = [(tuple(e["loc"]), _describe(e)) for e in error.errors()]
+        found = [_fault(e, raw) for e in error.errors()]
     else:
         found = []
     seen = {loc for loc, _ in found}
@@ -145,6 +145,7 @@ def _override(
 
 _EXPECTED = {
     "model_type": "expected keys and values",
+    "model_attributes_type": "expected keys and values",
     "dict_type": "expected keys and values",
     "tuple_type": "expected a list",
     "string_type": "expected text (a number or a date in quotes)",
@@ -154,12 +155,27 @@ _EXPECTED = {
 }
 
 
-def _describe(error: Any) -> str:
+def _fault(error: Any, raw: Any) -> tuple[Location, str]:
+    """Where in the file a fault is, and its message."""
+    loc, kind = tuple(error["loc"]), error["type"]
+    if kind == "union_tag_not_found":
+        return (*loc, "kind"), "missing"
+    if kind == "union_tag_invalid":
+        families = error["ctx"]["expected_tags"].replace("'", "").split(", ")
+        value = error["input"]["kind"]
+        expected = " or ".join(f"'{name}'" for name in families)
+        hint = did_you_mean(str(value), families, None)
+        return (*loc, "kind"), f"expected {expected}, got {_short(value)}{hint}"
+    if loc[0] == "model":  # pydantic names the family, too
+        loc = (*loc[:1], *loc[2:])
+    return loc, _describe(error, _section_at(loc[:-1], raw))
+
+
+def _describe(error: Any, section: type[BaseModel] | None) -> str:
     kind, value = error["type"], error.get("input")
     if kind == "missing":
         return "missing"
     if kind == "extra_forbidden":
-        section = _section_at(error["loc"][:-1])
         known = list(section.model_fields) if section else []
         return f"unknown key{did_you_mean(str(error['loc'][-1]), known, 'keys here')}"
     message = _EXPECTED.get(kind) or str(error["msg"]).replace("Input should be", "expected")
@@ -180,23 +196,30 @@ def _short(value: Any) -> str:
     return text if len(text) <= 60 else text[:57] + "…"
 
 
-def _section_at(loc: Location) -> type[BaseModel] | None:
-    section: type[BaseModel] = Config
+def _section_at(loc: Location, raw: Any) -> type[BaseModel] | None:
+    section: type[BaseModel] | None = Config
     for key in loc:
-        field = section.model_fields.get(str(key))
-        inner = field.annotation if field else None
-        if get_origin(inner) in (Union, types.UnionType):
-            inner = next((x for x in get_args(inner) if x is not type(None)), None)
-        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
-            return None
-        section = inner
+        field = section.model_fields.get(str(key)) if section else None
+        raw = raw.get(key) if isinstance(raw, dict) else None
+        section = _section_of(field.annotation, raw) if field else None
     return section
+
+
+def _section_of(annotation: Any, raw: Any) -> type[BaseModel] | None:
+    """The section that a field holds; of several families, the one that the file's kind names."""
+    union = get_origin(annotation) in (Union, types.UnionType)
+    options = get_args(annotation) if union else (annotation,)
+    found = [x for x in options if isinstance(x, type) and issubclass(x, BaseModel)]
+    if len(found) > 1:
+        kind = raw.get("kind") if isinstance(raw, dict) else None
+        found = [x for x in found if kind in get_args(x.model_fields["kind"].annotation)]
+    return found[0] if found else None
 
 
 def _lookup(raw: Any, key: str) -> Any:
     """What the file says at a dotted key, else the field's default."""
     *parents, last = key.split(".")
-    section = _section_at(tuple(parents))
+    section = _section_at(tuple(parents), raw)
     for parent in parents:
         raw = raw.get(parent, {}) if isinstance(raw, dict) else {}
     if isinstance(raw, dict) and last in raw:

@@ -1,7 +1,8 @@
 """The linear model: hashed n-grams, weighted, times one weight vector a label."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
@@ -17,9 +18,16 @@ from newsstand.ngrams import HashedNgrams, text_key
 
 WEIGHTS_FILE = "linear.safetensors"
 
-# Keys that set the n-grams of one part apart from the same n-grams elsewhere.
-_TITLE = text_key("part: title")
-_TARGET = text_key("part: target")
+_PARTS = ("title", "lead", "near", "target")
+
+# A hashtag, and a word inside it: "#SaveTheNHS" is save, the and NHS.
+_HASHTAG = re.compile(r"(?<!\w)#(\w+)")
+_INSIDE = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
+
+# Words of the body that are its lead, at most: the first sentence or two of a report.
+_LEAD_WORDS = 30
+# Words on either side of the target's first mention that are near it.
+_NEAR_WORDS = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,18 +37,35 @@ class FeatureSpec:
     words: tuple[int, int] | None = (1, 2)
     chars: tuple[int, int] | None = None
     bits: int = 20
-    title: str = "joined"
+    parts: Mapping[str, float] = field(default_factory=dict)
+    hashtags: bool = False
     cross_target: bool = False
     sublinear_tf: bool = True
     idf: bool = True
     min_df: int = 1
 
     @property
-    def blocks(self) -> tuple[HashedNgrams, ...]:
-        """One hasher for each kind of n-gram; each block is scaled to length 1 by itself."""
+    def kinds(self) -> tuple["Kind", ...]:
+        """What each block counts: n-grams of the whole text, then of each part; words first."""
         words = [HashedNgrams(words=self.words, bits=self.bits)] if self.words else []
         chars = [HashedNgrams(words=None, chars=self.chars, bits=self.bits)] if self.chars else []
-        return (*words, *chars)
+        if not set(self.parts) <= set(_PARTS):
+            raise ValueError(f"parts: expected some of {', '.join(_PARTS)}, got {self.parts}")
+        weights = {"text": 1.0, **self.parts}
+        return tuple(
+            Kind(hasher, part, weight)
+            for part, weight in weights.items()
+            for hasher in (*words, *chars)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of n-gram of one part; its features are scaled to the length `weight`."""
+
+    hasher: HashedNgrams
+    part: str
+    weight: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +86,13 @@ class Features:
 
     Args:
         spec: What is counted.
-        blocks: The fitted columns of each kind of n-gram, in the order of `spec.blocks`.
+        blocks: The fitted columns of each kind of n-gram, in the order of `spec.kinds`.
     """
 
     def __init__(self, spec: FeatureSpec, blocks: Sequence[Block]) -> None:
         self.spec = spec
         self.blocks = tuple(blocks)
-        self._hashers = spec.blocks
+        self._kinds = spec.kinds
         self._columns = []
         for block in self.blocks:
             columns = np.full(1 << spec.bits, -1, dtype=np.int32)
@@ -86,8 +111,8 @@ class Features:
     def fit_rows(cls, spec: FeatureSpec, examples: Sequence[Example]) -> tuple[Self, csr_array]:
         """As `fit`, with the feature rows of the same examples: they are counted only once."""
         blocks, found = [], []
-        for hasher in spec.blocks:
-            counts = _count(hasher, spec, examples)
+        for kind in spec.kinds:
+            counts = _count(kind, spec, examples)
             found.append(counts)
             df = np.bincount(counts.indices, minlength=counts.shape[1])
             buckets = np.flatnonzero(df >= spec.min_df).astype(np.int32)
@@ -100,16 +125,20 @@ class Features:
 
     def __call__(self, examples: Sequence[Example]) -> csr_array:
         """float32, shape (examples, columns of all blocks); an example's row is its alone."""
-        return self._rows([_count(hasher, self.spec, examples) for hasher in self._hashers])
+        return self._rows([_count(kind, self.spec, examples) for kind in self._kinds])
 
     def _rows(self, counts: Sequence[csr_array]) -> csr_array:
         parts = [
-            self._weigh(found, columns, block)
-            for found, columns, block in zip(counts, self._columns, self.blocks, strict=True)
+            self._weigh(found, columns, block, kind.weight)
+            for found, columns, block, kind in zip(
+                counts, self._columns, self.blocks, self._kinds, strict=True
+            )
         ]
         return parts[0] if len(parts) == 1 else csr_array(hstack(parts, format="csr"))
 
-    def _weigh(self, counts: csr_array, lookup: NDArray[np.int32], block: Block) -> csr_array:
+    def _weigh(
+        self, counts: csr_array, lookup: NDArray[np.int32], block: Block, length: float
+    ) -> csr_array:
         columns = lookup[counts.indices]
         known = columns >= 0
         rows = np.repeat(np.arange(counts.shape[0]), np.diff(counts.indptr))[known]
@@ -121,7 +150,7 @@ class Features:
         squares = np.bincount(rows, weights=values * values, minlength=counts.shape[0])
         lengths = np.sqrt(squares)
         lengths[lengths == 0] = 1.0
-        values = (values / lengths[rows]).astype(np.float32)
+        values = (values * (length / lengths)[rows]).astype(np.float32)
         ends = np.cumsum(np.bincount(rows, minlength=counts.shape[0]))
         indptr = np.concatenate([[0], ends]).astype(np.int32)
         return csr_array((values, columns, indptr), shape=(counts.shape[0], len(block.buckets)))
@@ -137,33 +166,94 @@ class Features:
         """
         found = []
         offset = 0
-        for hasher, lookup, block in zip(self._hashers, self._columns, self.blocks, strict=True):
-            for key in _keys(self.spec, example):
-                places = hasher.places(example.text, int(key))
-                columns = lookup[places.buckets]
-                known = columns >= 0
-                found.append((columns[known] + offset, places.starts[known], places.ends[known]))
+        for kind, lookup, block in zip(self._kinds, self._columns, self.blocks, strict=True):
+            for text, slots in _readings(kind.part, self.spec, example):
+                for key in _keys(kind.part, self.spec, example):
+                    places = kind.hasher.places(text, int(key))
+                    columns = lookup[places.buckets]
+                    known = columns >= 0
+                    starts, ends = slots[places.starts[known]], slots[places.ends[known] - 1] + 1
+                    found.append((columns[known] + offset, starts, ends))
             offset += len(block.buckets)
         return found
 
 
-def _keys(spec: FeatureSpec, example: Example) -> list[int]:
+def _keys(part: str, spec: FeatureSpec, example: Example) -> list[int]:
     keys = [0]
-    if spec.cross_target:
+    if spec.cross_target and part == "text":
         keys.append(text_key(example.target or ""))
     return keys
 
 
-def _count(hasher: HashedNgrams, spec: FeatureSpec, examples: Sequence[Example]) -> csr_array:
-    keys = np.array([_keys(spec, example) for example in examples], dtype=np.uint64)
-    counts = hasher.counts([example.text for example in examples], keys)
-    if spec.title == "apart":
-        titles = [example.prepared.title.text for example in examples]
-        counts = counts + hasher.counts(titles, np.full((len(titles), 1), _TITLE, np.uint64))
-    if spec.cross_target:
-        targets = [example.target or "" for example in examples]
-        counts = counts + hasher.counts(targets, np.full((len(targets), 1), _TARGET, np.uint64))
+def _count(kind: Kind, spec: FeatureSpec, examples: Sequence[Example]) -> csr_array:
+    if not examples:
+        return kind.hasher.counts([])
+    keys = np.array([_keys(kind.part, spec, example) for example in examples], dtype=np.uint64)
+    counts = kind.hasher.counts([_stretch(kind.part, x)[0] for x in examples], keys)
+    if spec.hashtags and kind.part == "text":
+        counts = counts + kind.hasher.counts([_in_hashtags(x.text)[0] for x in examples], keys)
     return csr_array(counts)
+
+
+def _readings(
+    part: str, spec: FeatureSpec, example: Example
+) -> Iterator[tuple[str, NDArray[np.int64]]]:
+    """The texts that are counted for a part, each character with its place in `example.text`."""
+    text, start = _stretch(part, example)
+    if start is not None:
+        yield text, np.arange(start, start + len(text))
+    if spec.hashtags and part == "text":
+        yield _in_hashtags(text)
+
+
+def _in_hashtags(text: str) -> tuple[str, NDArray[np.int64]]:
+    """The words inside a text's hashtags, and where each character of them stands in the text."""
+    if "#" not in text:
+        return "", np.empty(0, dtype=np.int64)
+    words = [
+        (tag.start(1) + word.start(), tag.start(1) + word.end())
+        for tag in _HASHTAG.finditer(text)
+        for word in _INSIDE.finditer(tag[1])
+    ]
+    # One more place after each word, for the space there.
+    places = [np.arange(start, end + 1) for start, end in words]
+    slots = np.concatenate([np.empty(0, dtype=np.int64), *places])
+    return "".join(f"{text[start:end]} " for start, end in words), slots
+
+
+def _stretch(part: str, example: Example) -> tuple[str, int | None]:
+    """A part of an example, and where it begins in `example.text`: None if it is not in there."""
+    title, body, text = example.prepared.title.text, example.prepared.body.text, example.text
+    if part == "title":
+        return title, 0
+    if part == "target":
+        return example.target or "", None
+    if part == "lead":
+        return _words(body, _LEAD_WORDS), len(text) - len(body)
+    if part == "near":
+        return _near(text, example.target or "")
+    return text, 0
+
+
+def _words(text: str, most: int) -> str:
+    """The first so many words."""
+    rest = text.split(None, most)[most:]
+    return text[: len(text) - len(rest[0])] if rest else text
+
+
+def _near(text: str, target: str) -> tuple[str, int]:
+    """The words around the target's first mention; nothing where it is not named.
+
+    The mention itself is left blank: what is said near a target does not depend on who it is.
+    """
+    match = re.search(rf"(?<!\w){re.escape(target)}(?!\w)", text, re.IGNORECASE) if target else None
+    if match is None:
+        return "", 0
+    before = text[: match.start()].rsplit(None, _NEAR_WORDS)
+    start = len(before[0]) if len(before) > _NEAR_WORDS else 0
+    end = match.end() + len(_words(text[match.end() :], _NEAR_WORDS))
+    blank = " " * len(match[0])
+    return text[start : match.start()] + blank + text[match.end() : end], start
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +307,7 @@ class LinearModel:
             spec = FeatureSpec(**{**settings, **spans})
             blocks = [
                 Block(tensors[f"buckets.{number}"], tensors[f"weights.{number}"])
-                for number in range(len(spec.blocks))
+                for number in range(len(spec.kinds))
             ]
             model = cls(Features(spec, blocks), tensors["coefficients"], tensors["intercepts"])
             columns = sum(len(block.buckets) for block in blocks)

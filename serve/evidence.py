@@ -1,6 +1,7 @@
 """Which passages of an article spoke for its label."""
 
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from newsstand.article import Article
 from newsstand.encode import Example
 from newsstand.linear import LinearModel
+from newsstand.pairs import PairModel
 from newsstand.segments import segments
 
 # A passage is a phrase to read, not a paragraph.
@@ -34,14 +36,15 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """A passage that spoke for the label.
+    """A passage that spoke for the label, or that the label is about.
 
     Args:
         part: `title` or `body`.
         start: Character offset in that part of the article as it was handed in.
         end: Half-open end.
         text: The passage itself.
-        weight: What it added to the label's score over the mean of all labels; above 0.
+        weight: What it added to the label's score over the mean of all labels; of a model of
+            pairs, how like the target it is, up to 1. Above 0.
         quoted: Whether it stands in quoted speech.
     """
 
@@ -54,9 +57,16 @@ class Evidence:
 
 
 def find_evidence(
-    model: LinearModel, article: Article, example: Example, label: int, limit: int = 3
+    model: LinearModel | PairModel,
+    article: Article,
+    example: Example,
+    label: int,
+    limit: int = 3,
 ) -> tuple[Evidence, ...]:
     """The passages that added most to one label's score, strongest first.
+
+    A model of pairs answers by the sentences that are most like the target, whatever the label:
+    these are given. For a linear model:
 
     An n-gram's contribution is its value in the example's feature row times its coefficient
     for the label, less the mean coefficient of all labels. It is shared out evenly over the
@@ -70,6 +80,8 @@ def find_evidence(
         label: Index of the label to explain.
         limit: How many passages at most.
     """
+    if isinstance(model, PairModel):
+        return tuple(_evidence(article, example, model.matches.likest(example)[:limit]))
     text = example.text
     words = np.array([match.span() for match in _WORD.finditer(text)], dtype=np.int64)
     if not len(words):
@@ -77,23 +89,34 @@ def find_evidence(
     total = np.concatenate([[0.0], np.cumsum(_gain(model, example, label))])
     # Rounded: a running sum leaves traces of 1e-17 where nothing was added.
     gains = np.round(total[words[:, 1]] - total[words[:, 0]], 9)
-    prepared = example.prepared
-    shift = len(text) - len(prepared.body.text)
-    quotes = [s for s in segments(prepared) if s.kind == "quote" and s.part == "body"]
-    found = []
+    shift = len(text) - len(example.prepared.body.text)
+    spans: list[tuple[Literal["title", "body"], int, int, float]] = []
     for first, last, weight in _strongest(text, words, gains, limit):
         start, end = int(words[first, 0]), int(words[last, 1])
-        part: Literal["title", "body"] = "title" if start < shift else "body"
+        if start < shift:
+            spans.append(("title", start, end, weight))
+        else:
+            spans.append(("body", start - shift, end - shift, weight))
+    return tuple(_evidence(article, example, spans))
+
+
+def _evidence(
+    article: Article,
+    example: Example,
+    spans: Iterable[tuple[Literal["title", "body"], int, int, float]],
+) -> Iterator[Evidence]:
+    """Spans of the prepared text, with weights, as passages of the article as handed in."""
+    prepared = example.prepared
+    quotes = [s for s in segments(prepared) if s.kind == "quote" and s.part == "body"]
+    for part, start, end, weight in spans:
         if part == "title":
             low, high = prepared.title.source(start, end)
             quoted, original = False, article.title
         else:
-            start, end = start - shift, end - shift
             low, high = prepared.body.source(start, end)
             quoted = any(q.start < end and start < q.end for q in quotes)
             original = article.body
-        found.append(Evidence(part, low, high, original[low:high], weight, quoted))
-    return tuple(found)
+        yield Evidence(part, low, high, original[low:high], weight, quoted)
 
 
 def _gain(model: LinearModel, example: Example, label: int) -> Floats:

@@ -28,6 +28,8 @@ def fit_linear(
     C: float,  # noqa: N803 - scikit-learn's name
     class_weight: Literal["balanced"] | None,
     seed: int,
+    outlets: Sequence[str | None] | None = None,
+    outlet_balance: float = 0.0,
 ) -> LinearModel:
     """Fits features and weights.
 
@@ -39,6 +41,8 @@ def fit_linear(
         C: Inverse strength of the L2 penalty.
         class_weight: `balanced` or None.
         seed: Seed of the solver; the same seed gives the same weights.
+        outlets: Each example's outlet; examples without one count as one outlet.
+        outlet_balance: A row weighs as its outlet's number of rows to the power of minus this.
 
     Raises:
         DataError: No n-gram occurs often enough to be a feature.
@@ -74,7 +78,7 @@ def fit_linear(
     with warnings.catch_warnings():
         # A solver that stops at its limit has still found weights; validation judges them.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        estimator.fit(rows, labels)
+        estimator.fit(rows, labels, sample_weight=_row_weights(outlets, outlet_balance))
     coefficients, intercepts = estimator.coef_.T, estimator.intercept_
     if coefficients.shape[1] == 1:  # two labels: scikit-learn keeps the second one's side only
         coefficients = np.hstack([-coefficients, coefficients]) / 2
@@ -84,3 +88,17 @@ def fit_linear(
         np.ascontiguousarray(coefficients, dtype=np.float32),
         intercepts.astype(np.float32),
     )
+
+
+def _row_weights(
+    outlets: Sequence[str | None] | None, balance: float
+) -> NDArray[np.float64] | None:
+    """A weight for each row, 1 on average; None where all weigh the same."""
+    if outlets is None or not balance:
+        return None
+    _, numbers, sizes = np.unique(
+        [outlet or "" for outlet in outlets], return_inverse=True, return_counts=True
+    )
+    weights = np.power(sizes[numbers], -balance)
+    normalised: NDArray[np.float64] = weights / weights.mean()
+    return normalised

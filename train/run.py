@@ -15,17 +15,19 @@ import pyarrow
 from pyarrow import parquet
 
 from newsstand.article import Article
-from newsstand.bundle import Bundle
+from newsstand.bundle import Bundle, Model
 from newsstand.calibration import Floats
-from newsstand.config import Config, flatten
+from newsstand.config import Config, PairsConfig, flatten
 from newsstand.config_file import dump_config
 from newsstand.data.loader import NewsData, load
 from newsstand.encode import Example
 from newsstand.errors import DataError
-from newsstand.linear import FeatureSpec, LinearModel
+from newsstand.linear import FeatureSpec
+from newsstand.pairs import PairModel
 from newsstand.train import evaluate, plots
 from newsstand.train.calibrate import fit_calibration
 from newsstand.train.fit_linear import fit_linear
+from newsstand.train.fit_pairs import Fitting, fit_pairs
 
 _GOLDEN_ROWS = 8
 
@@ -101,7 +103,7 @@ def train(config: Config, *, name: str, reporter: Reporter, started: float | Non
 
     with clock.stage("fit") as note:
         model = _fit(config, fitted)
-        note(f"{model.coefficients.shape[0]:,} features")
+        note(f"{_columns(model):,} features")
 
     with clock.stage("calibrate") as note:
         scores = model.forward(held_out.examples)
@@ -111,9 +113,10 @@ def train(config: Config, *, name: str, reporter: Reporter, started: float | Non
 
     if config.model.refit:
         with clock.stage("fit") as note:
-            both = fitted + held_out
-            model = _fit(config, both)
-            note(f"again, on all {len(both.examples):,} training and validation rows")
+            every = fitted + held_out + _Split(news.spare_rows)
+            model = _fit(config, every)
+            spare = f" and {len(news.spare):,} spare" if news.spare else ""
+            note(f"again, on all {len(every.examples):,} training and validation{spare} rows")
 
     with clock.stage("evaluate") as note:
         bundle = Bundle(
@@ -211,13 +214,23 @@ class _Split:
         return row if target is None else {**row, "target": target}
 
 
-def _fit(config: Config, rows: _Split) -> LinearModel:
+def _fit(config: Config, rows: _Split) -> Model:
     model = config.model
+    if isinstance(model, PairsConfig):
+        names = [field.name for field in fields(Fitting)]
+        return fit_pairs(
+            rows.examples,
+            rows.labels,
+            terms=model.terms,
+            fitting=Fitting(**{name: getattr(model, name) for name in names}),
+            seed=config.seed,
+        )
     spec = FeatureSpec(
         words=model.words,
         chars=model.chars,
         bits=model.bits,
-        title=model.title,
+        parts={part: weight for part, weight in model.parts if weight},
+        hashtags=model.hashtags,
         cross_target=model.cross_target,
         sublinear_tf=model.sublinear_tf,
         idf=model.idf,
@@ -231,7 +244,13 @@ def _fit(config: Config, rows: _Split) -> LinearModel:
         C=model.C,
         class_weight=model.class_weight,
         seed=config.seed,
+        outlets=list(rows.rows["outlet"]),
+        outlet_balance=model.outlet_balance,
     )
+
+
+def _columns(model: Model) -> int:
+    return model.matches.columns if isinstance(model, PairModel) else len(model.coefficients)
 
 
 def _metrics(config: Config, news: NewsData, values: Floats, rows: _Split) -> dict[str, float]:

@@ -67,7 +67,7 @@ def test_files_hold_no_pickle_and_are_all_named(folder: Path) -> None:
     found = contents(folder)
     assert sorted(found) == ["bundle.json", "golden.jsonl", "linear.safetensors"]
     manifest = json.loads(found.pop("bundle.json"))
-    assert manifest["format"] == 1
+    assert manifest["format"] == 2
     assert manifest["files"] == {k: hashlib.sha256(v).hexdigest() for k, v in found.items()}
     assert int.from_bytes(found["linear.safetensors"][:8], "little") < 5000  # its JSON header
     assert json.loads(found["golden.jsonl"].splitlines()[0])["title"] == "Rain"
@@ -114,13 +114,13 @@ def test_messages_name_the_file(folder: Path, name: str) -> None:
         (b"{", r"/bundle\.json: damaged, not valid JSON \(.*line 1 column 2.*\)$"),
         (b"\xff", r"/bundle\.json: damaged, not valid JSON \(.*byte 0xff.*\)$"),
         (b"[" * 100_000, r"/bundle\.json: damaged, not valid JSON \(.*recursion.*\)$"),
-        (b"[]", r"/bundle\.json: bundle format None, this version of newsstand reads format 1$"),
+        (b"[]", r"/bundle\.json: bundle format None, this version of newsstand reads format 2$"),
         (
-            b'{"format": 2, "later": "keys"}',
-            r"/bundle\.json: bundle format 2, this version of newsstand reads format 1$",
+            b'{"format": 3, "later": "keys"}',
+            r"/bundle\.json: bundle format 3, this version of newsstand reads format 2$",
         ),
         (
-            b'{"format": 1}',
+            b'{"format": 2}',
             r"/bundle\.json: damaged, its SHA-256 is not the one in its last line; copy",
         ),
     ],

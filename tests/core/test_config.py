@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from newsstand.cli import app
-from newsstand.config import Config, flatten
+from newsstand.config import Config, PairsConfig, flatten
 from newsstand.config_file import dump_config, load_config
 from newsstand.errors import ConfigError
 from newsstand.text import RULES
@@ -59,6 +59,10 @@ def edited(old: str, new: str) -> str:
 
 def model(line: str) -> str:
     return edited("  kind: linear\n", f"  kind: linear\n  {line}\n")
+
+
+def pairs(line: str) -> str:
+    return model(line).replace("linear", "pairs").replace("task: topic", "task: stance")
 
 
 LABELS = (
@@ -128,6 +132,14 @@ SCHEME = (
         ),
         (model("bits: 20.5"), "c.yaml:8: model.bits: expected a whole number, got 20.5"),
         (model("bits: '20'"), "c.yaml:8: model.bits: expected a whole number, got '20'"),
+        (
+            model("parts: {led: 1.0}"),
+            "c.yaml:8: model.parts.led: unknown key; did you mean 'lead'?",
+        ),
+        (
+            model("parts: {title: -1}"),
+            "c.yaml:8: model.parts.title: expected greater than or equal to 0, got -1",
+        ),
         (model("C: 0"), "c.yaml:8: model.C: expected greater than or equal to 0.000001, got 0"),
         (model("C: .inf"), "c.yaml:8: model.C: expected a finite number, got inf"),
         (model("C: .nan"), "c.yaml:8: model.C: expected a finite number, got nan"),
@@ -138,8 +150,27 @@ SCHEME = (
         ),
         (
             edited("linear", "liner"),
-            "c.yaml:7: model.kind: expected 'linear', got 'liner'; did you mean 'linear'?",
+            "c.yaml:7: model.kind: expected 'linear' or 'pairs', got 'liner'; did you mean "
+            "'linear'?",
         ),
+        # A model's keys are those of its own family.
+        (edited("linear", "5"), "c.yaml:7: model.kind: expected 'linear' or 'pairs', got 5"),
+        (edited("  kind: linear", "  words: [1, 2]"), "c.yaml:6: model.kind: missing"),
+        (
+            edited("\n  kind: linear", " linear"),
+            "c.yaml:6: model: expected keys and values, got 'linear'",
+        ),
+        (edited("model:\n  kind: linear\n", ""), "c.yaml: model: missing"),
+        (
+            pairs("hiden: 5"),
+            "c.yaml:8: model.hiden: unknown key; did you mean 'hidden'?",
+        ),
+        (
+            pairs("bits: 20"),
+            "c.yaml:8: model.bits: unknown key (keys here: kind, terms, hidden, networks, epochs, "
+            "learning_rate, dropout, l2, balance, refit)",
+        ),
+        (pairs("dropout: 1"), "c.yaml:8: model.dropout: expected less than 1, got 1"),
         (BASE + "text: dateline\n", "c.yaml:10: text: expected keys and values, got 'dateline'"),
         (
             BASE + "text:\n  strip: dateline\n",
@@ -310,6 +341,16 @@ IMPOSSIBLE = [
     ),
     (
         "topic",
+        "model: {kind: linear, parts: {title: 1.0, lead: 0.5, near: 1.0, target: 0.0}}",
+        "model.parts.near: a topic model has no targets",
+    ),
+    (
+        "topic",
+        "model: {kind: pairs}",
+        "model.kind: 'pairs' compares an article with a target, but task is topic",
+    ),
+    (
+        "topic",
         "tracking: {experiment: e, alias: best}",
         "tracking.alias: an alias needs tracking.register_as",
     ),
@@ -328,6 +369,19 @@ def test_impossible_pairs(write: Write, task: str, line: str, message: str) -> N
     text = "\n".join([f"task: {task}", *(sections | {key: line}).values()])
     number = 2 + list(sections).index(key)
     assert problems(write(text)) == [f"c.yaml:{number}: {message}"]
+
+
+def test_a_model_has_the_settings_of_its_own_family(write: Write) -> None:
+    config = load_config(write(pairs("terms: 0")))
+    assert isinstance(config.model, PairsConfig)
+    assert (config.model.terms, config.model.hidden) == (0, 100)
+    assert flatten(config)["model.kind"] == "pairs"
+    assert load_config(write(dump_config(config))) == config
+    [found] = problems(write(model("hidden: 5")))
+    assert found.startswith("c.yaml:8: model.hidden: unknown key (keys here: kind, words, ")
+    # Another family by override: the file's other settings are not its own.
+    found = problems(write(model("bits: 12")), "model.kind=pairs", "task=stance")
+    assert [line.partition(" (")[0] for line in found] == ["c.yaml:8: model.bits: unknown key"]
 
 
 def test_coded_labels_and_annotators_columns(write: Write) -> None:

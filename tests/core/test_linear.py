@@ -32,7 +32,9 @@ SPECS = [
     WORDS,
     FeatureSpec(words=(1, 3), chars=(2, 5), bits=12),
     FeatureSpec(words=None, chars=(3, 4), bits=14, sublinear_tf=False),
-    FeatureSpec(words=(1, 2), title="apart", cross_target=True, idf=False),
+    FeatureSpec(words=(1, 2), parts={"title": 0.5, "target": 2.0}, cross_target=True, idf=False),
+    FeatureSpec(words=(1, 2), hashtags=True),
+    FeatureSpec(words=(1, 1), chars=(3, 3), parts={"lead": 0.25, "near": 1.5}, bits=12),
 ]
 
 
@@ -61,14 +63,17 @@ def test_weights_are_those_of_scikit_learn(sublinear: bool, idf: bool) -> None:
 
 
 @pytest.mark.parametrize("spec", SPECS)
-def test_each_block_of_a_row_has_length_one_and_unknown_text_is_zero(spec: FeatureSpec) -> None:
-    features = Features.fit(spec, [example(body) for body in BODIES])
-    rows = features([example("grain prices"), example("ØØØØ")])
+def test_each_block_of_a_row_has_its_weight_as_length_and_unknown_text_is_zero(
+    spec: FeatureSpec,
+) -> None:
+    features = Features.fit(spec, [example(body, body, "grain") for body in BODIES])
+    rows = features([example("grain prices", "rain", "Grain"), example("ØØØØ", "ÅÅÅ", "ÆÆÆ")])
     assert rows.dtype == np.float32
     start = 0
-    for block in features.blocks:
+    for block, kind in zip(features.blocks, spec.kinds, strict=True):
         part = rows.toarray()[:, start : start + len(block.buckets)]
-        np.testing.assert_allclose(np.linalg.norm(part, axis=1), [1, 0], rtol=1e-6)
+        lengths = np.linalg.norm(part, axis=1)
+        np.testing.assert_allclose(lengths, [spec.parts.get(kind.part, 1.0), 0], rtol=1e-6)
         start += len(block.buckets)
     assert start == rows.shape[1]
 
@@ -94,18 +99,80 @@ def test_min_df_drops_what_few_rows_have() -> None:
     assert kept == {1: 10, 2: 2, 3: 0}  # two rows have "grain", two "prices"
 
 
-def test_title_apart_counts_titles_twice_and_body_words_once() -> None:
-    def columns(spec: FeatureSpec, title: str, body: str) -> int:
-        return Features.fit(spec, [example(body, title)])([example(body, title)]).nnz
+LONG = " ".join(f"word{n}" for n in range(40))
 
-    apart = replace(WORDS, title="apart")
-    assert columns(WORDS, "grain falls", "wheat fell") == 4
-    assert columns(apart, "grain falls", "wheat fell") == 6
-    assert columns(apart, "", "wheat fell") == 2
-    # The feature of a title's word isn't that of the same word in the body.
-    features = Features.fit(apart, [example("rain", "grain")])
-    title, body = features([example("rain", "grain"), example("grain rain")]).toarray()
-    assert (np.count_nonzero(title), np.count_nonzero(body)) == (3, 2)
+
+@pytest.mark.parametrize(
+    ("part", "title", "body", "target", "counted"),
+    [
+        ("title", "Grain falls", "wheat fell", None, {"grain", "falls"}),
+        ("title", "", "wheat fell", None, set()),
+        ("lead", "Grain falls", "Wheat fell.\n\nRye too", None, {"wheat", "fell", "rye", "too"}),
+        ("lead", "Grain", LONG, None, {f"word{n}" for n in range(30)}),
+        ("near", "", f"{LONG} the Levy {LONG}", "levy", {"the"}),
+        ("near", "Levy up", "and more levy", "levy", {"up", "and", "more", "levy"}),
+        ("near", "", "A levying port.", "levy", set()),
+        ("near", "", "A levy.", None, set()),
+        ("target", "Grain falls", "wheat fell", "the levy", {"the", "levy"}),
+    ],
+)
+def test_a_part_is_counted_once_more_by_itself(
+    part: str, title: str, body: str, target: str | None, counted: set[str]
+) -> None:
+    words = {*LONG.split(), "grain", "falls", "wheat", "fell", "rye", "too", "up", "and", "more"}
+    words |= {"the", "levy", "a", "port"}
+    everything = " ".join(sorted(words))
+    features = Features.fit(
+        replace(WORDS, bits=20, parts={part: 1.0}),
+        # Every word is known to the text and to each part.
+        [example(f"{word} levy", word, word) for word in sorted(words)] + [example(everything)],
+    )
+    text, own = features.blocks
+    row = features([example(body, title, target)]).toarray()[0]
+    found = set(np.flatnonzero(row[len(text.buckets) :]).tolist())
+    lookup = {bucket: column for column, bucket in enumerate(own.buckets.tolist())}
+    hasher = features.spec.kinds[1].hasher
+    expected = {lookup[hasher.places(word).buckets.item()] for word in counted}
+    if part == "near" and "word39" in body:  # eight words of the long text on either side, too
+        near = [*(f"word{n}" for n in range(33, 40)), *(f"word{n}" for n in range(8))]
+        expected |= {lookup[hasher.places(word).buckets.item()] for word in near}
+    assert found == expected
+    plain = Features.fit(WORDS, [example(everything)])
+    assert np.count_nonzero(row[: len(text.buckets)]) == plain([example(body, title)]).nnz
+
+
+def test_places_of_parts_are_those_of_the_text() -> None:
+    parts = {"title": 1.0, "lead": 1.0, "near": 1.0, "target": 1.0}
+    item = example(f"Grain at the levy fell {LONG}", "Rain on grain", "the levy")
+    features = Features.fit(replace(WORDS, bits=20, parts=parts), [item])
+    ends = np.cumsum([len(block.buckets) for block in features.blocks])
+    words: dict[int, list[str]] = {number: [] for number in range(5)}
+    for columns, starts, stops in features.places(item):
+        for column, start, stop in zip(columns, starts, stops, strict=True):
+            words[int(np.searchsorted(ends, column, "right"))].append(item.text[start:stop])
+    assert words == {
+        0: item.text.split(),
+        1: ["Rain", "on", "grain"],
+        2: item.text.split()[3:33],
+        3: [*item.text.split()[:5], *item.text.split()[7:15]],
+        4: [],  # the target stands nowhere by itself
+    }
+
+
+def test_words_inside_hashtags_are_words_of_the_text() -> None:
+    known = [example(f"{word} {word}") for word in ("save", "the", "nhs", "2", "now")]
+    features = Features.fit(replace(WORDS, hashtags=True), known)
+    plain = Features.fit(WORDS, known)
+    item = example("#SaveTheNHS2 now, a#save", "Now")
+    assert plain([item]).nnz == 2  # now, and save in no hashtag
+    assert features([item]).nnz == 5
+    places = [
+        item.text[start:end]
+        for _, starts, ends in features.places(item)
+        for start, end in zip(starts, ends, strict=True)
+    ]
+    assert sorted(places) == ["2", "NHS", "Now", "Save", "The", "now", "save"]
+    assert (features([example("save the")]) != plain([example("save the")])).nnz == 0
 
 
 def test_cross_target_shares_plain_features_only() -> None:
@@ -122,7 +189,7 @@ def test_cross_target_shares_plain_features_only() -> None:
     used = [set(np.flatnonzero(row)) for row in rows]
     assert used[0] == used[2]
     assert len(used[0] & used[1]) == 3  # each word, whatever the target
-    assert len(used[0]) == len(used[1]) == 3 + 3 + 2  # and with its target, and the target's own
+    assert len(used[0]) == len(used[1]) == 3 + 3  # and once more with its own target
     assert used[3] == used[0] & used[1]
 
 
@@ -172,6 +239,9 @@ def test_weights_that_do_not_fit_are_refused(tmp_path: Path) -> None:
         settings | {"bits": 10},  # buckets beyond the table
         settings | {"colour": "red"},
         settings | {"words": 5},
+        settings | {"parts": {"lead": 1.0}},  # a part that the file lacks
+        settings | {"parts": {"tail": 1.0}},
+        settings | {"parts": 1.0},
         {k: v for k, v in settings.items() if k != "words"},
     ]
     for values in wrong:

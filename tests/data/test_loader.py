@@ -323,6 +323,32 @@ def test_a_label_of_rows_left_out_is_no_label_of_the_model() -> None:
             assert news.labels.labels[item["label"]] == expected
 
 
+def test_rows_between_training_and_validation_are_spare() -> None:
+    pairs = [
+        {"body": f"text {n}", "target": f"target {m}", "label": ("pro", "con")[(n + m) % 2]}
+        for n in range(12)
+        for m in range(8)
+    ]
+    table("train.csv", pairs)
+    table("test.csv", [{**row, "body": f"{row['body']} tested"} for row in pairs])
+    split = {"strategy": "unseen", "by": ["text", "target"]}
+    news = load_table(".", task="stance", labels=("pro", "con"), split=split)
+    parts = [news.splits["train"], news.splits["validation"], news.spare_rows]
+    assert len(news.spare_rows) == news.left_out["astride"] > 0
+    # The three make up the given training rows, each once.
+    keys = [(row["body"], row["target"]) for part in parts for row in part]
+    assert sorted(keys) == sorted((row["body"], row["target"]) for row in pairs)
+    held = news.splits["validation"]
+    for row in news.spare_rows:
+        assert row["body"] in held["body"] or row["target"] in held["target"]
+    drawn = load_table("train.csv", task="stance", labels=("pro", "con"), split=split)
+    tested = drawn.splits["test"]
+    assert 0 < len(drawn.spare_rows) < drawn.left_out["astride"]
+    for row in drawn.spare_rows:
+        assert row["body"] not in tested["body"]
+        assert row["target"] not in tested["target"]
+
+
 def test_the_digest_tells_rows_splits_and_order_apart() -> None:
     parts = [
         (["a", "b"], ["train", "test"]),

@@ -198,6 +198,17 @@ def test_unseen_values_are_unseen(by: list[str], rows: list[Entry]) -> None:
         for one, other in (("test", "train"), ("test", "validation"), ("validation", "train")):
             assert seen[one] & seen[other] <= {None}
     assert set(result.reasons) <= {"", "astride"}
+    for row, reason, spare in zip(rows, result.reasons, result.spare, strict=True):
+        # A last fit may use a spare row: nothing of it is tested on.
+        if spare:
+            assert reason
+            assert all(getattr(row, x) not in seen_in(result, rows, x) - {None} for x in by)
+
+
+def seen_in(result: Splits, rows: list[Entry], column: str) -> set[str | None]:
+    """What the test rows have in a column."""
+    pairs = zip(rows, result.names, strict=True)
+    return {getattr(row, column) for row, name in pairs if name == "test"}
 
 
 def test_rows_are_joined_at_any_remove() -> None:

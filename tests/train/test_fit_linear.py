@@ -101,6 +101,25 @@ def test_balanced_weights_lift_the_rare_label(classifier: str) -> None:
     assert balanced[1] - balanced[0] > plain[1] - plain[0]
 
 
+@pytest.mark.parametrize("classifier", CLASSIFIERS)
+def test_outlet_balance_lifts_the_small_outlets(classifier: str) -> None:
+    # The same words everywhere: one big outlet says 0, five small ones say 1.
+    common = [example("rain on the coast")] * 25
+    truth = np.array([0] * 20 + [1] * 5)
+    outlets = ["Big"] * 20 + ["A", "B", "C", "D", None]
+    gaps = []
+    for balance in (0.0, 0.5, 1.0):
+        model = fit(
+            common, truth, classifier=classifier, C=1.0, outlets=outlets, outlet_balance=balance
+        )
+        scores = model.forward(common[:1])[0]
+        gaps.append(scores[1] - scores[0])
+    assert gaps[0] < 0 < gaps[2]
+    assert gaps[0] < gaps[1] < gaps[2]
+    plain = fit(common, truth, classifier=classifier, C=1.0).forward(common[:1])[0]
+    assert plain[1] - plain[0] == gaps[0]
+
+
 def test_a_smaller_c_means_smaller_weights() -> None:
     examples, truth = rows(3)
     for classifier in CLASSIFIERS:
@@ -132,11 +151,11 @@ def test_rows_without_a_single_feature_are_refused() -> None:
             fit(wrong, truth, spec=spec)
 
 
-def test_title_apart_can_tell_title_from_body() -> None:
+def test_a_part_can_tell_title_from_body() -> None:
     titled = [example("said the", title="grain") for _ in range(6)]
     other = [example("grain said the") for _ in range(6)]
     truth = np.repeat([0, 1], 6)
-    spec = FeatureSpec(words=(1, 1), title="apart", idf=False)
+    spec = FeatureSpec(words=(1, 1), parts={"title": 1.0}, idf=False)
     apart = fit([*titled, *other], truth, spec=spec).forward([titled[0], other[0]])
     assert apart.argmax(axis=1).tolist() == [0, 1]
     joined = fit([*titled, *other], truth, spec=FeatureSpec(words=(1, 1), idf=False))
