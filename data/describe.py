@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from pyarrow import compute
 
 from newsstand.data.formats import SPLITS
 from newsstand.data.loader import NewsData
@@ -77,7 +78,8 @@ def _clusters(news: NewsData, text_keys: Sequence[str]) -> dict[str, int] | None
 def _chosen(news: NewsData, labels: Sequence[str]) -> list[int]:
     """Rows drawn by content, of several labels and splits, those with boilerplate first."""
     digests = news.rows.data.column("digest").to_pylist()
-    removed = news.rows.data.column("removed").to_pylist()
+    # Counted in Arrow: as Python objects, the spans of many rows would fill the memory.
+    removed = compute.list_value_length(news.rows.data.column("removed")).to_pylist()
     rows = [index for index, place in enumerate(news.split) if place]
     rows.sort(key=lambda index: (not removed[index], digests[index]))
     chosen: list[int] = []

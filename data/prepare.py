@@ -35,6 +35,7 @@ Progress = Callable[[str, int, int | None], None]
 
 _BATCH = 256  # rows
 _INLINE = 8 * _BATCH  # fewer rows are prepared faster than worker processes start
+_GROUP = 64  # batches in memory at a time
 _REMEMBERED = 4096  # articles: stance data repeats an article for each of its targets
 _READ = 1 << 24  # bytes at a time
 _ROWS_FILE, _META_FILE = "rows.arrow", "meta.json"
@@ -175,19 +176,10 @@ def _in_order(
     if len(first) < _INLINE // _BATCH or joblib.cpu_count() == 1:
         yield from (_prepare(batch, spec) for batch in rest)
         return
-    failures: list[BaseException] = []
-
-    def guarded() -> Iterator[list[Row]]:
-        # joblib asks for its input in a thread of its own, where an error would be lost.
-        try:
-            yield from rest
-        except Exception as error:
-            failures.append(error)
-
     pool = joblib.Parallel(n_jobs=-1, return_as="generator", batch_size=1)
-    yield from pool(joblib.delayed(_prepare)(batch, spec) for batch in guarded())
-    if failures:
-        raise failures[0]
+    # A group at a time: joblib keeps all results that are not fetched yet, however many.
+    while group := list(islice(rest, _GROUP)):
+        yield from pool(joblib.delayed(_prepare)(batch, spec) for batch in group)
 
 
 def _batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
