@@ -115,8 +115,8 @@ def train(config: Config, *, name: str, reporter: Reporter, started: float | Non
         with clock.stage("fit") as note:
             every = fitted + held_out + _Split(news.spare_rows)
             model = _fit(config, every)
-            spare = f" and {len(news.spare):,} spare" if news.spare else ""
-            note(f"again, on all {len(every.examples):,} training and validation{spare} rows")
+            spare = f", {len(news.spare):,} of them spare" if news.spare else ""
+            note(f"again, on all {len(every.examples):,} training and validation rows{spare}")
 
     with clock.stage("evaluate") as note:
         bundle = Bundle(

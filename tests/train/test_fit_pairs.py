@@ -188,5 +188,5 @@ def test_a_run_fits_again_on_all_given_training_rows(
     )
     assert first.bundle_hash == second.bundle_hash
     assert first.metrics["test/accuracy"] > 0.8
-    assert "again, on all 56 training, validation and spare rows" in reporter.notes
+    assert "again, on all 56 training and validation rows, 24 of them spare" in reporter.notes
     assert verify(Path(first.bundle)) > 0
