@@ -15,7 +15,7 @@ from newsstand.data.findings import (
     numbered,
     percent,
 )
-from newsstand.data.formats import SPLITS
+from newsstand.data.sources import SPLITS
 
 Places = NDArray[np.str_]  # the split of each row
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.stats import chi2_contingency
 
 from newsstand.data.findings import SHOWN, Finding, Mask, Rows, View, count, percent, shortened
-from newsstand.data.formats import SPLITS
+from newsstand.data.sources import SPLITS
 from newsstand.data.text_flaws import FLAWS, NO_VALUES, canonical, languages
 
 FEW = 10  # rows of a label in a split; with fewer, its figures are anecdotes
@@ -20,6 +20,8 @@ _REASONS = {
     "unused": "left out by the data's own lists",
     "gap": "in the gap between train and test",
     "undated": "undated",
+    "astride": "on both sides of a split",
+    "later": "newer than the fold that is tested",
 }
 _DAMAGE = {
     "encoding": (

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from pyarrow import compute
 
-from newsstand.data.formats import SPLITS
 from newsstand.data.loader import NewsData
+from newsstand.data.sources import SPLITS
 
 _SAMPLES = 3
 _QUANTILES = {"shortest": 0.0, "median": 0.5, "95 %": 0.95, "longest": 1.0}

@@ -15,27 +15,24 @@ Memory is bounded: the sample gets sparser as the texts grow in number, and all 
 four bytes a word, wait for the verification in a temporary file.
 """
 
-import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import cached_property
-from typing import IO, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from newsstand.ngrams import HashedNgrams
+from newsstand.data.shingles import ROW, WORDS, Shingles, short_hashes
 
 _Ints: TypeAlias = NDArray[np.int64]
 _Floats: TypeAlias = NDArray[np.float64]
 _Shorts: TypeAlias = NDArray[np.uint32]
 _Longs: TypeAlias = NDArray[np.uint64]
 
-_WORDS = 5  # a shingle
 _GAP = 3  # words between two shingles found that are taken for an edit inside a passage
 _PASSAGE = 30  # words; what is shorter may be a sentence that two stories share
 _WHOLE = 0.9  # so much of the shorter text shared is a reprint, whatever it is made of
@@ -43,19 +40,10 @@ _OWN = 0.92  # of the share asked for, without borrowed words and standing passa
 _COMMON = 5  # texts that hold a shingle: from here on it may be a standing passage
 _LIKELY = 0.3  # of the share asked for, by the sample: less is not worth verifying
 
-_KEPT = 1 << 25  # hashes in the sample at most, 8 bytes each
 _RUN = 6  # texts under one hash that are compared each with each; beyond, with the next two
 _BLOCK = 1 << 20  # hashes worked on at a time
 _PAIRS = 1 << 12  # candidates verified at a time
-_ROW_BITS = 24  # of 64; 40 bits of hash are left, and chance meetings fail the verification
-_ROW = np.uint64((1 << _ROW_BITS) - 1)
 _HALF = np.uint64(32)
-
-# A quotation ends with its line at the latest. A line is borrowed as a whole when it is a post, or
-# a caption: one that counts itself, or one that the page gives twice, to see and to be read out.
-_QUOTED = re.compile(r"„[^“”\n]*+[“”]?|“[^”\n]*+”?|«[^»\n]*+»?|\"[^\"\n]*+\"?")
-_POST = re.compile(r"\(@\w+\)\s\w+\s\d+,\s\d{4}")
-_CAPTION = "Hide Caption "
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +100,7 @@ def near_duplicates(
     if window_days is not None and (window_days < 0 or published is None):
         raise ValueError("window_days: expected 0 or more, and the dates in `published`")
     with tempfile.TemporaryFile() as file:
-        texts = _Texts(file)
+        texts = Shingles(file)
         for batch in batches:
             texts.add(batch)
             if progress is not None:
@@ -134,108 +122,7 @@ def _days(published: Sequence[str | None] | None, rows: int) -> _Ints:
     return np.array(days, dtype=np.int64)
 
 
-class _Texts:
-    """The hashes of all texts: in full in a file, and a sample in memory."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self.file = file
-        self.ngrams = HashedNgrams(words=(_WORDS, _WORDS))
-        self.rows = self.kept = 0
-        self.every = np.uint32(1)  # the sample has the hashes that this divides
-        self.sample = np.empty(_KEPT, dtype=np.uint64)  # memory is taken as it is filled
-        self._sizes, self._keys = [np.empty(0, np.int64)], [np.empty(0, np.uint32)]
-
-    def add(self, texts: Sequence[str]) -> None:
-        if self.rows + len(texts) > 1 << _ROW_BITS:
-            raise ValueError(f"expected at most {1 << _ROW_BITS} texts")
-        hashes, rows, starts = self.ngrams.hashes(texts)
-        short = _short(hashes)
-        self.file.write((short << np.uint32(1) | _borrowed(texts, rows, starts)).tobytes())
-        sizes = np.bincount(rows, minlength=len(texts))
-        sums = np.append(np.uint32(0), np.cumsum(short, dtype=np.uint32))
-        ends = np.cumsum(sizes)
-        self._sizes.append(sizes)
-        self._keys.append(sums[ends] - sums[ends - sizes])
-        packed = (hashes & ~_ROW) | (rows + self.rows).astype(np.uint64)
-        for start in range(0, len(packed), _KEPT // 4):
-            self._keep(packed[start : start + _KEPT // 4])
-        self.rows += len(texts)
-
-    def _keep(self, packed: _Longs) -> None:
-        packed = packed[self._sampled(packed)]
-        while self.kept + len(packed) > _KEPT:
-            self.every *= np.uint32(2)
-            held = self.sample[: self.kept]
-            held = held[self._sampled(held)]
-            self.kept = len(held)
-            self.sample[: self.kept] = held
-            packed = packed[self._sampled(packed)]
-        self.sample[self.kept : self.kept + len(packed)] = packed
-        self.kept += len(packed)
-
-    def _sampled(self, packed: _Longs) -> NDArray[np.bool_]:
-        kept: NDArray[np.bool_] = _short(packed) % self.every == 0
-        return kept
-
-    # The three below are of all texts: they are first asked for when the last one is added.
-
-    @cached_property
-    def size(self) -> _Ints:
-        """Shingles of each text."""
-        return np.concatenate(self._sizes)
-
-    @cached_property
-    def key(self) -> _Shorts:
-        """The same for texts with the same shingles."""
-        return np.concatenate(self._keys)
-
-    @cached_property
-    def _start(self) -> _Ints:
-        return np.cumsum(self.size) - self.size
-
-    def read(self, rows: _Ints) -> list[_Shorts]:
-        """The short hashes of some texts in the order of their words; the last bit is borrowed."""
-        found = []
-        places = self._start[rows].tolist(), self.size[rows].tolist()
-        for first, length in zip(*places, strict=True):
-            self.file.seek(4 * first)
-            found.append(np.frombuffer(self.file.read(4 * length), dtype=np.uint32))
-        return found
-
-
-def _short(hashes: _Longs) -> _Shorts:
-    """31 bits of each."""
-    return (hashes >> np.uint64(33)).astype(np.uint32)
-
-
-def _borrowed(texts: Sequence[str], rows: _Ints, starts: _Ints) -> _Shorts:
-    """1 for each shingle that starts in words which are not the author's."""
-    lengths = np.array([len(text) for text in texts], dtype=np.int64)
-    before = np.cumsum(lengths) - lengths
-    spans: list[tuple[int, int]] = []
-    for text, start in zip(texts, before.tolist(), strict=True):
-        spans += [(start + match.start(), start + match.end()) for match in _QUOTED.finditer(text)]
-        spans += [(start + first, start + after) for first, after in _foreign_lines(text)]
-    turns = np.sort(np.array(spans, dtype=np.int64).reshape(-1, 2), axis=0)
-    places = before[rows] + starts
-    opened, closed = (np.searchsorted(column, places, side="right") for column in turns.T)
-    return np.greater(opened, closed).astype(np.uint32)
-
-
-def _foreign_lines(text: str) -> Iterator[tuple[int, int]]:
-    at = 0
-    last, last_at = "", 0
-    for line in text.split("\n"):
-        if line:
-            if line == last:
-                yield last_at, at + len(line)
-            elif _CAPTION in line or ("(@" in line and _POST.search(line)):
-                yield at, at + len(line)
-            last, last_at = line, at
-        at += len(line) + 1
-
-
-def _candidates(texts: _Texts, share: float, days: _Ints | None) -> tuple[_Ints, _Shorts]:
+def _candidates(texts: Shingles, share: float, days: _Ints | None) -> tuple[_Ints, _Shorts]:
     """Pairs that may be near-duplicates, likeliest first, and hashes that stand in many texts."""
     size, key = texts.size, texts.key
     # By date, length and content: the most alike are neighbours, whatever order they came in.
@@ -245,18 +132,18 @@ def _candidates(texts: _Texts, share: float, days: _Ints | None) -> tuple[_Ints,
     pairs = order[ranks.astype(np.int64)]
     shorter = size[pairs].min(axis=1)
     estimate = counts * int(texts.every) / np.maximum(shorter, 1)
-    likely = np.flatnonzero((estimate >= _LIKELY * share) & (shorter > _PASSAGE - _WORDS))
+    likely = np.flatnonzero((estimate >= _LIKELY * share) & (shorter > _PASSAGE - WORDS))
     return pairs[likely[np.argsort(-estimate[likely], kind="stable")]], common
 
 
-def _by_hash(texts: _Texts, order: _Ints) -> _Longs:
+def _by_hash(texts: Shingles, order: _Ints) -> _Longs:
     """The sample, sorted by hash and then by the rank of the text; in place."""
     rank = np.empty(len(order), dtype=np.uint64)
     rank[order] = np.arange(len(order), dtype=np.uint64)
     sample = texts.sample[: texts.kept]
     for start in range(0, len(sample), _BLOCK):
         block = sample[start : start + _BLOCK]
-        block[:] = (block & ~_ROW) | rank[(block & _ROW).astype(np.int64)]
+        block[:] = (block & ~ROW) | rank[(block & ROW).astype(np.int64)]
     sample.sort()
     return sample
 
@@ -267,15 +154,15 @@ def _links(sample: _Longs) -> tuple[_Longs, _Ints, _Shorts]:
     start = 0
     while start < len(sample):
         stop = min(start + _BLOCK, len(sample))
-        stop = int(sample.searchsorted(sample[stop - 1] | _ROW, side="right"))
+        stop = int(sample.searchsorted(sample[stop - 1] | ROW, side="right"))
         block = sample[start:stop]
         block = block[_starts(block)]  # a hash that stands twice in a text counts once
-        hashes, start = block & ~_ROW, stop
+        hashes, start = block & ~ROW, stop
         texts = np.diff(np.append(np.flatnonzero(_starts(hashes)), len(hashes)))
         texts = np.repeat(texts, texts)
-        common.append(_short(hashes[texts >= _COMMON]))
+        common.append(short_hashes(hashes[texts >= _COMMON]))
         several = texts > 1
-        found += _neighbours(hashes[several], block[several] & _ROW, texts[several])
+        found += _neighbours(hashes[several], block[several] & ROW, texts[several])
     links = np.concatenate(found)
     found.clear()
     links.sort()
@@ -297,7 +184,7 @@ def _starts(numbers: NDArray[np.unsignedinteger]) -> NDArray[np.bool_]:
     return np.append(True, numbers[1:] != numbers[:-1])[: len(numbers)]
 
 
-def _verified(texts: _Texts, candidates: _Ints, common: _Shorts, share: float) -> Near:
+def _verified(texts: Shingles, candidates: _Ints, common: _Shorts, share: float) -> Near:
     size, key = texts.size, texts.key
     cluster = np.arange(texts.rows)
     pairs, shares = [np.empty((0, 2), np.int64)], [np.empty(0)]
@@ -329,7 +216,7 @@ def _shared(
     sizes = np.diff(ends, prepend=0)
     at = _found(hashes, owners, *_joined(long))
     first, last = _passages(at, owners)
-    length = at[last] - at[first] + _WORDS
+    length = at[last] - at[first] + WORDS
     long_enough = length >= _PASSAGE
     first, last, length = first[long_enough], last[long_enough], length[long_enough]
     # Judged by the hashes of the sample: only of them it's known how many texts have them.
@@ -344,7 +231,7 @@ def _shared(
         sums = np.bincount(owners[at[first]], weights=words, minlength=len(short))
         return sums.astype(np.float64)
 
-    size = sizes + _WORDS - 1
+    size = sizes + WORDS - 1
     shared = total(length)
     others = borrowed[ends] - borrowed[ends - sizes] + total((length - foreign) * standing)
     own = total((length - foreign) * ~standing)
@@ -382,7 +269,7 @@ def _found(hashes: _Shorts, owners: _Ints, words: _Shorts, numbers: _Ints) -> _I
 
 def _passages(at: _Ints, owners: _Ints) -> tuple[_Ints, _Ints]:
     """First and last of each run of places that lie close together in one text."""
-    new = np.append(True, np.diff(at) > _WORDS + _GAP)[: len(at)]
+    new = np.append(True, np.diff(at) > WORDS + _GAP)[: len(at)]
     new[1:] |= np.diff(owners[at]) != 0
     first = np.flatnonzero(new)
     return first, np.append(first[1:], len(at))[: len(first)] - 1

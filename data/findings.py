@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from newsstand.data.formats import SPLITS, UNUSED
+from newsstand.data.sources import SPLITS, UNUSED
 from newsstand.data.text_flaws import TextFacts, digest, text_facts
 
 if TYPE_CHECKING:

@@ -19,9 +19,6 @@ from newsstand.data.publishers import (
     read_tweeteval,
 )
 from newsstand.data.sources import (
-    SPLIT_NAMES,
-    SPLITS,
-    UNUSED,
     Found,
     Source,
     folder,
@@ -39,18 +36,6 @@ from newsstand.records import (
     read_records,
     text_flaw,
 )
-
-__all__ = [
-    "FORMATS",
-    "SPLITS",
-    "SPLIT_NAMES",
-    "UNUSED",
-    "Format",
-    "Found",
-    "Source",
-    "hub_fingerprint",
-    "input_files",
-]
 
 _CORPUS = Path(__file__).parent / "corpus" / "articles.jsonl"
 

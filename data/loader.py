@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from newsstand.data.duplicates import Near, near_duplicates
-from newsstand.data.formats import SPLITS, UNUSED, Source
 from newsstand.data.prepare import PreparedRows, Progress, prepare
+from newsstand.data.sources import SPLITS, UNUSED, Source
 from newsstand.data.split import Keys, Splits, assign_splits
 from newsstand.errors import DataError
 from newsstand.labels import LabelSet

@@ -23,7 +23,8 @@ import joblib
 import pyarrow as pa
 
 from newsstand.article import Article
-from newsstand.data.formats import FORMATS, Source, hub_fingerprint, input_files
+from newsstand.data.formats import FORMATS, hub_fingerprint, input_files
+from newsstand.data.sources import Source
 from newsstand.data.validate import COLUMNS, Row, Validator
 from newsstand.encode import Example, encode
 from newsstand.errors import InputError

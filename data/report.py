@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from newsstand.data.audit import LIMITS, summary
 from newsstand.data.findings import VERDICTS, Finding, Verdict, count, percent
-from newsstand.data.formats import SPLITS
+from newsstand.data.sources import SPLITS
 
 if TYPE_CHECKING:
     from newsstand.data.loader import NewsData

@@ -125,6 +125,7 @@ def named_files(source: Source) -> list[tuple[str, Path]]:
     for split, pattern in named.items():
         try:
             paths = sorted(root.glob(pattern))
+        # An absolute pattern is what Path.glob raises NotImplementedError for.
         except (ValueError, NotImplementedError) as error:
             problems.append(f"data.{split}: '{pattern}' is no pattern of files in {root} ({error})")
             continue

@@ -12,7 +12,7 @@ from dataclasses import asdict
 from enum import StrEnum
 from io import TextIOWrapper
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn, TypeAlias
 
 import typer
 
@@ -24,6 +24,14 @@ if TYPE_CHECKING:
     from newsstand.data.loader import NewsData
 
 _FAILED = 2
+
+# What several commands take.
+ConfigFile: TypeAlias = Annotated[str, typer.Argument(help="The experiment's YAML file.")]
+Overrides: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="KEY.SUB=VALUE", help="Settings in place of the file's."),
+]
+AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 
 app = typer.Typer(
     name="newsstand",
@@ -77,14 +85,9 @@ def _common(
 
 @app.command()
 def train(
-    config: Annotated[str, typer.Argument(help="The experiment's YAML file.")],
-    overrides: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="KEY.SUB=VALUE", help="Settings in place of the file's."),
-    ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object on stdout.")
-    ] = False,
+    config: ConfigFile,
+    overrides: Overrides = None,
+    as_json: AsJson = False,
 ) -> None:
     """Train, evaluate and log one model, as a config says."""
     started = time.perf_counter()
@@ -108,14 +111,9 @@ def train(
 
 @app.command()
 def data(
-    config: Annotated[str, typer.Argument(help="The experiment's YAML file.")],
-    overrides: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="KEY.SUB=VALUE", help="Settings in place of the file's."),
-    ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object on stdout.")
-    ] = False,
+    config: ConfigFile,
+    overrides: Overrides = None,
+    as_json: AsJson = False,
 ) -> None:
     """Show what a config loads: counts, lengths, and rows as a model sees them."""
     from newsstand.config_file import load_config
@@ -134,14 +132,9 @@ def data(
 
 @app.command()
 def check(
-    config: Annotated[str, typer.Argument(help="The experiment's YAML file.")],
-    overrides: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="KEY.SUB=VALUE", help="Settings in place of the file's."),
-    ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object on stdout.")
-    ] = False,
+    config: ConfigFile,
+    overrides: Overrides = None,
+    as_json: AsJson = False,
     page: Annotated[
         Path | None, typer.Option("--html", help="Write the report as a web page to this file.")
     ] = None,
@@ -232,10 +225,7 @@ def config(
     path: Annotated[
         str | None, typer.Argument(metavar="CONFIG", help="The experiment's YAML file.")
     ] = None,
-    overrides: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="KEY.SUB=VALUE", help="Settings in place of the file's."),
-    ] = None,
+    overrides: Overrides = None,
     schema: Annotated[
         bool, typer.Option("--schema", help="Print the JSON schema, for editors.")
     ] = False,

@@ -10,9 +10,9 @@ import pytest
 
 from newsstand.article import Article
 from newsstand.data.duplicates import Near
-from newsstand.data.formats import SPLITS, UNUSED
 from newsstand.data.loader import NewsData
 from newsstand.data.prepare import FEATURES, content_key
+from newsstand.data.sources import SPLITS, UNUSED
 from newsstand.labels import LabelSet
 from newsstand.text import TextSpec, normalise
 

@@ -21,7 +21,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from newsstand.data import formats
-from newsstand.data.formats import FORMATS, Source
+from newsstand.data.formats import FORMATS
+from newsstand.data.sources import UNUSED, Source
 from newsstand.data.validate import COLUMNS, Row, Validator
 from newsstand.errors import DataError
 from newsstand.records import Problem, Record, read_records
@@ -249,7 +250,7 @@ def good_article_bias() -> Good:
         text = json.dumps(values, ensure_ascii=number % 2 == 0)
         files[f"jsons/{key}.json"] = [Part(text.encode(), _some(number), apart=False)]
         if number == len(ROWS) - 1:
-            rows[-1].split = formats.UNUSED
+            rows[-1].split = UNUSED
         else:
             line = Part(f"{key}\t{bias}\n".encode(), _some(number), apart=False)
             files[names[row.split or ""]].append(line)

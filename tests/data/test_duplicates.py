@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from newsstand.data import duplicates
+from newsstand.data import duplicates, shingles
 from newsstand.data.duplicates import Near, near_duplicates
 
 WORDS = [a + b + c for a in ("bar", "fen", "lom") for b in "aeiou" for c in ("d", "k", "rn", "st")]
@@ -271,7 +271,7 @@ def test_a_small_sample_finds_them_too(monkeypatch):
     texts = [prose(seed) for seed in range(400, 460)]
     texts += ["\n\n".join(parts(text)[:4]) for text in texts]
     expected = list(range(60)) * 2
-    monkeypatch.setattr(duplicates, "_KEPT", 2000)  # of 23,000 hashes
+    monkeypatch.setattr(shingles, "_KEPT", 2000)  # of 23,000 hashes
     assert found(*texts).cluster.tolist() == expected
     assert near_duplicates([text] for text in texts).cluster.tolist() == expected
 
@@ -321,7 +321,7 @@ def test_impossible_options(options, message):
 
 
 def test_too_many_texts(monkeypatch):
-    monkeypatch.setattr(duplicates, "_ROW_BITS", 3)
+    monkeypatch.setattr(shingles, "_ROW_BITS", 3)
     assert len(near_duplicates([["a"] * 8]).cluster) == 8
     with pytest.raises(ValueError, match="expected at most 8 texts"):
         near_duplicates([["a"] * 8, ["a"]])

@@ -8,7 +8,8 @@ from typing import Any
 import datasets
 import pytest
 
-from newsstand.data.formats import FORMATS, UNUSED, Source, hub_fingerprint, input_files
+from newsstand.data.formats import FORMATS, hub_fingerprint, input_files
+from newsstand.data.sources import UNUSED, Source
 from newsstand.errors import DataError
 from newsstand.records import Problem
 

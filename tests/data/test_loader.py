@@ -10,8 +10,9 @@ from typing import Any
 import datasets
 import pytest
 
-from newsstand.data.formats import FORMATS, UNUSED, Source
+from newsstand.data.formats import FORMATS
 from newsstand.data.loader import NewsData, data_digest, load
+from newsstand.data.sources import UNUSED, Source
 from newsstand.data.validate import COLUMNS
 from newsstand.errors import DataError
 from newsstand.text import TextSpec

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from newsstand.data.formats import Source
 from newsstand.data.prepare import PreparedRows, content_key, prepare, row_digest
+from newsstand.data.sources import Source
 from newsstand.data.validate import COLUMNS, Row
 from newsstand.text import TextSpec
 

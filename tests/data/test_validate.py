@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from newsstand.data.formats import UNUSED, Found
+from newsstand.data.sources import UNUSED, Found
 from newsstand.data.validate import Row, Validator
 from newsstand.errors import DataError
 from newsstand.labels import FROM_DATA, LabelSet
