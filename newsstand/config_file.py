@@ -15,7 +15,8 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.scalarbool import ScalarBoolean
 
-from newsstand.config import Config, impossible
+from newsstand.config import Config
+from newsstand.config_checks import impossible
 from newsstand.errors import ConfigError, did_you_mean
 from newsstand.records import file_flaw, text_flaw
 

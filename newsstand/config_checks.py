@@ -1,0 +1,134 @@
+"""What must fit together in a config, beyond what each setting may be by itself."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from newsstand.boilerplate import RULES
+from newsstand.errors import did_you_mean
+from newsstand.labels import FNC_LABELS, FROM_DATA, SCHEMES
+
+# Each check looks values up by path (a default where the file says nothing), so that all of
+# them run even when other parts of the file are wrong.
+Get = Callable[[str], Any]
+_TOPIC_SCHEMES = ("iptc-media-topics",)
+_OF_TARGETS = {
+    "tweeteval-stance": "stances",
+    "fnc1": "stances",
+    "newsmtsc": "sentiments toward targets",
+}
+_FILE_FORMATS = ("table", "tsv", "article-bias", *_OF_TARGETS)
+_STANCE_SCHEMES = ("favor-against-neutral", "agree-disagree-discuss-unrelated")
+
+
+def impossible(get: Get) -> Iterable[tuple[str, str]]:
+    """Settings that do not fit together: dotted key and message of each.
+
+    Args:
+        get: What the config says at a dotted key, or the default.
+    """
+    task, labels, form = get("task"), get("labels"), get("data.format")
+    if isinstance(labels, str) and labels not in (*SCHEMES, FROM_DATA):
+        known = [*SCHEMES, FROM_DATA]
+        yield (
+            "labels",
+            f"expected a list of labels or one of {', '.join(known)}"
+            f"{did_you_mean(labels, known, None)}",
+        )
+    if isinstance(labels, (list, tuple)):
+        if len(set(map(str, labels))) != len(labels):
+            yield "labels", "a label is listed twice"
+        elif len(labels) < 2:
+            yield "labels", "expected at least two labels"
+    if task == "topic" and labels in _STANCE_SCHEMES:
+        yield "labels", f"'{labels}' is a stance scheme, but task is topic"
+    if task == "stance" and labels in _TOPIC_SCHEMES:
+        yield "labels", f"'{labels}' is a topic scheme, but task is stance"
+    for name, held in _OF_TARGETS.items() if task == "topic" else ():
+        if form == name:
+            yield "data.format", f"'{form}' holds {held}, but task is topic"
+    if task == "stance" and form in ("tsv", "article-bias"):
+        yield "data.format", f"'{form}' rows have no target, but task is stance"
+    if form == "corpus" and get("data.path") is not None:
+        yield "data.path", "the corpus is part of newsstand and has no path"
+    if form in _FILE_FORMATS and get("data.path") is None:
+        yield "data.path", f"missing; format '{form}' needs it (data.path=… on the command line)"
+    columns = get("data.columns")
+    for name, column in columns.items() if isinstance(columns, dict) else ():
+        if isinstance(column, list) and name != "label":
+            yield f"data.columns.{name}", "expected one column; only label may have several"
+    if get("data.train") is None and (get("data.validation") or get("data.test")):
+        yield "data.train", "missing, but data.validation or data.test is given"
+    hub = form == "table" and str(get("data.path")).startswith("hf:")
+    if form in ("corpus", "tweeteval-stance", "fnc1") or hub:
+        for split in ("train", "validation", "test"):
+            if get(f"data.{split}") is not None:
+                yield f"data.{split}", f"{'hf:' if hub else form} takes no file names; leave it out"
+    yield from _impossible_split(get)
+    if task == "topic" and get("model.cross_target") is True:
+        yield "model.cross_target", "a topic model has no targets to cross with"
+    for part in ("near", "target") if task == "topic" else ():
+        if get(f"model.parts.{part}"):
+            yield f"model.parts.{part}", "a topic model has no targets"
+    for kind in ("words", "chars"):
+        span = get(f"model.{kind}")
+        if _is_range(span) and not 1 <= span[0] <= span[1] <= 8:
+            yield f"model.{kind}", f"expected 1 <= shortest <= longest <= 8, got {list(span)}"
+    linear = get("model.kind") == "linear"
+    if linear and get("model.words") is None and get("model.chars") is None:
+        yield "model.words", "words and chars are both null, so there are no features"
+    for rule in get("text.strip") if isinstance(get("text.strip"), (list, tuple)) else ():
+        if isinstance(rule, str) and rule not in RULES:
+            yield "text.strip", f"unknown rule '{rule}'{did_you_mean(rule, RULES)}"
+    if get("model.kind") == "pairs" and task == "topic":
+        yield "model.kind", "'pairs' compares an article with a target, but task is topic"
+    averaged, known = get("evaluation.f_avg"), _known_labels(labels)
+    for label in averaged if known and isinstance(averaged, (list, tuple)) else ():
+        if isinstance(label, str) and label not in known:
+            yield "evaluation.f_avg", f"unknown label '{label}'{did_you_mean(label, known)}"
+    if get("evaluation.fnc_score") is True and set(known) != set(FNC_LABELS):
+        yield "evaluation.fnc_score", f"the labels must be {', '.join(FNC_LABELS)}"
+    if get("evaluation.mae") is True and not isinstance(labels, (list, tuple)):
+        yield "evaluation.mae", "list the labels in their order"
+    if get("tracking.alias") is not None and get("tracking.register_as") is None:
+        yield "tracking.alias", "an alias needs tracking.register_as"
+
+
+def _impossible_split(get: Get) -> Iterable[tuple[str, str]]:
+    """The same of `data.split`."""
+
+    def setting(name: str) -> Any:
+        return get(f"data.split.{name}")
+
+    strategy, folds, fold = setting("strategy"), setting("folds"), setting("fold")
+    if setting("by") and strategy not in ("grouped", "unseen"):
+        yield "data.split.by", f"only strategy 'grouped' or 'unseen' uses it, not '{strategy}'"
+    if strategy == "unseen" and not setting("by"):
+        yield "data.split.by", "missing; strategy 'unseen' needs a column, such as [outlet]"
+    if setting("gap_days") and strategy != "time":
+        yield "data.split.gap_days", f"only strategy 'time' leaves a gap, not '{strategy}'"
+    if setting("hold_out") and strategy != "unseen":
+        yield "data.split.hold_out", f"only strategy 'unseen' holds values out, not '{strategy}'"
+    elif setting("hold_out") and folds is not None:
+        yield "data.split.hold_out", "folds hold out each value in turn; leave one of the two out"
+    if setting("ignore_given") is True and strategy == "given":
+        yield "data.split.ignore_given", "strategy 'given' keeps the given splits"
+    if fold and folds is None:
+        yield "data.split.fold", "a fold needs data.split.folds"
+    elif type(folds) is type(fold) is int and fold >= folds > 1:
+        yield (
+            "data.split.fold",
+            f"expected 0 to {folds - 1}, as there are {folds} folds; got {fold}",
+        )
+
+
+def _known_labels(labels: Any) -> list[str]:
+    """The labels that a config names; none when they come from the data or are wrong."""
+    if isinstance(labels, str):
+        return list(SCHEMES.get(labels, ()))
+    return [x for x in labels if isinstance(x, str)] if isinstance(labels, (list, tuple)) else []
+
+
+def _is_range(value: Any) -> bool:
+    return (
+        isinstance(value, (list, tuple)) and len(value) == 2 and all(type(x) is int for x in value)
+    )
