@@ -42,7 +42,7 @@ _LEAST_FOR_CHANCE = 1e-3  # differences that chance makes more often than this a
 
 def unusable_rows(view: View) -> list[Finding]:
     """Records that validation refused, and annotators' ties."""
-    problems, ties = view.news.problems, getattr(view.news, "ties", 0)
+    problems, ties = view.news.problems, view.news.ties
     tied = f"; {count(ties, 'record')} dropped, as its annotators' votes are tied" if ties else ""
     return [
         view.finding(

@@ -26,16 +26,12 @@ def describe(news: NewsData) -> dict[str, Any]:
         (shortest, median, 95 % and longest text of each split), `samples` (three rows as a model
         sees them, with what was taken out), `note`, `near_duplicates`, `ties` and `digest`.
     """
-
-    def column(name: str) -> list[Any]:
-        return list(news.rows.data.column(name).to_pylist())
-
     names = news.rows.features["label"].names
-    labels = [names[number] for number in column("label")]
-    outlets = _counts([outlet or "" for outlet in column("outlet")], news.split)
-    months = _counts([(date or "")[:7] for date in column("published")], news.split)
+    labels = [names[number] for number in news.column("label")]
+    outlets = _counts([outlet or "" for outlet in news.column("outlet")], news.split)
+    months = _counts([(date or "")[:7] for date in news.column("published")], news.split)
     by_label = _counts(labels, news.split)
-    words = np.array(column("words"))
+    words = np.array(news.column("words"))
     split = np.array(news.split)
     return {
         "rows": {name: int((split == name).sum()) for name in SPLITS},
@@ -48,7 +44,7 @@ def describe(news: NewsData) -> dict[str, Any]:
         "words": {name: _lengths(words[split == name]) for name in SPLITS},
         "samples": [_sample(news, index) for index in _chosen(news, labels)],
         "note": news.note,
-        "near_duplicates": _clusters(news, column("text_key")),
+        "near_duplicates": _clusters(news, news.column("text_key")),
         "ties": news.ties,
         "digest": news.digest,
     }
@@ -77,7 +73,7 @@ def _clusters(news: NewsData, text_keys: Sequence[str]) -> dict[str, int] | None
 
 def _chosen(news: NewsData, labels: Sequence[str]) -> list[int]:
     """Rows drawn by content, of several labels and splits, those with boilerplate first."""
-    digests = news.rows.data.column("digest").to_pylist()
+    digests = news.column("digest")
     # Counted in Arrow: as Python objects, the spans of many rows would fill the memory.
     removed = compute.list_value_length(news.rows.data.column("removed")).to_pylist()
     rows = [index for index, place in enumerate(news.split) if place]

@@ -170,8 +170,7 @@ class View:
 
     def column(self, name: str) -> list[Any]:
         """The values of a column in row order."""
-        table = self.news.rows.select_columns([name]).with_format("arrow")[:]
-        return list(table[name].to_pylist())
+        return self.news.column(name)
 
     def at(self, *splits: str) -> Rows:
         """The rows in these splits, in order."""

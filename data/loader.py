@@ -63,6 +63,10 @@ class NewsData:
         parts = {name: self._select(np.flatnonzero(split == name)) for name in SPLITS}
         return datasets.DatasetDict(parts)
 
+    def column(self, name: str) -> list[Any]:
+        """The values of a column of `rows`, all in memory: for the small ones."""
+        return list(self.rows.data.column(name).to_pylist())
+
     @property
     def spare_rows(self) -> datasets.Dataset:
         """What a last fit may learn from beside training and validation rows."""

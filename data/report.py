@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -180,9 +180,9 @@ def _summary(news: "NewsData") -> str:
         **{name.capitalize(): (f"{n:,}", percent(n / max(used, 1))) for name, n in sizes.items()},
         "Labels": (f"{len(news.labels)}", ""),
     }
-    outlets = Counter(filter(None, _column(news, "outlet")))
-    targets = Counter(filter(None, _column(news, "target")))
-    days = filter(None, _column(news, "published"))
+    outlets = Counter(filter(None, news.column("outlet")))
+    targets = Counter(filter(None, news.column("target")))
+    days = filter(None, news.column("published"))
     years = Counter(day[:4] for day in days if re.match(r"\d{4}-", day, re.ASCII))
     facts |= {"Outlets": (f"{len(outlets):,}", "")} if outlets else {}
     facts |= {"Targets": (f"{len(targets):,}", "")} if targets else {}
@@ -200,12 +200,6 @@ def _summary(news: "NewsData") -> str:
     return "\n".join([*parts, "</section>"])
 
 
-def _column(news: "NewsData", name: str) -> Iterable[str | None]:
-    table = news.rows.select_columns([name]).with_format("arrow")[:]
-    values: list[str | None] = table[name].to_pylist()
-    return values
-
-
 def _span(years: Counter[str]) -> str:
     first, last = min(years), max(years)
     return f"rows, all of {first}" if first == last else f"rows, {first} to {last}"
@@ -213,7 +207,7 @@ def _span(years: Counter[str]) -> str:
 
 def _labels(news: "NewsData", split: NDArray[np.str_]) -> str:
     keys = news.rows.features["label"].names
-    label = np.array(_column(news, "label"))
+    label = np.array(news.column("label"))
     table = np.array([np.bincount(label[split == name], minlength=len(keys)) for name in SPLITS])
     times = table.sum(axis=0)
     order = [i for i in np.argsort(-times, kind="stable") if times[i]]

@@ -96,13 +96,10 @@ def train(
     loaded = load_config(config, overrides or ())
     with _training_installed():
         from newsstand.train.run import train as run
-    from newsstand.show import StageProgress, show_result, stderr
+    from newsstand.show import progress, show_result
 
-    progress = StageProgress(stderr())
-    try:
-        result = run(loaded, name=Path(config).stem, reporter=progress, started=started)
-    finally:
-        progress.stop()
+    with progress("load") as reporter:
+        result = run(loaded, name=Path(config).stem, reporter=reporter, started=started)
     if as_json:
         typer.echo(json.dumps(result.to_dict()))
     else:
@@ -148,19 +145,15 @@ def check(
     news = _load(loaded, strict=False)
     from newsstand.data.audit import audit, lines
     from newsstand.data.report import html
-    from newsstand.show import StageProgress, stderr
+    from newsstand.show import progress
 
-    progress = StageProgress(stderr())
-    progress.begin("check")
-    try:
+    with progress("check") as shown:
         findings = audit(
             news,
             task=loaded.task,
             seed=loaded.seed,
-            progress=lambda check: progress.progress(check, 0, None),
+            progress=lambda check: shown.progress(check, 0, None),
         )
-    finally:
-        progress.stop()
     if page is not None:
         page.write_text(html(findings, name=Path(config).stem, news=news), encoding="utf-8")
     if as_json:
@@ -260,21 +253,17 @@ def _load(config: "Config", *, strict: bool) -> "NewsData":
     with _training_installed():
         from newsstand.data.loader import load
     from newsstand.config import NearDuplicatesConfig
-    from newsstand.show import StageProgress, stderr
+    from newsstand.show import progress
 
     settings = config.loading()
     if not strict:  # a check looks for copies, whether or not the config's splits mind them
         near = settings["near_duplicates"]
         settings["near_duplicates"] = NearDuplicatesConfig().model_dump() if near is None else near
-    progress = StageProgress(stderr())
     started = time.perf_counter()
-    progress.begin("load")
-    try:
-        news = load(**settings, strict=strict, progress=progress.progress)
-    finally:
-        progress.stop()
-    detail = f"{len(news.rows):,} rows" + (", prepared before" if news.cached else "")
-    progress.end("load", detail, time.perf_counter() - started)
+    with progress("load") as shown:
+        news = load(**settings, strict=strict, progress=shown.progress)
+        detail = f"{len(news.rows):,} rows" + (", prepared before" if news.cached else "")
+        shown.end("load", detail, time.perf_counter() - started)
     return news
 
 

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -64,15 +65,22 @@ class StageProgress:
         self._console.print(f"{stage:<10}{seconds:6.1f} s  {detail}", markup=False)
 
 
-def show_lines(lines: Mapping[str, str]) -> None:
+@contextmanager
+def progress(stage: str) -> Iterator[StageProgress]:
+    """Progress on stderr, begun with a stage, that gives the terminal back however it ends."""
+    shown = StageProgress(stderr())
+    shown.begin(stage)
+    try:
+        yield shown
+    finally:
+        shown.stop()
+
+
+def _show_lines(lines: Mapping[str, str]) -> None:
     """Names and what they say, one a line, the names in a column."""
     width = max(map(len, lines)) + 2
     for name, text in lines.items():
-        _line_out(f"{name:<{width}}{text}")
-
-
-def _line_out(text: str) -> None:
-    sys.stdout.write(f"{text}\n")
+        sys.stdout.write(f"{name:<{width}}{text}\n")
 
 
 def show_result(result: "Result") -> None:
@@ -87,7 +95,7 @@ def show_result(result: "Result") -> None:
     stdout().print(table)
     named = ("accuracy", "macro_f1", "ece", "f_avg", "fnc_score", "mae")
     figures = {name: result.metrics.get(f"test/{name}") for name in named}
-    show_lines(
+    _show_lines(
         {
             "test": "  ".join(f"{k} {v:.4f}" for k, v in figures.items() if v is not None),
             "run": result.run_id,
@@ -115,7 +123,7 @@ def show_data(found: Mapping[str, Any], names: Mapping[str, str]) -> None:
         lines["copies"] = (
             f"{near['texts']:,} texts are near-duplicates: {near['stories']:,} stories told again"
         )
-    show_lines(lines | {"splits": found["note"], "digest": found["digest"]})
+    _show_lines(lines | {"splits": found["note"], "digest": found["digest"]})
     labels = {names[label]: counts for label, counts in found["labels"].items()}
     outlets, months = found["outlets"], found["months"]
     _show_counts("label", labels)
