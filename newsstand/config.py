@@ -4,12 +4,14 @@ One YAML file is one experiment; `config_file` reads it. A config object stops a
 `train/run.py`: everything below takes plain arguments.
 """
 
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from newsstand.boilerplate import RULES
+from newsstand.encoders import MINILM
 from newsstand.text import TextSpec
 
 
@@ -53,6 +55,12 @@ def _range(value: Any) -> Any:
     if isinstance(span, tuple) and len(span) == 2 and all(type(x) is int for x in span):
         return span
     raise PydanticCustomError("range", "expected [shortest, longest], such as [1, 2]")
+
+
+def _digest(value: Any) -> Any:
+    if isinstance(value, str) and re.fullmatch("[0-9a-f]{64}", value):
+        return value
+    raise PydanticCustomError("sha256", "expected a SHA-256: 64 digits from 0 to f, in quotes")
 
 
 NgramRange = Annotated[tuple[int, int], BeforeValidator(_range)]
@@ -290,6 +298,43 @@ class PairsConfig(_Section):
     and those left out to keep the two apart."""
 
 
+class EmbeddingConfig(_Section):
+    """A linear classifier over a pretrained encoder's vectors; the encoder stays as it is."""
+
+    kind: Literal["embedding"]
+    """Model family."""
+
+    encoder: str = Field(MINILM, min_length=1)
+    """A folder in the format of transformers, or a name on the Hugging Face hub."""
+
+    encoder_sha256: Annotated[str, BeforeValidator(_digest)] | None = None
+    """What the SHA-256 of the encoder's model.safetensors must be; null takes any, but of the
+    default encoder only the hub's own."""
+
+    max_tokens: int = Field(256, ge=8, le=8192)
+    """A text's tokens beyond so many are not read."""
+
+    cross_target: bool = False
+    """Read the target, too, and compare it with the text (stance). Without it the model reads the
+    article alone, and its answer is the same for every target."""
+
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where the encoder runs; `auto` takes a GPU if there is one."""
+
+    classifier: Literal["svc", "logistic"] = "logistic"
+    """scikit-learn's LinearSVC or LogisticRegression."""
+
+    C: float = Field(0.01, ge=1e-6, le=1e6)
+    """Inverse strength of the L2 penalty."""
+
+    class_weight: Literal["balanced"] | None = None
+    """`balanced` weights each label by its inverse frequency."""
+
+    refit: bool = False
+    """After calibration, fit once more on all rows that are not test rows: training, validation,
+    and those left out to keep the two apart."""
+
+
 class CalibrationConfig(_Section):
     """How scores become probabilities, fitted on the validation rows."""
 
@@ -345,7 +390,7 @@ class Config(_Section):
     text: TextConfig = TextConfig.model_construct()
     """How the text is prepared."""
 
-    model: Annotated[LinearConfig | PairsConfig, Field(discriminator="kind")]
+    model: Annotated[LinearConfig | PairsConfig | EmbeddingConfig, Field(discriminator="kind")]
     """The model family and its settings."""
 
     calibration: CalibrationConfig = CalibrationConfig.model_construct()

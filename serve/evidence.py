@@ -3,13 +3,15 @@
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from newsstand.article import Article
+from newsstand.embedding import EmbeddingModel
 from newsstand.encode import Example
+from newsstand.likeness import sentence_spans
 from newsstand.linear import LinearModel
 from newsstand.pairs import PairModel
 from newsstand.segments import segments
@@ -32,6 +34,8 @@ _END = re.compile(r"[.!?…]['\"\u2019”»)\]]*\s|\n")
 _WORD = re.compile(r"\w+(?:['\u2019]\w+)*")
 
 Floats = NDArray[np.float64]
+# A part, half-open offsets in its prepared text, and a weight.
+Span: TypeAlias = tuple[Literal["title", "body"], int, int, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +61,7 @@ class Evidence:
 
 
 def find_evidence(
-    model: LinearModel | PairModel,
+    model: LinearModel | PairModel | EmbeddingModel,
     article: Article,
     example: Example,
     label: int,
@@ -66,7 +70,8 @@ def find_evidence(
     """The passages that added most to one label's score, strongest first.
 
     A model of pairs answers by the sentences that are most like the target, whatever the label:
-    these are given. For a linear model:
+    these are given. An embedding model's are the title and sentences whose tokens added most, as
+    `EmbeddingModel.gains` says. For a linear model:
 
     An n-gram's contribution is its value in the example's feature row times its coefficient
     for the label, less the mean coefficient of all labels. It is shared out evenly over the
@@ -82,6 +87,10 @@ def find_evidence(
     """
     if isinstance(model, PairModel):
         return tuple(_evidence(article, example, model.matches.likest(example)[:limit]))
+    if isinstance(model, EmbeddingModel):
+        return tuple(
+            _evidence(article, example, _best(example, model.gains(example, label), limit))
+        )
     text = example.text
     words = np.array([match.span() for match in _WORD.finditer(text)], dtype=np.int64)
     if not len(words):
@@ -90,7 +99,7 @@ def find_evidence(
     # Rounded: a running sum leaves traces of 1e-17 where nothing was added.
     gains = np.round(total[words[:, 1]] - total[words[:, 0]], 9)
     shift = len(text) - len(example.prepared.body.text)
-    spans: list[tuple[Literal["title", "body"], int, int, float]] = []
+    spans: list[Span] = []
     for first, last, weight in _strongest(text, words, gains, limit):
         start, end = int(words[first, 0]), int(words[last, 1])
         if start < shift:
@@ -103,7 +112,7 @@ def find_evidence(
 def _evidence(
     article: Article,
     example: Example,
-    spans: Iterable[tuple[Literal["title", "body"], int, int, float]],
+    spans: Iterable[Span],
 ) -> Iterator[Evidence]:
     """Spans of the prepared text, with weights, as passages of the article as handed in."""
     prepared = example.prepared
@@ -117,6 +126,20 @@ def _evidence(
             quoted = any(q.start < end and start < q.end for q in quotes)
             original = article.body
         yield Evidence(part, low, high, original[low:high], weight, quoted)
+
+
+def _best(example: Example, gains: Floats, limit: int) -> list[Span]:
+    """The title and sentences that gained most, of those that gained at all."""
+    total = np.concatenate([[0.0], np.cumsum(gains)])
+    title, body = example.prepared.title.text, example.prepared.body.text
+    shift = len(example.text) - len(body)
+    spans: list[Span] = [("title", 0, len(title), float(total[len(title)]))]
+    for start, end in sentence_spans(body):
+        weight = float(total[shift + end] - total[shift + start])
+        spans.append(("body", start, end, weight))
+    # Rounded: a running sum leaves traces where nothing was added.
+    kept = [span for span in spans if round(span[3], 9) > 0]
+    return sorted(kept, key=lambda span: -span[3])[:limit]
 
 
 def _gain(model: LinearModel, example: Example, label: int) -> Floats:

@@ -3,10 +3,15 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
 
 import newsstand
 from newsstand.bundle import Bundle
+from newsstand.embedding import EmbeddingModel
+from newsstand.encoder import Encoder
 
 TRAINING = (
     *("sklearn", "torch", "transformers", "datasets", "mlflow", "pandas", "pyarrow"),
@@ -40,10 +45,13 @@ def test_importing_newsstand_costs_next_to_nothing(tmp_path: Path) -> None:
 
 
 def test_scoring_needs_no_training_library(
-    small: Bundle, small_stance: Bundle, tmp_path: Path
+    small: Bundle, small_stance: Bundle, tiny_encoder: Path, tmp_path: Path
 ) -> None:
     small.save(tmp_path / "topic", [(newsstand.Article(body="The coach."), None)])
     small_stance.save(tmp_path / "stance")
+    encoder = Encoder.open(tiny_encoder, max_tokens=16, device="cpu")
+    zeros = np.zeros((encoder.width, 3), np.float32), np.zeros(3, np.float32)
+    replace(small, model=EmbeddingModel(encoder, *zeros)).save(tmp_path / "embedding")
     (tmp_path / "a.txt").write_text("The goalkeeper saved a penalty in the match.")
     (tmp_path / "a.csv").write_text("body,target\nIt is cheap.,the levy\n")
     (tmp_path / "a.parquet").write_bytes(b"PAR1")
@@ -59,6 +67,7 @@ def test_scoring_needs_no_training_library(
         "config --schema",
         "score --model topic a.parquet",
         "score --model models:/topic@champion a.txt",
+        "score --model embedding a.txt",
         "train c.yaml",
         "data c.yaml",
         "check c.yaml",
@@ -86,10 +95,11 @@ print(json.dumps(codes), file=sys.stderr)
     assert '"label": "favor"' in done.stdout
     first, *messages, codes = done.stderr.splitlines()
     assert first == "sport True favor"
-    assert json.loads(codes) == [0, 0, 0, 0, 0, 2, 2, 2, 2, 2]
+    assert json.loads(codes) == [0, 0, 0, 0, 0, 2, 2, 2, 2, 2, 2]
     assert messages == [
         "newsstand: a.parquet: reading Parquet needs pyarrow: pip install 'newsstand[parquet]'",
         "newsstand: models:/topic@champion: needs MLflow (pip install mlflow); "
         "a bundle folder does not",
+        "newsstand: encoders need torch and transformers: pip install 'newsstand[encoder]'",
         *["newsstand: this needs datasets: pip install 'newsstand[train]'"] * 3,
     ]

@@ -79,15 +79,18 @@ def fit_linear(
         # A solver that stops at its limit has still found weights; validation judges them.
         warnings.simplefilter("ignore", ConvergenceWarning)
         estimator.fit(rows, labels, sample_weight=_row_weights(outlets, outlet_balance))
-    coefficients, intercepts = estimator.coef_.T, estimator.intercept_
-    if coefficients.shape[1] == 1:  # two labels: scikit-learn keeps the second one's side only
+    coefficients, intercepts = both_sides(estimator.coef_.T, estimator.intercept_)
+    return LinearModel(features, coefficients, intercepts)
+
+
+def both_sides(
+    coefficients: NDArray[Any], intercepts: NDArray[Any]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Weights for each label, float32; of two labels, scikit-learn keeps the second's only."""
+    if coefficients.shape[1] == 1:
         coefficients = np.hstack([-coefficients, coefficients]) / 2
         intercepts = np.concatenate([-intercepts, intercepts]) / 2
-    return LinearModel(
-        features,
-        np.ascontiguousarray(coefficients, dtype=np.float32),
-        intercepts.astype(np.float32),
-    )
+    return np.ascontiguousarray(coefficients, dtype=np.float32), intercepts.astype(np.float32)
 
 
 def _row_weights(

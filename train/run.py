@@ -17,15 +17,17 @@ from pyarrow import parquet
 from newsstand.article import Article
 from newsstand.bundle import Bundle, Model
 from newsstand.calibration import Floats
-from newsstand.config import Config, PairsConfig, flatten
+from newsstand.config import Config, EmbeddingConfig, PairsConfig, flatten
 from newsstand.config_file import dump_config
 from newsstand.data.loader import NewsData, load
+from newsstand.embedding import EmbeddingModel
 from newsstand.encode import Example
 from newsstand.errors import DataError
 from newsstand.linear import FeatureSpec
 from newsstand.pairs import PairModel
 from newsstand.train import evaluate, plots
 from newsstand.train.calibrate import fit_calibration
+from newsstand.train.fit_embedding import fit_embedding, open_encoder
 from newsstand.train.fit_linear import fit_linear
 from newsstand.train.fit_pairs import Fitting, fit_pairs
 
@@ -102,7 +104,7 @@ def train(config: Config, *, name: str, reporter: Reporter, started: float | Non
     fitted, held_out, test = splits["train"], splits["validation"], splits["test"]
 
     with clock.stage("fit") as note:
-        model = _fit(config, fitted)
+        model = _fit(config, fitted, reporter)
         note(f"{_columns(model):,} features")
 
     with clock.stage("calibrate") as note:
@@ -114,7 +116,7 @@ def train(config: Config, *, name: str, reporter: Reporter, started: float | Non
     if config.model.refit:
         with clock.stage("fit") as note:
             every = fitted + held_out + _Split(news.spare_rows)
-            model = _fit(config, every)
+            model = _fit(config, every, reporter)
             spare = f", {len(news.spare):,} of them spare" if news.spare else ""
             note(f"again, on all {len(every.examples):,} training and validation rows{spare}")
 
@@ -126,7 +128,7 @@ def train(config: Config, *, name: str, reporter: Reporter, started: float | Non
             model=model,
             calibration=calibration,
             data={"digest": news.digest, "rows": sizes},
-            versions={x: version(x) for x in ("numpy", "scipy", "scikit-learn")},
+            versions={x: version(x) for x in _libraries(model)},
         )
         probabilities = bundle.probabilities(test.examples)
         tested = _metrics(config, news, probabilities, test)
@@ -164,6 +166,7 @@ def train(config: Config, *, name: str, reporter: Reporter, started: float | Non
                 stance=config.task == "stance",
                 example=held_out.example_row(),
                 metrics=figures | {f"seconds/{k}": v for k, v in clock.seconds().items()},
+                encoder=isinstance(model, EmbeddingModel),
                 register_as=settings.register_as,
                 alias=settings.alias,
             )
@@ -214,8 +217,27 @@ class _Split:
         return row if target is None else {**row, "target": target}
 
 
-def _fit(config: Config, rows: _Split) -> Model:
+def _fit(config: Config, rows: _Split, reporter: Reporter) -> Model:
     model = config.model
+    if isinstance(model, EmbeddingConfig):
+        encoder, vectors = open_encoder(
+            model.encoder,
+            sha256=model.encoder_sha256,
+            max_tokens=model.max_tokens,
+            device=model.device,
+            progress=lambda done, total: reporter.progress("encoding", done, total),
+        )
+        return fit_embedding(
+            rows.examples,
+            rows.labels,
+            encoder=encoder,
+            vectors=vectors,
+            cross_target=model.cross_target,
+            classifier=model.classifier,
+            C=model.C,
+            class_weight=model.class_weight,
+            seed=config.seed,
+        )
     if isinstance(model, PairsConfig):
         names = [field.name for field in fields(Fitting)]
         return fit_pairs(
@@ -251,6 +273,12 @@ def _fit(config: Config, rows: _Split) -> Model:
 
 def _columns(model: Model) -> int:
     return model.matches.columns if isinstance(model, PairModel) else len(model.coefficients)
+
+
+def _libraries(model: Model) -> tuple[str, ...]:
+    """What a model was made with, by the names that PyPI has for them."""
+    usual = ("numpy", "scipy", "scikit-learn")
+    return (*usual, "torch", "transformers") if isinstance(model, EmbeddingModel) else usual
 
 
 def _metrics(config: Config, news: NewsData, values: Floats, rows: _Split) -> dict[str, float]:

@@ -175,6 +175,7 @@ class Run:
         stance: bool,
         example: Mapping[str, str],
         metrics: Mapping[str, float],
+        encoder: bool,
         register_as: str | None,
         alias: str | None,
     ) -> Logged:
@@ -182,6 +183,7 @@ class Run:
         import pandas as pd
 
         # MLflow announces each registration on stderr, and warns of its own calls to pandas.
+        package = "newsstand[encoder]" if encoder else "newsstand"
         with redirect_stderr(StringIO()), warnings.catch_warnings(action="ignore"):
             info = mlflow.pyfunc.log_model(
                 name="model",
@@ -189,7 +191,7 @@ class Run:
                 data_path=str(bundle),
                 signature=_signature(labels, stance),
                 input_example=pd.DataFrame([dict(example)]),
-                pip_requirements=[f"newsstand=={__version__}", "pandas"],
+                pip_requirements=[f"{package}=={__version__}", "pandas"],
                 registered_model_name=register_as,
             )
         named = {_metric_name(name): value for name, value in metrics.items()}

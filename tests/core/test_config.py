@@ -150,11 +150,14 @@ SCHEME = (
         ),
         (
             edited("linear", "liner"),
-            "c.yaml:7: model.kind: expected 'linear' or 'pairs', got 'liner'; did you mean "
-            "'linear'?",
+            "c.yaml:7: model.kind: expected 'linear' or 'pairs' or 'embedding', got 'liner'; "
+            "did you mean 'linear'?",
         ),
         # A model's keys are those of its own family.
-        (edited("linear", "5"), "c.yaml:7: model.kind: expected 'linear' or 'pairs', got 5"),
+        (
+            edited("linear", "5"),
+            "c.yaml:7: model.kind: expected 'linear' or 'pairs' or 'embedding', got 5",
+        ),
         (edited("  kind: linear", "  words: [1, 2]"), "c.yaml:6: model.kind: missing"),
         (
             edited("\n  kind: linear", " linear"),
@@ -343,6 +346,16 @@ IMPOSSIBLE = [
         "topic",
         "model: {kind: linear, parts: {title: 1.0, lead: 0.5, near: 1.0, target: 0.0}}",
         "model.parts.near: a topic model has no targets",
+    ),
+    (
+        "topic",
+        "model: {kind: embedding, cross_target: true}",
+        "model.cross_target: a topic model has no targets to cross with",
+    ),
+    (
+        "topic",
+        "model: {kind: embedding, encoder_sha256: 53aa}",
+        "model.encoder_sha256: expected a SHA-256: 64 digits from 0 to f, in quotes, got '53aa'",
     ),
     (
         "topic",

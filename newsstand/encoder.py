@@ -1,0 +1,268 @@
+"""The encoder: texts, or pairs of text and target, to what a pretrained network makes of them."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+
+from newsstand.encoders import NOT_INSTALLED
+from newsstand.errors import NewsstandError
+
+# Tokens of a batch, padding included: enough to keep the processor busy, few enough for its cache.
+_CPU_BUDGET = 2048
+_GPU_BUDGET = 65_536
+
+Vectors = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """Token numbers of each input, special tokens included, without padding.
+
+    Args:
+        ids: Of each input, its token numbers.
+        segments: Of each input, which text each token is of: 0, or 1 for the target's; None for
+            networks that are not told.
+    """
+
+    ids: list[list[int]]
+    segments: list[list[int]] | None
+
+    def lengths(self) -> NDArray[np.int64]:
+        """Tokens of each input."""
+        return np.array([len(tokens) for tokens in self.ids], dtype=np.int64)
+
+
+class Encoder:
+    """A pretrained network with its tokenizer.
+
+    Args:
+        network: A model of transformers, in evaluation mode.
+        tokenizer: Its tokenizer, a fast one.
+        max_tokens: Inputs are cut to so many tokens, special tokens included.
+    """
+
+    def __init__(self, network: Any, tokenizer: Any, max_tokens: int) -> None:
+        self.network = network
+        self.tokenizer = tokenizer
+        self.max_tokens = max_tokens
+
+    @classmethod
+    def open(
+        cls,
+        folder: Path,
+        *,
+        max_tokens: int,
+        labels: int | None = None,
+        device: Literal["auto", "cpu", "cuda"] = "auto",
+    ) -> Self:
+        """Reads an encoder from a folder in transformers' format.
+
+        Args:
+            folder: As `find_encoder` gives it, or the `encoder` folder of a bundle.
+            max_tokens: Inputs are cut to so many tokens.
+            labels: None for the bare encoder; else the outputs of a classifier on top of it,
+                which gets random weights where the folder has none.
+            device: Where to compute; `auto` takes a GPU if there is one.
+
+        Raises:
+            NewsstandError: torch or transformers are not installed, the folder cannot be read, it
+                reads fewer tokens than asked for, or there is no GPU.
+        """
+        torch, transformers = libraries()
+        place = find_device(device)
+        kind = transformers.AutoModel
+        more: dict[str, Any] = {}
+        if labels is not None:
+            kind, more = transformers.AutoModelForSequenceClassification, {"num_labels": labels}
+        try:
+            with quiet():
+                network = kind.from_pretrained(
+                    folder,
+                    dtype=torch.float32,
+                    local_files_only=True,
+                    use_safetensors=True,
+                    **more,
+                )
+                tokenizer = transformers.AutoTokenizer.from_pretrained(
+                    folder, local_files_only=True
+                )
+        except (OSError, ValueError, KeyError, ImportError, SafetensorError) as error:
+            reason = next(iter(str(error).splitlines()), type(error).__name__)
+            raise NewsstandError(
+                f"{folder}: not an encoder that transformers {transformers.__version__} can read "
+                f"({reason})"
+            ) from None
+        if not tokenizer.is_fast:
+            raise NewsstandError(f"{folder}: its tokenizer has no fast version (tokenizer.json)")
+        longest = _longest(network.config, tokenizer)
+        if max_tokens > longest:
+            raise NewsstandError(
+                f"model.max_tokens: this encoder reads at most {longest} tokens, got {max_tokens}"
+            )
+        return cls(network.to(place).eval(), tokenizer, max_tokens)
+
+    @property
+    def width(self) -> int:
+        """Numbers in a vector."""
+        return int(self.network.config.hidden_size)
+
+    def tokens(self, texts: Sequence[str], targets: Sequence[str] | None = None) -> Tokens:
+        """Token numbers of texts, or of pairs of text and target; only the text is cut.
+
+        A target may have half of the tokens at most, and is cut to that.
+        """
+        if not texts:
+            return Tokens([], None)
+        cut: dict[str, Any] = {"truncation": True, "max_length": self.max_tokens}
+        if targets is None:
+            found = self.tokenizer(list(texts), **cut)
+        else:
+            kept = self._short(targets)
+            found = self.tokenizer(list(texts), kept, **{**cut, "truncation": "only_first"})
+        return Tokens(found["input_ids"], found.get("token_type_ids"))
+
+    def _short(self, targets: Sequence[str]) -> list[str]:
+        """The targets, those of more than half of the tokens cut."""
+        most = self.max_tokens // 2
+        short: dict[str, str] = {}
+        for target in dict.fromkeys(targets):
+            ends = [end for _, end in self._offsets(target)]
+            short[target] = target[: ends[most - 1]] if len(ends) > most else target
+        return [short[target] for target in targets]
+
+    def _offsets(self, text: str) -> list[tuple[int, int]]:
+        """Where the tokens of a text stand in it, without special tokens and uncut."""
+        with quiet():  # it would warn of texts longer than the network reads
+            found = self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+        return [(int(start), int(end)) for start, end in found["offset_mapping"]]
+
+    def vectors(self, texts: Sequence[str]) -> Vectors:
+        """Mean-pooled vectors of length 1, float32, shape (texts, width), in the order given.
+
+        The mean is over all tokens, special ones included, as sentence-transformers has it. A
+        text's vector depends on the texts beside it by rounding only, below 1e-6.
+        """
+        torch, _ = libraries()
+        tokens = self.tokens(texts)
+        found = np.zeros((len(texts), self.width), dtype=np.float32)
+        for rows in self.batches(tokens):
+            inputs = self.padded(tokens, rows)
+            with torch.inference_mode():
+                states = self.network(**inputs).last_hidden_state
+            mask = inputs["attention_mask"][..., None].to(states.dtype)
+            mean = (states * mask).sum(dim=1) / mask.sum(dim=1)
+            found[rows] = torch.nn.functional.normalize(mean).cpu().numpy()
+        return found
+
+    def states(self, text: str) -> tuple[NDArray[np.float64], list[tuple[int, int]]]:
+        """A vector for each token of a text, and where the token stands in it.
+
+        Returns:
+            float64, shape (tokens, width), and half-open character offsets; those of special
+            tokens are empty.
+        """
+        torch, _ = libraries()
+        found = self.tokenizer(
+            text, truncation=True, max_length=self.max_tokens, return_offsets_mapping=True
+        )
+        tokens = Tokens([found["input_ids"]], None)
+        with torch.inference_mode():
+            states = self.network(**self.padded(tokens, [0])).last_hidden_state[0]
+        places = [(int(start), int(end)) for start, end in found["offset_mapping"]]
+        return states.cpu().numpy().astype(np.float64), places
+
+    def batches(self, tokens: Tokens) -> Iterator[list[int]]:
+        """Inputs of like length together, longest first, so many that padding fits the budget."""
+        lengths = tokens.lengths()
+        budget = _CPU_BUDGET if self.network.device.type == "cpu" else _GPU_BUDGET
+        order = np.argsort(-lengths, kind="stable").tolist()
+        while order:
+            rows = max(1, budget // int(lengths[order[0]]))
+            yield order[:rows]
+            order = order[rows:]
+
+    def padded(self, tokens: Tokens, rows: Sequence[int]) -> dict[str, Any]:
+        """A batch as the network takes it, padded to its longest input."""
+        torch, _ = libraries()
+        width = max(len(tokens.ids[row]) for row in rows)
+        ids = np.full((len(rows), width), self.tokenizer.pad_token_id or 0, dtype=np.int64)
+        mask, segments = np.zeros_like(ids), np.zeros_like(ids)
+        for line, row in enumerate(rows):
+            size = len(tokens.ids[row])
+            ids[line, :size] = tokens.ids[row]
+            mask[line, :size] = 1
+            if tokens.segments is not None:
+                segments[line, :size] = tokens.segments[row]
+        inputs = {"input_ids": ids, "attention_mask": mask}
+        if tokens.segments is not None:
+            inputs["token_type_ids"] = segments
+        return {k: torch.from_numpy(v).to(self.network.device) for k, v in inputs.items()}
+
+    def save(self, folder: Path) -> None:
+        """Writes network and tokenizer in transformers' own format."""
+        # How the last text was cut is a state of the tokenizer, and would be written down.
+        self.tokenizer.backend_tokenizer.no_truncation()
+        self.tokenizer.backend_tokenizer.no_padding()
+        with quiet():
+            self.network.save_pretrained(folder)
+            self.tokenizer.save_pretrained(folder)
+
+
+def libraries() -> tuple[Any, Any]:
+    """The two libraries torch and transformers, imported on first use.
+
+    Raises:
+        NewsstandError: They are not installed.
+    """
+    try:
+        import torch
+        import transformers
+    except ModuleNotFoundError:
+        raise NewsstandError(NOT_INSTALLED) from None
+    return torch, transformers
+
+
+def find_device(device: Literal["auto", "cpu", "cuda"]) -> Any:
+    """The torch device of that name.
+
+    Raises:
+        NewsstandError: A GPU was asked for and there is none.
+    """
+    torch, _ = libraries()
+    there = torch.cuda.is_available()
+    if device == "cuda" and not there:
+        raise NewsstandError(
+            "model.device: no GPU that this torch can use; set it to cpu or auto, or install a "
+            "torch built for this machine's CUDA"
+        )
+    return torch.device("cuda" if there and device != "cpu" else "cpu")
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keeps transformers from writing progress and advice to standard error."""
+    _, transformers = libraries()
+    logging = transformers.utils.logging
+    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()
+
+
+def _longest(config: Any, tokenizer: Any) -> int:
+    """Most tokens of an input, special ones included."""
+    places = int(getattr(config, "max_position_embeddings", 0) or tokenizer.model_max_length)
+    if "roberta" in config.model_type:  # its places begin after the padding's
+        places -= int(config.pad_token_id) + 1
+    return min(places, int(tokenizer.model_max_length))

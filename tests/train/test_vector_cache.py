@@ -1,0 +1,73 @@
+"""Cached vectors: the encoder's own, computed once, and never from a damaged file."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from newsstand.encoder import Encoder, Vectors
+from newsstand.errors import NewsstandError
+from newsstand.train import vector_cache
+from newsstand.train.vector_cache import CachedVectors
+
+TEXTS = [f"{word} on day {day}" for day in range(4) for word in ("rain", "Snow", "")]
+
+
+class Counting(Encoder):
+    """An encoder that notes what it is asked for."""
+
+    def __init__(self, inner: Encoder) -> None:
+        super().__init__(inner.network, inner.tokenizer, inner.max_tokens)
+        self.asked: list[str] = []
+
+    def vectors(self, texts: Sequence[str]) -> Vectors:
+        self.asked += texts
+        return super().vectors(texts)
+
+
+@pytest.fixture
+def encoder(tiny_encoder: Path) -> Counting:
+    return Counting(Encoder.open(tiny_encoder, max_tokens=16, device="cpu"))
+
+
+def test_each_text_is_encoded_once_whatever_the_run(encoder: Counting, tmp_path: Path) -> None:
+    found = CachedVectors(encoder, tmp_path)([*TEXTS, *TEXTS])
+    assert sorted(encoder.asked) == sorted(TEXTS)
+    fresh = Encoder.vectors(encoder, TEXTS)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, np.vstack([fresh, fresh]), atol=1e-6)
+    again = CachedVectors(encoder, tmp_path)
+    assert (again([*TEXTS[::-1], "new"])[: len(TEXTS)] == found[: len(TEXTS)][::-1]).all()
+    assert encoder.asked[len(TEXTS) :] == ["new"]
+    assert again([]).shape == (0, 24)
+
+
+def test_what_was_encoded_before_a_crash_is_kept(
+    encoder: Counting, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vector_cache, "_CHUNK", 5)
+    heard: list[tuple[int, int]] = []
+
+    def crash(done: int, total: int) -> None:
+        heard.append((done, total))
+        if done == 10:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        CachedVectors(encoder, tmp_path, crash)(TEXTS)
+    assert heard == [(5, 12), (10, 12)]
+    before = len(encoder.asked)
+    CachedVectors(encoder, tmp_path)(TEXTS)
+    assert len(encoder.asked) - before == 2
+    # An unfinished file has no name that is looked for.
+    (tmp_path / "tmp1").write_bytes(b"half")
+    CachedVectors(encoder, tmp_path)(TEXTS)
+
+
+def test_a_damaged_file_is_named(encoder: Counting, tmp_path: Path) -> None:
+    CachedVectors(encoder, tmp_path)(TEXTS)
+    [path] = tmp_path.glob("*.npy")
+    path.write_bytes(path.read_bytes()[:-8])
+    with pytest.raises(NewsstandError, match=rf"{path.name}: damaged .*; delete it$"):
+        CachedVectors(encoder, tmp_path)

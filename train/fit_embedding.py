@@ -1,0 +1,77 @@
+"""Fits the embedding family: a head by scikit-learn on a frozen encoder's vectors."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import datasets
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
+from sklearn.svm import LinearSVC
+
+from newsstand.embedding import EmbeddingModel, features
+from newsstand.encode import Example
+from newsstand.encoder import Encoder, Vectors
+from newsstand.encoders import find_encoder, fingerprint
+from newsstand.train.fit_linear import both_sides
+from newsstand.train.vector_cache import CachedVectors, Progress
+
+_ITERATIONS = 5000
+
+
+def open_encoder(
+    name: str,
+    *,
+    sha256: str | None,
+    max_tokens: int,
+    device: Literal["auto", "cpu", "cuda"],
+    progress: Progress | None = None,
+) -> tuple[Encoder, CachedVectors]:
+    """An encoder, and its vectors, which the cache folder of `datasets` keeps.
+
+    Raises:
+        NewsstandError: The encoder cannot be had or read.
+    """
+    folder = find_encoder(name, sha256)
+    encoder = Encoder.open(folder, max_tokens=max_tokens, device=device)
+    root = Path(datasets.config.HF_DATASETS_CACHE) / "newsstand" / "vectors"
+    place = root / f"{fingerprint(folder)}-{max_tokens}"
+    return encoder, CachedVectors(encoder, place, progress)
+
+
+def fit_embedding(
+    examples: Sequence[Example],
+    labels: NDArray[np.int64],
+    *,
+    encoder: Encoder,
+    vectors: Callable[[Sequence[str]], Vectors],
+    cross_target: bool,
+    classifier: Literal["svc", "logistic"],
+    C: float,  # noqa: N803 - scikit-learn's name
+    class_weight: Literal["balanced"] | None,
+    seed: int,
+) -> EmbeddingModel:
+    """Fits the weights.
+
+    Args:
+        examples: Training examples.
+        labels: int64, shape (examples,); every label from 0 to the highest must occur.
+        encoder: What the model will compute vectors with.
+        vectors: The same encoder's vectors, from a cache.
+        cross_target: Whether to read the target, too.
+        classifier: LinearSVC or LogisticRegression.
+        C: Inverse strength of the L2 penalty.
+        class_weight: `balanced` or None.
+        seed: Seed of the solver.
+    """
+    estimator: Any
+    if classifier == "svc":
+        estimator = LinearSVC(
+            C=C, class_weight=class_weight, random_state=seed, max_iter=_ITERATIONS
+        )
+    else:
+        estimator = LogisticRegression(C=C, class_weight=class_weight, max_iter=_ITERATIONS)
+    estimator.fit(features(examples, vectors, cross_target=cross_target), labels)
+    coefficients, intercepts = both_sides(estimator.coef_.T, estimator.intercept_)
+    return EmbeddingModel(encoder, coefficients, intercepts, vectors)

@@ -1,0 +1,81 @@
+"""An encoder's vectors, kept on disk by content, so that no text is encoded twice."""
+
+import hashlib
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from newsstand.encoder import Encoder, Vectors
+from newsstand.errors import NewsstandError
+
+# Called with the texts encoded so far, and how many there are to encode.
+Progress = Callable[[int, int], None]
+
+_CHUNK = 512  # texts between two writes: what a crash may cost
+
+
+class CachedVectors:
+    """Gives what `encoder.vectors` gives, and keeps it for later runs.
+
+    A vector that was computed among other texts may differ from a fresh one by rounding, below
+    1e-6.
+
+    Args:
+        encoder: What computes vectors.
+        folder: Where they are kept: of this encoder with these settings, and of no other.
+        progress: Called while vectors are computed.
+    """
+
+    def __init__(self, encoder: Encoder, folder: Path, progress: Progress | None = None) -> None:
+        self._encoder = encoder
+        self._folder = folder
+        self._progress = progress
+        # Of each key, the file that holds its vector and the row there.
+        self._places: dict[bytes, tuple[NDArray[Any], int]] = {}
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in sorted(folder.glob("*.npy")):
+            self._index(path)
+
+    def __call__(self, texts: Sequence[str]) -> Vectors:
+        """Vectors, float32, shape (texts, width), in the order given."""
+        keys = [_key(text) for text in texts]
+        new = {k: text for k, text in zip(keys, texts, strict=True) if k not in self._places}
+        # Texts of like length together, in whatever order they came: less padding.
+        order = sorted(new, key=lambda key: len(new[key]))
+        for start in range(0, len(order), _CHUNK):
+            chunk = order[start : start + _CHUNK]
+            self._keep(chunk, self._encoder.vectors([new[key] for key in chunk]))
+            if self._progress:
+                self._progress(start + len(chunk), len(order))
+        found = np.zeros((len(keys), self._encoder.width), dtype=np.float32)
+        for row, key in enumerate(keys):
+            records, place = self._places[key]
+            found[row] = records["vector"][place]
+        return found
+
+    def _keep(self, keys: Sequence[bytes], vectors: Vectors) -> None:
+        """Writes a file of vectors, whole or not at all."""
+        kind = np.dtype([("key", "S32"), ("vector", np.float32, (self._encoder.width,))])
+        records = np.empty(len(keys), dtype=kind)
+        records["key"], records["vector"] = keys, vectors
+        with tempfile.NamedTemporaryFile(dir=self._folder, delete=False) as scratch:
+            np.save(scratch, records)
+        path = self._folder / f"{hashlib.sha256(b''.join(keys)).hexdigest()[:32]}.npy"
+        Path(scratch.name).rename(path)
+        self._index(path)
+
+    def _index(self, path: Path) -> None:
+        try:
+            records = np.load(path, mmap_mode="r")
+            self._places |= {key: (records, row) for row, key in enumerate(records["key"].tolist())}
+        except (ValueError, IndexError, EOFError) as error:
+            raise NewsstandError(f"{path}: damaged ({error}); delete it") from None
+
+
+def _key(text: str) -> bytes:
+    """32 hexadecimal digits of a text."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32].encode()
