@@ -2,29 +2,41 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from pyarrow import compute
 
 from newsstand.data.loader import NewsData
 from newsstand.data.sources import SPLITS
+from newsstand.encode import Example
 
 _SAMPLES = 3
 _QUANTILES = {"shortest": 0.0, "median": 0.5, "95 %": 0.95, "longest": 1.0}
+
+_MEASURED = 500  # rows whose tokens are counted
+
+# From an example to what each choice for long texts reads of it, and all that it has, in tokens.
+Reading: TypeAlias = Callable[[Example], dict[str, tuple[int, int]]]
 
 # By split, in the order of SPLITS.
 Counts = dict[str, int]
 
 
-def describe(news: NewsData) -> dict[str, Any]:
+def describe(news: NewsData, reading: Reading | None = None) -> dict[str, Any]:
     """Counts and lengths of the rows in the splits, fit for JSON.
+
+    Args:
+        news: What a config loads.
+        reading: Counts the tokens that each choice for long texts reads of an article, and all
+            that it has.
 
     Returns:
         `rows` (by split), `left_out` (by reason), `labels`, `outlets`, `months` (each name to its
         counts by split; outlets by size, months in order; `""` where a row names none), `words`
         (shortest, median, 95 % and longest text of each split), `samples` (three rows as a model
-        sees them, with what was taken out), `note`, `near_duplicates`, `ties` and `digest`.
+        sees them, with what was taken out), `note`, `near_duplicates`, `ties` and `digest`; with
+        `reading` also `dropped`: the share of the text that each choice for long texts drops.
     """
     names = news.rows.features["label"].names
     labels = [names[number] for number in news.column("label")]
@@ -47,7 +59,23 @@ def describe(news: NewsData) -> dict[str, Any]:
         "near_duplicates": _clusters(news, news.column("text_key")),
         "ties": news.ties,
         "digest": news.digest,
+        **({} if reading is None else {"dropped": _dropped(news, reading)}),
     }
+
+
+def _dropped(news: NewsData, reading: Reading) -> dict[str, float]:
+    """Share of the tokens that are not read, by choice, in rows from all over the data."""
+    rows = [index for index, place in enumerate(news.split) if place]
+    rows = rows[:: max(1, len(rows) // _MEASURED)]
+    read: Counter[str] = Counter()
+    whole: Counter[str] = Counter()
+    for index in rows:
+        row = news.rows[index]
+        example = Example.of_prepared(row["prepared_title"], row["prepared_body"], row["target"])
+        for choice, (some, all_) in reading(example).items():
+            read[choice] += some
+            whole[choice] += all_
+    return {choice: 1 - read[choice] / max(count, 1) for choice, count in whole.items()}
 
 
 def _counts(values: Sequence[str], split: Sequence[str]) -> dict[str, Counts]:

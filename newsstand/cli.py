@@ -6,7 +6,7 @@ Heavy modules are imported inside the commands, so that each starts as fast as i
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from enum import StrEnum
@@ -20,8 +20,9 @@ from newsstand.errors import ConfigError, InputError, NewsstandError
 from newsstand.version import __version__
 
 if TYPE_CHECKING:
-    from newsstand.config import Config
+    from newsstand.config import Config, EmbeddingConfig
     from newsstand.data.loader import NewsData
+    from newsstand.encode import Example
 
 _FAILED = 2
 
@@ -115,10 +116,15 @@ def data(
     """Show what a config loads: counts, lengths, and rows as a model sees them."""
     from newsstand.config_file import load_config
 
-    news = _load(load_config(config, overrides or ()), strict=True)
+    loaded = load_config(config, overrides or ())
+    news = _load(loaded, strict=True)
+    from newsstand.config import EmbeddingConfig
     from newsstand.data.describe import describe
 
-    found = describe(news)
+    reading = None
+    if isinstance(loaded.model, EmbeddingConfig):
+        reading = _reading(loaded.model, stance=loaded.task == "stance")
+    found = describe(news, reading)
     if as_json:
         typer.echo(json.dumps(found, ensure_ascii=False))
     else:
@@ -265,6 +271,27 @@ def _load(config: "Config", *, strict: bool) -> "NewsData":
         detail = f"{len(news.rows):,} rows" + (", prepared before" if news.cached else "")
         shown.end("load", detail, time.perf_counter() - started)
     return news
+
+
+def _reading(
+    model: "EmbeddingConfig", *, stance: bool
+) -> "Callable[[Example], dict[str, tuple[int, int]]]":
+    """Counts the tokens that each choice for long texts reads."""
+    from newsstand.encoder import Encoder
+    from newsstand.encoders import find_encoder
+    from newsstand.long_text import CHOICES
+
+    folder = find_encoder(model.encoder, model.encoder_sha256)
+    encoder = Encoder.open(folder, max_tokens=model.max_tokens)
+    # A topic has no target that a sentence could be relevant to.
+    readers = {
+        choice: Encoder(encoder.network, encoder.tokenizer, model.max_tokens, choice)
+        for choice in CHOICES
+        if stance or choice != "relevant"
+    }
+    return lambda example: {
+        choice: reader.tokens_read(example, paired=False) for choice, reader in readers.items()
+    }
 
 
 @contextmanager

@@ -312,7 +312,12 @@ class EmbeddingConfig(_Section):
     default encoder only the hub's own."""
 
     max_tokens: int = Field(256, ge=8, le=8192)
-    """A text's tokens beyond so many are not read."""
+    """Tokens that are read at once, special tokens included."""
+
+    long_text: Literal["head", "head_tail", "windows", "relevant"] = "head"
+    """What is read of longer articles. `head`: their start. `head_tail`: start and end, half each.
+    `windows`: all of it, in as many parts as it takes, whose vectors are averaged. `relevant`: the
+    sentences that are most like the target (stance). The title is always read."""
 
     cross_target: bool = False
     """Read the target, too, and compare it with the text (stance). Without it the model reads the

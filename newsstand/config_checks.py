@@ -69,6 +69,8 @@ def impossible(get: Get) -> Iterable[tuple[str, str]]:
     for part in ("near", "target") if task == "topic" else ():
         if get(f"model.parts.{part}"):
             yield f"model.parts.{part}", "a topic model has no targets"
+    if task == "topic" and get("model.long_text") == "relevant":
+        yield "model.long_text", "'relevant' looks for a target, but task is topic"
     for kind in ("words", "chars"):
         span = get(f"model.{kind}")
         if _is_range(span) and not 1 <= span[0] <= span[1] <= 8:

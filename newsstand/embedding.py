@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, Self
 
@@ -13,6 +14,7 @@ from safetensors.numpy import load_file, save_file
 from newsstand.encode import Example
 from newsstand.encoder import Encoder, Vectors
 from newsstand.errors import BundleError
+from newsstand.long_text import joined, sources
 
 WEIGHTS_FILE = "embedding.safetensors"
 ENCODER_FOLDER = "encoder"
@@ -46,7 +48,7 @@ class EmbeddingModel:
     def forward(self, examples: Sequence[Example]) -> Floats:
         """Uncalibrated scores, shape (examples, labels); in any batch the same within 1e-5."""
         vectors = self.vectors or self.encoder.vectors
-        rows = features(examples, vectors, cross_target=self.cross_target)
+        rows = features(examples, self.encoder, vectors, cross_target=self.cross_target)
         return np.asarray(rows @ self.coefficients + self.intercepts, dtype=np.float64)
 
     def gains(self, example: Example, label: int) -> Floats:
@@ -62,20 +64,22 @@ class EmbeddingModel:
         """
         weights = self.coefficients[:, label] - self.coefficients.mean(axis=1)
         weights = weights.reshape(-1, self.encoder.width).astype(np.float64)
-        states, places = self.encoder.states(example.text)
-        mean = states.mean(axis=0)
-        length = np.linalg.norm(mean)
-        scale = np.sqrt(self.encoder.width)
+        read = self.encoder.excerpts(example, paired=False)
+        found = [self.encoder.states(joined(example, excerpt)) for excerpt in read]
+        means = [states.mean(axis=0) for states, _ in found]
+        lengths = [float(np.linalg.norm(mean)) for mean in means]
+        whole = np.mean([x / y for x, y in zip(means, lengths, strict=True)], axis=0)
+        scale = np.sqrt(self.encoder.width) / np.linalg.norm(whole)
         slope = weights[0]
         if self.cross_target:
-            text = mean / length * scale
-            target = self.encoder.vectors([example.target or ""])[0] * scale
-            slope = slope + weights[2] * target + weights[3] * np.sign(text - target)
-        shares = states @ slope * (scale / length / len(states))
+            target = self.encoder.vectors([example.target or ""])[0] * np.sqrt(len(whole))
+            slope = slope + weights[2] * target + weights[3] * np.sign(whole * scale - target)
         steps = np.zeros(len(example.text) + 1)
-        for share, (start, end) in zip(shares, places, strict=True):
-            steps[start] += share / max(end - start, 1)
-            steps[end] -= share / max(end - start, 1)
+        for excerpt, (states, places), length in zip(read, found, lengths, strict=True):
+            shares = states @ slope * (scale / length / len(states) / len(read))
+            for share, (start, end) in zip(shares, sources(excerpt, places), strict=True):
+                steps[start] += share / max(end - start, 1)
+                steps[end] -= share / max(end - start, 1)
         gains: Floats = np.cumsum(steps)[:-1]
         return gains
 
@@ -85,7 +89,7 @@ class EmbeddingModel:
         tensors = {"coefficients": self.coefficients, "intercepts": self.intercepts}
         contiguous = {name: np.ascontiguousarray(value) for name, value in tensors.items()}
         save_file(contiguous, folder / WEIGHTS_FILE)
-        return {"max_tokens": self.encoder.max_tokens}
+        return {"max_tokens": self.encoder.max_tokens, "long_text": self.encoder.long_text}
 
     @classmethod
     def load(cls, folder: Path, settings: Mapping[str, Any]) -> Self:
@@ -111,25 +115,38 @@ class EmbeddingModel:
 
 def features(
     examples: Sequence[Example],
+    encoder: Encoder,
     vectors: Callable[[Sequence[str]], Vectors],
     *,
     cross_target: bool,
 ) -> Vectors:
     """What the head reads, float32, shape (examples, width), or (examples, 4 x width).
 
-    The text's vector; with `cross_target` also the target's, their product and their absolute
-    difference, as InferSent (Conneau et al. 2017) compares two sentences. Scaled so that numbers
-    are about 1 in size. Each text and each target is encoded once.
+    The text's vector, of several windows their mean brought to length 1; with `cross_target` also
+    the target's, their product and their absolute difference, as InferSent (Conneau et al. 2017)
+    compares two sentences. Scaled so that numbers are about 1 in size.
+
+    Args:
+        examples: The examples.
+        encoder: Decides what is read of each article.
+        vectors: Gives the vectors, each distinct text being asked for once.
+        cross_target: Whether to read the target, too.
     """
-    text = _once([example.text for example in examples], vectors)
+    read = [
+        [joined(example, excerpt) for excerpt in encoder.excerpts(example, paired=False)]
+        for example in examples
+    ]
+    targets = [example.target or "" for example in examples] if cross_target else []
+    every = list(dict.fromkeys([*chain.from_iterable(read), *targets]))
+    number = {text: row for row, text in enumerate(every)}
+    found = vectors(every)
+    scale = np.float32(np.sqrt(encoder.width))
+    text = np.zeros((len(examples), encoder.width), dtype=np.float32)
+    for row, parts in enumerate(read):
+        mean = found[[number[part] for part in parts]].mean(axis=0)
+        text[row] = mean / np.linalg.norm(mean) if len(parts) > 1 else mean
+    text *= scale
     if not cross_target:
         return text
-    target = _once([example.target or "" for example in examples], vectors)
+    target = found[[number[x] for x in targets]] * scale
     return np.hstack([text, target, text * target, np.abs(text - target)])
-
-
-def _once(texts: Sequence[str], vectors: Callable[[Sequence[str]], Vectors]) -> Vectors:
-    numbers = {text: number for number, text in enumerate(dict.fromkeys(texts))}
-    found = vectors(list(numbers))
-    scaled: Vectors = found * np.float32(np.sqrt(found.shape[1]))
-    return scaled[[numbers[text] for text in texts]]

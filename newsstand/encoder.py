@@ -1,8 +1,10 @@
 """The encoder: texts, or pairs of text and target, to what a pretrained network makes of them."""
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -10,8 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 
+from newsstand.encode import Example
 from newsstand.encoders import NOT_INSTALLED
 from newsstand.errors import NewsstandError
+from newsstand.long_text import Excerpt, LongText, Span, excerpts
 
 # Tokens of a batch, padding included: enough to keep the processor busy, few enough for its cache.
 _CPU_BUDGET = 2048
@@ -45,12 +49,16 @@ class Encoder:
         network: A model of transformers, in evaluation mode.
         tokenizer: Its tokenizer, a fast one.
         max_tokens: Inputs are cut to so many tokens, special tokens included.
+        long_text: What is read of a longer article.
     """
 
-    def __init__(self, network: Any, tokenizer: Any, max_tokens: int) -> None:
+    def __init__(
+        self, network: Any, tokenizer: Any, max_tokens: int, long_text: LongText = "head"
+    ) -> None:
         self.network = network
         self.tokenizer = tokenizer
         self.max_tokens = max_tokens
+        self.long_text = long_text
 
     @classmethod
     def open(
@@ -58,6 +66,7 @@ class Encoder:
         folder: Path,
         *,
         max_tokens: int,
+        long_text: LongText = "head",
         labels: int | None = None,
         device: Literal["auto", "cpu", "cuda"] = "auto",
     ) -> Self:
@@ -66,6 +75,7 @@ class Encoder:
         Args:
             folder: As `find_encoder` gives it, or the `encoder` folder of a bundle.
             max_tokens: Inputs are cut to so many tokens.
+            long_text: What is read of a longer article.
             labels: None for the bare encoder; else the outputs of a classifier on top of it,
                 which gets random weights where the folder has none.
             device: Where to compute; `auto` takes a GPU if there is one.
@@ -105,7 +115,7 @@ class Encoder:
             raise NewsstandError(
                 f"model.max_tokens: this encoder reads at most {longest} tokens, got {max_tokens}"
             )
-        return cls(network.to(place).eval(), tokenizer, max_tokens)
+        return cls(network.to(place).eval(), tokenizer, max_tokens, long_text)
 
     @property
     def width(self) -> int:
@@ -136,11 +146,83 @@ class Encoder:
             short[target] = target[: ends[most - 1]] if len(ends) > most else target
         return [short[target] for target in targets]
 
-    def _offsets(self, text: str) -> list[tuple[int, int]]:
+    def _offsets(self, text: str) -> list[Span]:
         """Where the tokens of a text stand in it, without special tokens and uncut."""
+        return self._parts(text)[1]
+
+    def _parts(self, text: str) -> tuple[list[int], list[Span]]:
+        """Numbers and places of a text's tokens, without special tokens and uncut."""
         with quiet():  # it would warn of texts longer than the network reads
             found = self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
-        return [(int(start), int(end)) for start, end in found["offset_mapping"]]
+        return found["input_ids"], [(int(a), int(b)) for a, b in found["offset_mapping"]]
+
+    def excerpts(self, example: Example, *, paired: bool) -> list[Excerpt]:
+        """What is read of an article, as `long_text` says.
+
+        Args:
+            example: The article, with its target for `relevant`.
+            paired: Whether it is read in a pair with the target, which takes room.
+        """
+        # A token has a character at least: most short texts need no look at their tokens.
+        room = self.max_tokens - self.tokenizer.num_special_tokens_to_add(pair=paired)
+        if self.long_text == "head" or len(example.text) <= room // 2:
+            return [((0, len(example.text)),)]
+        if paired:
+            room -= len(self._offsets(self._short([example.target or ""])[0]))
+        ids, places = self._parts(example.text)
+        starts = [start for start, _ in places]
+
+        def likeness(pieces: Sequence[Span]) -> Sequence[float]:
+            bounds = [bisect_left(starts, start) for start, _ in pieces]
+            bounds.append(bisect_left(starts, pieces[-1][1]) if pieces else 0)
+            return self._likeness(ids, bounds, example.target or "").tolist()
+
+        return excerpts(example, how=self.long_text, room=room, places=places, likeness=likeness)
+
+    def tokens_read(self, example: Example, *, paired: bool) -> tuple[int, int]:
+        """How many of a text's tokens are read, and how many it has."""
+        places = self._offsets(example.text)
+        whole = len(places)
+        room = self.max_tokens - self.tokenizer.num_special_tokens_to_add(pair=paired)
+        if paired:
+            room -= len(self._offsets(self._short([example.target or ""])[0]))
+        if self.long_text == "head":
+            return min(room, whole), whole
+        read = chain.from_iterable(self.excerpts(example, paired=paired))
+        spans = sorted(set(read))  # the title is in each window
+        return sum(any(a <= start < b for a, b in spans) for start, _ in places), whole
+
+    def _likeness(
+        self, ids: Sequence[int], bounds: Sequence[int], target: str
+    ) -> NDArray[np.float64]:
+        """How like a target pieces of a text are, up to 1, shape (pieces,).
+
+        Each token of the target meets the nearest token of the piece, by the cosine of the
+        network's input embeddings: 1 for the same token, less for one of like use. Averaged over
+        the target's tokens, rare ones in this text weighing more. As BERTScore's recall (Zhang et
+        al. 2020), with embeddings that have read no context, so it costs next to nothing.
+
+        Args:
+            ids: The text's tokens.
+            bounds: First token of each piece, and the end of the last.
+            target: What to look for.
+        """
+        torch, _ = libraries()
+        wanted, _ = self._parts(target)
+        count = len(bounds) - 1
+        if not wanted or not count:
+            return np.zeros(count)
+        table = self.network.get_input_embeddings().weight.detach()
+
+        def rows(numbers: Sequence[int]) -> Any:
+            found = table[torch.tensor(numbers, device=table.device)].double()
+            return torch.nn.functional.normalize(found).cpu().numpy()
+
+        cosines = rows(ids) @ rows(wanted).T
+        best = np.array([cosines[a:b].max(axis=0) for a, b in pairwise(bounds)])
+        weights = np.log1p(count / np.maximum((best > 0.999).sum(axis=0), 1))
+        likeness: NDArray[np.float64] = best @ weights / weights.sum()
+        return likeness
 
     def vectors(self, texts: Sequence[str]) -> Vectors:
         """Mean-pooled vectors of length 1, float32, shape (texts, width), in the order given.
@@ -160,7 +242,7 @@ class Encoder:
             found[rows] = torch.nn.functional.normalize(mean).cpu().numpy()
         return found
 
-    def states(self, text: str) -> tuple[NDArray[np.float64], list[tuple[int, int]]]:
+    def states(self, text: str) -> tuple[NDArray[np.float64], list[Span]]:
         """A vector for each token of a text, and where the token stands in it.
 
         Returns:

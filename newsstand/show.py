@@ -123,6 +123,9 @@ def show_data(found: Mapping[str, Any], names: Mapping[str, str]) -> None:
         lines["copies"] = (
             f"{near['texts']:,} texts are near-duplicates: {near['stories']:,} stories told again"
         )
+    if "dropped" in found:
+        shares = (f"{choice} {share:.1%}" for choice, share in found["dropped"].items())
+        lines["not read"] = f"{', '.join(shares)} of the text (model.long_text)"
     _show_lines(lines | {"splits": found["note"], "digest": found["digest"]})
     labels = {names[label]: counts for label, counts in found["labels"].items()}
     outlets, months = found["outlets"], found["months"]

@@ -14,6 +14,7 @@ from newsstand.embedding import EmbeddingModel, features
 from newsstand.encode import Example
 from newsstand.encoder import Encoder, Vectors
 from newsstand.encoders import find_encoder, fingerprint
+from newsstand.long_text import LongText
 from newsstand.train.fit_linear import both_sides
 from newsstand.train.vector_cache import CachedVectors, Progress
 
@@ -25,6 +26,7 @@ def open_encoder(
     *,
     sha256: str | None,
     max_tokens: int,
+    long_text: LongText,
     device: Literal["auto", "cpu", "cuda"],
     progress: Progress | None = None,
 ) -> tuple[Encoder, CachedVectors]:
@@ -34,7 +36,7 @@ def open_encoder(
         NewsstandError: The encoder cannot be had or read.
     """
     folder = find_encoder(name, sha256)
-    encoder = Encoder.open(folder, max_tokens=max_tokens, device=device)
+    encoder = Encoder.open(folder, max_tokens=max_tokens, long_text=long_text, device=device)
     root = Path(datasets.config.HF_DATASETS_CACHE) / "newsstand" / "vectors"
     place = root / f"{fingerprint(folder)}-{max_tokens}"
     return encoder, CachedVectors(encoder, place, progress)
@@ -72,6 +74,6 @@ def fit_embedding(
         )
     else:
         estimator = LogisticRegression(C=C, class_weight=class_weight, max_iter=_ITERATIONS)
-    estimator.fit(features(examples, vectors, cross_target=cross_target), labels)
+    estimator.fit(features(examples, encoder, vectors, cross_target=cross_target), labels)
     coefficients, intercepts = both_sides(estimator.coef_.T, estimator.intercept_)
     return EmbeddingModel(encoder, coefficients, intercepts, vectors)

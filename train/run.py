@@ -224,6 +224,7 @@ def _fit(config: Config, rows: _Split, reporter: Reporter) -> Model:
             model.encoder,
             sha256=model.encoder_sha256,
             max_tokens=model.max_tokens,
+            long_text=model.long_text,
             device=model.device,
             progress=lambda done, total: reporter.progress("encoding", done, total),
         )

@@ -354,6 +354,11 @@ IMPOSSIBLE = [
     ),
     (
         "topic",
+        "model: {kind: embedding, long_text: relevant}",
+        "model.long_text: 'relevant' looks for a target, but task is topic",
+    ),
+    (
+        "topic",
         "model: {kind: embedding, encoder_sha256: 53aa}",
         "model.encoder_sha256: expected a SHA-256: 64 digits from 0 to f, in quotes, got '53aa'",
     ),

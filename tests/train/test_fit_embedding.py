@@ -20,6 +20,7 @@ from newsstand.encode import Example, encode
 from newsstand.encoder import Encoder
 from newsstand.errors import BundleError
 from newsstand.labels import LabelSet
+from newsstand.long_text import LongText, joined
 from newsstand.serve.scorer import Scorer
 from newsstand.text import TextSpec
 from newsstand.train.fit_embedding import fit_embedding
@@ -119,35 +120,40 @@ def test_balance_lifts_the_rare_label(encoder: Encoder) -> None:
     assert balanced[1] - balanced[0] > plain[1] - plain[0]
 
 
-def test_gains_add_up_to_the_score(encoder: Encoder) -> None:
+@pytest.mark.parametrize("how", ["head", "head_tail", "windows", "relevant"])
+@pytest.mark.parametrize(("rows", "target"), [(topics, None), (stances, "the bank")])
+def test_gains_add_up_to_the_score(
+    tiny_encoder: Path, rows: Callable[[], list[Any]], target: str | None, how: LongText
+) -> None:
     # What special tokens, the target and the intercept add is no character's: it is worked out
     # from the formula, with nothing left over.
-    for rows, target in ((topics(), None), (stances(), "the bank")):
-        model = fit(encoder, rows)
-        item = example("Shares fell.\n\nThe coach praised rain.", target, "Strong winds")
-        scale = np.sqrt(encoder.width)
-        states, places = encoder.states(item.text)
-        mean = states.mean(axis=0)
-        weights = (model.coefficients - model.coefficients.mean(axis=1, keepdims=True)).astype(
-            float
-        )
-        blocks = weights.reshape(-1, encoder.width, weights.shape[1])
-        slope, rest = blocks[0], np.zeros(weights.shape[1])
-        if target is not None:
-            told = encoder.vectors([target])[0] * scale
-            sign = np.sign(mean / np.linalg.norm(mean) * scale - told)
-            slope = slope + blocks[2] * told[:, None] + blocks[3] * sign[:, None]
-            rest = told @ blocks[1] - (sign * told) @ blocks[3]
-        special = np.array([start == end for start, end in places])
-        share = scale / np.linalg.norm(mean) / len(states)
-        rest = rest + share * (states[special].sum(axis=0) @ slope)
-        rest = rest + model.intercepts - model.intercepts.mean()
-        scores = model.forward([item])[0]
-        for label in range(len(scores)):
-            gains = model.gains(item, label)
-            assert len(gains) == len(item.text)
-            expected = scores[label] - scores.mean()
-            assert gains.sum() + rest[label] == pytest.approx(expected, abs=1e-5)
+    encoder = Encoder.open(tiny_encoder, max_tokens=24, long_text=how, device="cpu")
+    model = fit(encoder, rows())
+    item = example(f"Shares fell.\n\n{LONG}", target, "Strong winds")
+    read = [joined(item, excerpt) for excerpt in encoder.excerpts(item, paired=False)]
+    assert (len(read) > 1) == (how == "windows")
+    found = [encoder.states(text) for text in read]
+    means = np.array([states.mean(axis=0) for states, _ in found])
+    lengths = np.linalg.norm(means, axis=1, keepdims=True)
+    whole = (means / lengths).mean(axis=0)
+    scale = np.sqrt(encoder.width) / np.linalg.norm(whole)
+    weights = (model.coefficients - model.coefficients.mean(axis=1, keepdims=True)).astype(float)
+    blocks = weights.reshape(-1, encoder.width, weights.shape[1])
+    slope, rest = blocks[0], model.intercepts - model.intercepts.mean()
+    if target is not None:
+        told = encoder.vectors([target])[0] * np.sqrt(encoder.width)
+        sign = np.sign(whole * scale - told)
+        slope = slope + blocks[2] * told[:, None] + blocks[3] * sign[:, None]
+        rest = rest + told @ blocks[1] - (sign * told) @ blocks[3]
+    for (states, places), length in zip(found, lengths, strict=True):
+        special = states[[start == end for start, end in places]]
+        rest = rest + special.sum(axis=0) @ slope * scale / (length * len(states) * len(read))
+    scores = model.forward([item])[0]
+    for label in range(len(scores)):
+        gains = model.gains(item, label)
+        assert len(gains) == len(item.text)
+        expected = scores[label] - scores.mean()
+        assert gains.sum() + rest[label] == pytest.approx(expected, abs=1e-4)
 
 
 def test_a_score_comes_with_the_sentences_that_spoke_for_it(encoder: Encoder) -> None:
@@ -258,7 +264,10 @@ class Silent:
 
 
 def test_a_run_is_repeatable_and_finds_its_vectors_again(
-    tiny_encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tiny_encoder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    cli: Callable[..., Any],
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
@@ -284,3 +293,9 @@ def test_a_run_is_repeatable_and_finds_its_vectors_again(
     assert {"torch", "transformers"} <= set(manifest["versions"])
     logged = Path(first.bundle).parents[1]
     assert "newsstand[encoder]==" in (logged / "requirements.txt").read_text()
+    # What long_text would drop is shown before anything is trained.
+    done = cli("data", "e.yaml", "model.max_tokens=8")
+    assert done.code == 0, done.err
+    assert re.search(
+        r"not read +head [1-9]\S+%, head_tail [1-9]\S+%, windows 0.0% of the", done.out
+    )

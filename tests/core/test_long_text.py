@@ -1,0 +1,169 @@
+"""Long articles: what each choice reads of them, where it stands, and that the title stays."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from newsstand.article import Article
+from newsstand.encode import Example, encode
+from newsstand.encoder import Encoder
+from newsstand.long_text import CHOICES, Excerpt, LongText, Span, excerpts, joined, sources
+from newsstand.text import TextSpec
+
+BODY = (
+    "Rain fell on the hills. The coach praised the goalkeeper. Shares fell on the market.\n\n"
+    "Snow fell overnight. The bank raised interest rates. Strong winds are forecast."
+)
+
+
+def example(body: str = BODY, title: str = "A week", target: str | None = None) -> Example:
+    return encode(Article(title=title, body=body), target, TextSpec())
+
+
+def words(text: str) -> list[Span]:
+    """Stand-ins for tokens: words."""
+    found, at = [], 0
+    for word in text.split():
+        at = text.index(word, at)
+        found.append((at, at + len(word)))
+        at += len(word)
+    return found
+
+
+def read(item: Example, how: LongText, room: int, like: str = "") -> list[str]:
+    def likeness(pieces: Sequence[Span]) -> list[float]:
+        texts = [item.text[start:end] for start, end in pieces]
+        return [float(like in text) for text in texts]
+
+    found = excerpts(item, how=how, room=room, places=words(item.text), likeness=likeness)
+    for excerpt in found:
+        assert list(excerpt) == sorted(excerpt)
+        assert len(joined(item, excerpt).split()) <= room
+    return [joined(item, excerpt) for excerpt in found]
+
+
+@pytest.mark.parametrize("how", CHOICES)
+def test_a_text_that_fits_is_read_whole(how: LongText) -> None:
+    item = example()
+    assert read(item, how, len(item.text.split())) == [item.text]
+    assert read(item, how, len(item.text.split()) - 1) != [item.text]
+
+
+def test_head_reads_the_start() -> None:
+    assert read(example(), "head", 6) == ["A week\n\nRain fell on the"]
+
+
+def test_head_tail_reads_both_ends() -> None:
+    assert read(example(), "head_tail", 7) == ["A week\n\nRain fell winds are forecast."]
+
+
+def test_windows_read_all_sentence_after_sentence_with_the_title_each() -> None:
+    found = read(example(), "windows", 13)
+    assert found == [
+        "A week Rain fell on the hills. The coach praised the goalkeeper.",
+        "A week Shares fell on the market. Snow fell overnight.",
+        "A week The bank raised interest rates. Strong winds are forecast.",
+    ]
+
+
+def test_relevant_reads_what_is_like_the_target_in_its_order_and_fills_up_from_the_start() -> None:
+    found = read(example(), "relevant", 12, like="bank")
+    assert found == ["A week Rain fell on the hills. The bank raised interest rates."]
+    # What does not fit is passed over for something shorter.
+    assert read(example(), "relevant", 10, like="bank") == [
+        "A week Snow fell overnight. The bank raised interest rates."
+    ]
+
+
+@pytest.mark.parametrize("how", ["windows", "relevant"])
+def test_a_sentence_longer_than_the_room_is_read_in_pieces(how: LongText) -> None:
+    found = read(example("rain " * 50, title=""), how, 8)
+    counts = [text.split().count("rain") for text in found]
+    assert counts == ([8] * 6 + [2] if how == "windows" else [8])
+
+
+@pytest.mark.parametrize("how", ["windows", "relevant"])
+def test_a_title_takes_half_of_the_room_at_most(how: LongText) -> None:
+    for text in read(example(title="On and on " * 9), how, 10):
+        assert text.startswith("On and on On and ")
+        assert len(text.split()) > 5
+
+
+def test_places_of_an_excerpt_lead_back_to_the_article() -> None:
+    item = example()
+    for how in CHOICES:
+        [excerpt, *_] = excerpts(
+            item,
+            how=how,
+            room=12,
+            places=words(item.text),
+            likeness=lambda pieces: [float(number % 2) for number, _ in enumerate(pieces)],
+        )
+        text = joined(item, excerpt)
+        back = sources(excerpt, words(text))
+        assert [item.text[a:b] for a, b in back] == text.split(), how
+
+
+@pytest.fixture(scope="module")
+def encoder(tiny_encoder: Path) -> Encoder:
+    return Encoder.open(tiny_encoder, max_tokens=24, long_text="relevant", device="cpu")
+
+
+def test_the_same_words_are_most_alike_and_related_ones_come_before_others(
+    encoder: Encoder,
+) -> None:
+    def chosen(target: str) -> str:
+        item = example(target=target)
+        [excerpt] = encoder.excerpts(item, paired=True)
+        return joined(item, excerpt)
+
+    assert "The bank raised interest rates." in chosen("interest rates")
+    assert "Snow fell overnight." in chosen("snow overnight")
+    # Embeddings of another token that are the same as a token's count as the token.
+    table = encoder.network.get_input_embeddings().weight.detach()
+    numbers = encoder.tokenizer("shares match", add_special_tokens=False)["input_ids"]
+    assert len(numbers) == 2
+    kept = table[numbers[1]].clone()
+    try:
+        table[numbers[1]] = -table[numbers[0]]
+        assert "Shares fell" not in chosen("match")
+        table[numbers[1]] = table[numbers[0]]
+        assert "Shares fell" in chosen("match")
+    finally:
+        table[numbers[1]] = kept
+    assert chosen("…").startswith("A week Rain fell")
+
+
+@pytest.mark.parametrize("how", CHOICES)
+@pytest.mark.parametrize("paired", [True, False])
+def test_no_excerpt_is_cut_again_by_the_tokenizer(
+    tiny_encoder: Path, how: LongText, paired: bool
+) -> None:
+    encoder = Encoder.open(tiny_encoder, max_tokens=24, long_text=how, device="cpu")
+    item = example(BODY * 3, target="the goalkeeper " * 9)
+    found: list[Excerpt] = encoder.excerpts(item, paired=paired)
+    texts = [joined(item, excerpt) for excerpt in found]
+    if how == "head":  # which the tokenizer cuts
+        assert texts == [item.text]
+        return
+    targets = [item.target or ""] * len(texts) if paired else None
+    sizes = encoder.tokens(texts, targets).lengths()
+    whole = Encoder(encoder.network, encoder.tokenizer, 64).tokens(texts, targets).lengths()
+    if paired:  # the target is cut at half of 24, not at half of 64
+        whole = np.minimum(whole, sizes)
+    assert sizes.tolist() == whole.tolist()
+    assert max(sizes) > 18
+
+
+def test_tokens_read_are_counted_once(tiny_encoder: Path) -> None:
+    item = example(BODY * 3, target="the goalkeeper")
+    for how in CHOICES:
+        encoder = Encoder.open(tiny_encoder, max_tokens=24, long_text=how, device="cpu")
+        read, whole = encoder.tokens_read(item, paired=False)
+        assert whole == len(encoder.tokenizer.tokenize(item.text))
+        assert (read == whole) == (how == "windows"), how
+        assert 16 < read <= (whole if how == "windows" else 22), how
+        less, _ = encoder.tokens_read(item, paired=True)
+        assert (less < read) == (how != "windows"), how
