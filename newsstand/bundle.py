@@ -27,6 +27,7 @@ from newsstand.labels import LabelSet
 from newsstand.linear import LinearModel
 from newsstand.pairs import PairModel
 from newsstand.text import TextSpec
+from newsstand.transformer import TransformerModel
 from newsstand.version import __version__
 
 FORMAT = 2
@@ -34,12 +35,12 @@ MANIFEST = "bundle.json"
 GOLDEN = "golden.jsonl"
 
 # Every model family by the name that its bundles carry.
-Model: TypeAlias = LinearModel | PairModel | EmbeddingModel
+Model: TypeAlias = LinearModel | PairModel | EmbeddingModel | TransformerModel
 FAMILIES: dict[str, type[Model]] = {
-    family.kind: family for family in (LinearModel, PairModel, EmbeddingModel)
+    family.kind: family for family in (LinearModel, PairModel, EmbeddingModel, TransformerModel)
 }
 # How far golden rows may be off: a neural network's sums are rounded as its batches fall.
-_TOLERANCE = {EmbeddingModel.kind: 1e-4}
+_TOLERANCE = {EmbeddingModel.kind: 1e-4, TransformerModel.kind: 1e-4}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

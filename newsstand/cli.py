@@ -20,7 +20,7 @@ from newsstand.errors import ConfigError, InputError, NewsstandError
 from newsstand.version import __version__
 
 if TYPE_CHECKING:
-    from newsstand.config import Config, EmbeddingConfig
+    from newsstand.config import Config, EmbeddingConfig, TransformerConfig
     from newsstand.data.loader import NewsData
     from newsstand.encode import Example
 
@@ -89,6 +89,10 @@ def train(
     config: ConfigFile,
     overrides: Overrides = None,
     as_json: AsJson = False,
+    resume: Annotated[
+        str | None,
+        typer.Option(metavar="RUN_ID", help="Go on with a fine-tuning run that was cut short."),
+    ] = None,
 ) -> None:
     """Train, evaluate and log one model, as a config says."""
     started = time.perf_counter()
@@ -100,7 +104,9 @@ def train(
     from newsstand.show import progress, show_result
 
     with progress("load") as reporter:
-        result = run(loaded, name=Path(config).stem, reporter=reporter, started=started)
+        result = run(
+            loaded, name=Path(config).stem, reporter=reporter, started=started, resume=resume
+        )
     if as_json:
         typer.echo(json.dumps(result.to_dict()))
     else:
@@ -118,11 +124,11 @@ def data(
 
     loaded = load_config(config, overrides or ())
     news = _load(loaded, strict=True)
-    from newsstand.config import EmbeddingConfig
+    from newsstand.config import EmbeddingConfig, TransformerConfig
     from newsstand.data.describe import describe
 
     reading = None
-    if isinstance(loaded.model, EmbeddingConfig):
+    if isinstance(loaded.model, (EmbeddingConfig, TransformerConfig)):
         reading = _reading(loaded.model, stance=loaded.task == "stance")
     found = describe(news, reading)
     if as_json:
@@ -274,7 +280,7 @@ def _load(config: "Config", *, strict: bool) -> "NewsData":
 
 
 def _reading(
-    model: "EmbeddingConfig", *, stance: bool
+    model: "EmbeddingConfig | TransformerConfig", *, stance: bool
 ) -> "Callable[[Example], dict[str, tuple[int, int]]]":
     """Counts the tokens that each choice for long texts reads."""
     from newsstand.encoder import Encoder
@@ -289,8 +295,9 @@ def _reading(
         for choice in CHOICES
         if stance or choice != "relevant"
     }
+    paired = stance and model.kind == "transformer"
     return lambda example: {
-        choice: reader.tokens_read(example, paired=False) for choice, reader in readers.items()
+        choice: reader.tokens_read(example, paired=paired) for choice, reader in readers.items()
     }
 
 

@@ -340,6 +340,79 @@ class EmbeddingConfig(_Section):
     and those left out to keep the two apart."""
 
 
+class TransformerConfig(_Section):
+    """A pretrained encoder, fine-tuned with a classifier on top."""
+
+    kind: Literal["transformer"]
+    """Model family."""
+
+    encoder: str = Field(MINILM, min_length=1)
+    """A folder in the format of transformers, or a name on the Hugging Face hub."""
+
+    encoder_sha256: Annotated[str, BeforeValidator(_digest)] | None = None
+    """What the SHA-256 of the encoder's model.safetensors must be; null takes any, but of the
+    default encoder only the hub's own."""
+
+    max_tokens: int = Field(256, ge=8, le=8192)
+    """Tokens that are read at once, special tokens included; for stance, the target's too."""
+
+    long_text: Literal["head", "head_tail", "windows", "relevant"] = "head"
+    """What is read of longer articles. `head`: their start. `head_tail`: start and end, half each.
+    `windows`: all of it, in as many parts as it takes, whose scores are averaged. `relevant`: the
+    sentences that are most like the target (stance). The title is always read."""
+
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where to compute; `auto` takes a GPU if there is one."""
+
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    """Of the sums in training; `auto` takes bf16 where the hardware has it. Weights are fp32."""
+
+    epochs: int = Field(3, ge=1)
+    """How often each row is seen, at most."""
+
+    batch_size: int = Field(32, ge=1)
+    """Rows computed together."""
+
+    gradient_accumulation: int = Field(1, ge=1)
+    """Batches whose gradients are added up for one step."""
+
+    learning_rate: float = Field(5e-5, gt=0.0, le=1.0)
+    """AdamW's step at its highest, at the end of the warm-up; it falls to zero from there."""
+
+    warmup: float = Field(0.1, ge=0.0, lt=1.0)
+    """Share of the steps in which the learning rate rises."""
+
+    weight_decay: float = Field(0.01, ge=0.0)
+    """AdamW's decay of weights, biases and norms excepted."""
+
+    layer_decay: float = Field(1.0, gt=0.0, le=1.0)
+    """Each layer learns at this rate times that of the layer above it."""
+
+    frozen_layers: int = Field(0, ge=0)
+    """The embeddings and so many of the lowest layers stay as they are; 0 freezes nothing."""
+
+    class_weight: Literal["balanced"] | None = None
+    """`balanced` weights each label by its inverse frequency."""
+
+    focal_gamma: float = Field(0.0, ge=0.0)
+    """Focal loss: a row's loss times (1 - p) to this power, p being its own label's probability."""
+
+    label_smoothing: float = Field(0.0, ge=0.0, lt=1.0)
+    """Share of a label that is spread over all labels."""
+
+    evaluations: int = Field(1, ge=1)
+    """How often an epoch the validation rows are scored and a checkpoint is written. The one with
+    the best macro-F1 becomes the model."""
+
+    patience: int = Field(0, ge=0)
+    """Stop when so many evaluations in a row bring no better macro-F1; 0 never stops early."""
+
+    @property
+    def refit(self) -> bool:
+        """Never: without validation rows, there is no best checkpoint."""
+        return False
+
+
 class CalibrationConfig(_Section):
     """How scores become probabilities, fitted on the validation rows."""
 
@@ -395,7 +468,10 @@ class Config(_Section):
     text: TextConfig = TextConfig.model_construct()
     """How the text is prepared."""
 
-    model: Annotated[LinearConfig | PairsConfig | EmbeddingConfig, Field(discriminator="kind")]
+    model: Annotated[
+        LinearConfig | PairsConfig | EmbeddingConfig | TransformerConfig,
+        Field(discriminator="kind"),
+    ]
     """The model family and its settings."""
 
     calibration: CalibrationConfig = CalibrationConfig.model_construct()

@@ -175,7 +175,8 @@ class Encoder:
         def likeness(pieces: Sequence[Span]) -> Sequence[float]:
             bounds = [bisect_left(starts, start) for start, _ in pieces]
             bounds.append(bisect_left(starts, pieces[-1][1]) if pieces else 0)
-            return self._likeness(ids, bounds, example.target or "").tolist()
+            found: list[float] = self._likeness(ids, bounds, example.target or "").tolist()
+            return found
 
         return excerpts(example, how=self.long_text, room=room, places=places, likeness=likeness)
 

@@ -15,6 +15,7 @@ from newsstand.likeness import sentence_spans
 from newsstand.linear import LinearModel
 from newsstand.pairs import PairModel
 from newsstand.segments import segments
+from newsstand.transformer import TransformerModel
 
 # A passage is a phrase to read, not a paragraph.
 _MOST_WORDS = 10
@@ -61,7 +62,7 @@ class Evidence:
 
 
 def find_evidence(
-    model: LinearModel | PairModel | EmbeddingModel,
+    model: LinearModel | PairModel | EmbeddingModel | TransformerModel,
     article: Article,
     example: Example,
     label: int,
@@ -71,7 +72,8 @@ def find_evidence(
 
     A model of pairs answers by the sentences that are most like the target, whatever the label:
     these are given. An embedding model's are the title and sentences whose tokens added most, as
-    `EmbeddingModel.gains` says. For a linear model:
+    `EmbeddingModel.gains` says; a transformer's those without which the label's score falls most.
+    For a linear model:
 
     An n-gram's contribution is its value in the example's feature row times its coefficient
     for the label, less the mean coefficient of all labels. It is shared out evenly over the
@@ -87,6 +89,8 @@ def find_evidence(
     """
     if isinstance(model, PairModel):
         return tuple(_evidence(article, example, model.matches.likest(example)[:limit]))
+    if isinstance(model, TransformerModel):
+        return tuple(_evidence(article, example, _left_out(model, example, label)[:limit]))
     if isinstance(model, EmbeddingModel):
         return tuple(
             _evidence(article, example, _best(example, model.gains(example, label), limit))
@@ -126,6 +130,18 @@ def _evidence(
             quoted = any(q.start < end and start < q.end for q in quotes)
             original = article.body
         yield Evidence(part, low, high, original[low:high], weight, quoted)
+
+
+def _left_out(model: TransformerModel, example: Example, label: int) -> list[Span]:
+    """The title and sentences that add to the label's score, the strongest first."""
+    shift = len(example.text) - len(example.prepared.body.text)
+    spans: list[Span] = []
+    for (start, end), weight in model.gains(example, label):
+        if start < shift:
+            spans.append(("title", start, end, weight))
+        else:
+            spans.append(("body", start - shift, end - shift, weight))
+    return sorted((span for span in spans if span[3] > 0), key=lambda span: -span[3])
 
 
 def _best(example: Example, gains: Floats, limit: int) -> list[Span]:

@@ -1,13 +1,14 @@
 """One training run, from config to logged bundle. Read it from top to bottom."""
 
+import shutil
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, fields
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import datasets
 import numpy as np
@@ -17,19 +18,30 @@ from pyarrow import parquet
 from newsstand.article import Article
 from newsstand.bundle import Bundle, Model
 from newsstand.calibration import Floats
-from newsstand.config import Config, EmbeddingConfig, PairsConfig, flatten
+from newsstand.config import (
+    Config,
+    EmbeddingConfig,
+    PairsConfig,
+    TransformerConfig,
+    flatten,
+)
 from newsstand.config_file import dump_config
 from newsstand.data.loader import NewsData, load
 from newsstand.embedding import EmbeddingModel
 from newsstand.encode import Example
-from newsstand.errors import DataError
+from newsstand.errors import DataError, NewsstandError
 from newsstand.linear import FeatureSpec
 from newsstand.pairs import PairModel
 from newsstand.train import evaluate, plots
 from newsstand.train.calibrate import fit_calibration
+from newsstand.train.checkpoints import check_settings, checkpoint_folder, note_settings
 from newsstand.train.fit_embedding import fit_embedding, open_encoder
 from newsstand.train.fit_linear import fit_linear
 from newsstand.train.fit_pairs import Fitting, fit_pairs
+from newsstand.transformer import TransformerModel
+
+if TYPE_CHECKING:
+    from newsstand.train import tracking
 
 _GOLDEN_ROWS = 8
 
@@ -76,7 +88,14 @@ class Result:
         return {key: getattr(self, key) for key in (*keys, "metrics", "seconds")}
 
 
-def train(config: Config, *, name: str, reporter: Reporter, started: float | None = None) -> Result:
+def train(
+    config: Config,
+    *,
+    name: str,
+    reporter: Reporter,
+    started: float | None = None,
+    resume: str | None = None,
+) -> Result:
     """Trains, evaluates and logs one model.
 
     Args:
@@ -84,12 +103,28 @@ def train(config: Config, *, name: str, reporter: Reporter, started: float | Non
         name: The run's name where the config gives none.
         reporter: Hears of the stages.
         started: `time.perf_counter()` at the start of what `seconds.total` counts.
+        resume: The MLflow run of an encoder's fine-tuning that was cut short, to go on with.
 
     Raises:
         NewsstandError: Data or settings that cannot be used; nothing is logged then.
     """
     clock = _Clock(reporter, time.perf_counter() if started is None else started)
+    if resume is not None:
+        if not isinstance(config.model, TransformerConfig):
+            raise NewsstandError("--resume: only fine-tuning (model.kind: transformer) can go on")
+        check_settings(checkpoint_folder(resume), flatten(config))
+    with ExitStack() as stack:  # holds the MLflow run of a fine-tuning from its first step on
+        return _train(config, name, reporter, clock, resume, stack)
 
+
+def _train(
+    config: Config,
+    name: str,
+    reporter: Reporter,
+    clock: "_Clock",
+    resume: str | None,
+    stack: ExitStack,
+) -> Result:
     with clock.stage("load") as note:
         news = load(**config.loading(), progress=reporter.progress)
         absent = [x for x in config.evaluation.f_avg if x not in news.labels.names]
@@ -103,9 +138,20 @@ def train(config: Config, *, name: str, reporter: Reporter, started: float | Non
         note(_removed(splits.values()))
     fitted, held_out, test = splits["train"], splits["validation"], splits["test"]
 
+    live: tracking.Run | None = None
+    if isinstance(config.model, TransformerConfig):
+        with clock.stage("begin") as note:
+            live = stack.enter_context(_run(config, news, name, clock, resume))
+            settings_kept = flatten(config) | {"data": news.digest}
+            folder = checkpoint_folder(live.run_id)
+            if resume is None:
+                note_settings(folder, settings_kept)
+            check_settings(folder, settings_kept)
+            note(f"run {live.run_id}; if it is cut short, go on with --resume {live.run_id}")
+
     with clock.stage("fit") as note:
-        model = _fit(config, fitted, reporter)
-        note(f"{_columns(model):,} features")
+        model = _fit(config, fitted, reporter, held_out, live)
+        note(_fitted(model))
 
     with clock.stage("calibrate") as note:
         scores = model.forward(held_out.examples)
@@ -116,7 +162,7 @@ def train(config: Config, *, name: str, reporter: Reporter, started: float | Non
     if config.model.refit:
         with clock.stage("fit") as note:
             every = fitted + held_out + _Split(news.spare_rows)
-            model = _fit(config, every, reporter)
+            model = _fit(config, every, reporter, held_out, None)
             spare = f", {len(news.spare):,} of them spare" if news.spare else ""
             note(f"again, on all {len(every.examples):,} training and validation rows{spare}")
 
@@ -137,24 +183,10 @@ def train(config: Config, *, name: str, reporter: Reporter, started: float | Non
     figures |= {f"validation/{k}": v for k, v in validation.items()}
 
     with clock.stage("log") as note:
-        from newsstand.train import tracking
-
-        params = flatten(config)
-        tags = {
-            "newsstand.task": config.task,
-            "newsstand.data_digest": news.digest,
-            "newsstand.splits": news.note,
-        }
         settings = config.tracking
         with (
             tempfile.TemporaryDirectory() as scratch,
-            tracking.run(
-                settings.experiment,
-                name=settings.run_name or name,
-                params=params,
-                tags=tags,
-                started=time.time() - clock.elapsed(),
-            ) as run,
+            nullcontext(live) if live else _run(config, news, name, clock, None) as run,
         ):
             folder = Path(scratch) / "bundle"
             bundle_hash = bundle.save(folder, golden=held_out.spread(_GOLDEN_ROWS))
@@ -166,11 +198,13 @@ def train(config: Config, *, name: str, reporter: Reporter, started: float | Non
                 stance=config.task == "stance",
                 example=held_out.example_row(),
                 metrics=figures | {f"seconds/{k}": v for k, v in clock.seconds().items()},
-                encoder=isinstance(model, EmbeddingModel),
+                encoder=isinstance(model, (EmbeddingModel, TransformerModel)),
                 register_as=settings.register_as,
                 alias=settings.alias,
             )
             note(f"MLflow experiment '{settings.experiment}', run {run.run_id}")
+        if live:
+            shutil.rmtree(checkpoint_folder(live.run_id))
     return Result(
         run_id=run.run_id,
         experiment=settings.experiment,
@@ -183,6 +217,26 @@ def train(config: Config, *, name: str, reporter: Reporter, started: float | Non
         seconds=clock.seconds(),
         labels=evaluate.label_reports(probabilities, test.labels, news.labels.labels),
         names=dict(news.labels.names),
+    )
+
+
+def _run(
+    config: Config, news: NewsData, name: str, clock: "_Clock", resume: str | None
+) -> AbstractContextManager["tracking.Run"]:
+    """The MLflow run of an experiment, with its settings and data noted."""
+    from newsstand.train import tracking
+
+    return tracking.run(
+        config.tracking.experiment,
+        name=config.tracking.run_name or name,
+        params=flatten(config),
+        tags={
+            "newsstand.task": config.task,
+            "newsstand.data_digest": news.digest,
+            "newsstand.splits": news.note,
+        },
+        started=time.time() - clock.elapsed(),
+        resume=resume,
     )
 
 
@@ -217,8 +271,40 @@ class _Split:
         return row if target is None else {**row, "target": target}
 
 
-def _fit(config: Config, rows: _Split, reporter: Reporter) -> Model:
+def _fit(
+    config: Config,
+    rows: _Split,
+    reporter: Reporter,
+    held_out: _Split,
+    live: "tracking.Run | None",
+) -> Model:
     model = config.model
+    if isinstance(model, TransformerConfig):
+        assert live is not None  # noqa: S101 - narrows the type; begun before the fit
+        # Imports of seconds, for this family only.
+        from newsstand.train.fit_encoder import fit_encoder, open_classifier
+        from newsstand.train.tuning import Tuning
+
+        encoder = open_classifier(
+            model.encoder,
+            sha256=model.encoder_sha256,
+            labels=int(rows.labels.max()) + 1,
+            max_tokens=model.max_tokens,
+            long_text=model.long_text,
+            device=model.device,
+            seed=config.seed,
+        )
+        return fit_encoder(
+            rows.examples,
+            rows.labels,
+            validation=(held_out.examples, held_out.labels),
+            encoder=encoder,
+            tuning=Tuning(**{x.name: getattr(model, x.name) for x in fields(Tuning)}),
+            folder=checkpoint_folder(live.run_id),
+            seed=config.seed,
+            log=live.log_step,
+            progress=reporter.progress,
+        )
     if isinstance(model, EmbeddingConfig):
         encoder, vectors = open_encoder(
             model.encoder,
@@ -272,14 +358,19 @@ def _fit(config: Config, rows: _Split, reporter: Reporter) -> Model:
     )
 
 
-def _columns(model: Model) -> int:
-    return model.matches.columns if isinstance(model, PairModel) else len(model.coefficients)
+def _fitted(model: Model) -> str:
+    """What came of a fit, in a word."""
+    if isinstance(model, TransformerModel):
+        return "the checkpoint with the best macro-F1 on validation rows"
+    columns = model.matches.columns if isinstance(model, PairModel) else len(model.coefficients)
+    return f"{columns:,} features"
 
 
 def _libraries(model: Model) -> tuple[str, ...]:
     """What a model was made with, by the names that PyPI has for them."""
     usual = ("numpy", "scipy", "scikit-learn")
-    return (*usual, "torch", "transformers") if isinstance(model, EmbeddingModel) else usual
+    encoders = (EmbeddingModel, TransformerModel)
+    return (*usual, "torch", "transformers") if isinstance(model, encoders) else usual
 
 
 def _metrics(config: Config, news: NewsData, values: Floats, rows: _Split) -> dict[str, float]:

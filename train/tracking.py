@@ -57,6 +57,7 @@ def run(
     params: Mapping[str, Any],
     tags: Mapping[str, str],
     started: float,
+    resume: str | None = None,
 ) -> Iterator["Run"]:
     """An MLflow run; marked as failed when the block raises.
 
@@ -66,6 +67,7 @@ def run(
         params: Settings, by dotted key.
         tags: Tags of the run.
         started: Seconds since the epoch at which the work began.
+        resume: A run to go on with, instead of a new one.
 
     The tracking server is `MLFLOW_TRACKING_URI`, else MLflow's own default, `mlflow.db` in
     the working directory, with artifacts under `mlruns/` beside it.
@@ -78,14 +80,16 @@ def run(
     _check_writable(_store())
     try:
         experiment_id = _experiment(experiment)
-        client = mlflow.MlflowClient()
-        created = client.create_run(
-            experiment_id,
-            start_time=int(started * 1000),
-            run_name=name,
-            tags=resolve_tags(dict(tags)),  # and who, from which source and commit
-        )
-        mlflow.start_run(run_id=created.info.run_id)
+        run_id = resume
+        if run_id is None:
+            created = mlflow.MlflowClient().create_run(
+                experiment_id,
+                start_time=int(started * 1000),
+                run_name=name,
+                tags=resolve_tags(dict(tags)),  # and who, from which source and commit
+            )
+            run_id = created.info.run_id
+        mlflow.start_run(run_id=run_id)
     except NewsstandError:
         raise
     except Exception as error:  # MLflow's own, a database's, or a missing driver's
@@ -93,7 +97,7 @@ def run(
     status = "FAILED"
     try:
         mlflow.log_params({key: str(value)[:_LONGEST_PARAM] for key, value in params.items()})
-        yield Run(experiment_id, created.info.run_id)
+        yield Run(experiment_id, run_id)
         status = "FINISHED"
     except MlflowException as error:
         raise _refused(error) from error
@@ -155,6 +159,10 @@ class Run:
         store = _store()
         host = store.rstrip("/") if store.startswith("http") else _UI
         return f"{host}/#/experiments/{self.experiment_id}/runs/{self.run_id}"
+
+    def log_step(self, figures: Mapping[str, float], step: int) -> None:
+        """Adds a point to the run's curves."""
+        mlflow.log_metrics({f"fit/{k}": v for k, v in figures.items()}, step=step)
 
     def log_dataset(self, *, form: str, path: str | None, digest: str) -> None:
         """Notes the training data: where it is, and our own digest of its rows."""

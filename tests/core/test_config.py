@@ -150,13 +150,14 @@ SCHEME = (
         ),
         (
             edited("linear", "liner"),
-            "c.yaml:7: model.kind: expected 'linear' or 'pairs' or 'embedding', got 'liner'; "
-            "did you mean 'linear'?",
+            "c.yaml:7: model.kind: expected 'linear' or 'pairs' or 'embedding' or 'transformer', "
+            "got 'liner'; did you mean 'linear'?",
         ),
         # A model's keys are those of its own family.
         (
             edited("linear", "5"),
-            "c.yaml:7: model.kind: expected 'linear' or 'pairs' or 'embedding', got 5",
+            "c.yaml:7: model.kind: expected 'linear' or 'pairs' or 'embedding' or 'transformer', "
+            "got 5",
         ),
         (edited("  kind: linear", "  words: [1, 2]"), "c.yaml:6: model.kind: missing"),
         (

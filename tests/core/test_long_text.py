@@ -123,17 +123,17 @@ def test_the_same_words_are_most_alike_and_related_ones_come_before_others(
     assert "Snow fell overnight." in chosen("snow overnight")
     # Embeddings of another token that are the same as a token's count as the token.
     table = encoder.network.get_input_embeddings().weight.detach()
-    numbers = encoder.tokenizer("shares match", add_special_tokens=False)["input_ids"]
-    assert len(numbers) == 2
-    kept = table[numbers[1]].clone()
+    numbers = encoder.tokenizer("match rain shares", add_special_tokens=False)["input_ids"]
+    match, *others = numbers
+    assert len(others) == 2
+    kept = table[match].clone()
     try:
-        table[numbers[1]] = -table[numbers[0]]
-        assert "Shares fell" not in chosen("match")
-        table[numbers[1]] = table[numbers[0]]
-        assert "Shares fell" in chosen("match")
+        for other, sentence in zip(others, ("Rain fell", "Shares fell"), strict=True):
+            table[match] = table[other]
+            assert sentence in chosen("match")
     finally:
-        table[numbers[1]] = kept
-    assert chosen("…").startswith("A week Rain fell")
+        table[match] = kept
+    assert chosen("").startswith("A week Rain fell")
 
 
 @pytest.mark.parametrize("how", CHOICES)
@@ -154,7 +154,7 @@ def test_no_excerpt_is_cut_again_by_the_tokenizer(
     if paired:  # the target is cut at half of 24, not at half of 64
         whole = np.minimum(whole, sizes)
     assert sizes.tolist() == whole.tolist()
-    assert max(sizes) > 18
+    assert max(sizes) >= 18
 
 
 def test_tokens_read_are_counted_once(tiny_encoder: Path) -> None:
@@ -164,6 +164,6 @@ def test_tokens_read_are_counted_once(tiny_encoder: Path) -> None:
         read, whole = encoder.tokens_read(item, paired=False)
         assert whole == len(encoder.tokenizer.tokenize(item.text))
         assert (read == whole) == (how == "windows"), how
-        assert 16 < read <= (whole if how == "windows" else 22), how
+        assert 16 <= read <= (whole if how == "windows" else 22), how
         less, _ = encoder.tokens_read(item, paired=True)
         assert (less < read) == (how != "windows"), how

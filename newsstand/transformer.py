@@ -1,0 +1,124 @@
+"""The transformer model: an encoder that was fine-tuned with a classifier on top."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from newsstand.embedding import ENCODER_FOLDER
+from newsstand.encode import Example
+from newsstand.encoder import Encoder, libraries
+from newsstand.likeness import sentence_spans
+from newsstand.long_text import Span, joined
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class TransformerModel:
+    """Scores of each label for each example.
+
+    Args:
+        encoder: A network of transformers for sequence classification, its outputs the labels.
+    """
+
+    encoder: Encoder
+
+    kind = "transformer"
+
+    def forward(self, examples: Sequence[Example]) -> Floats:
+        """Uncalibrated scores, shape (examples, labels); in any batch the same within 1e-5.
+
+        Of an article that is read in several windows, the mean of their scores.
+        """
+        read = [read_as(self.encoder, example) for example in examples]
+        texts = [text for parts in read for text in parts]
+        targets = [
+            example.target for example, parts in zip(examples, read, strict=True) for _ in parts
+        ]
+        scores = self._scores(texts, targets)
+        owner = np.repeat(np.arange(len(read)), [len(parts) for parts in read])
+        pooled = np.zeros((len(read), scores.shape[1]))
+        np.add.at(pooled, owner, scores)
+        pooled /= np.array([len(parts) for parts in read]).reshape(-1, 1)
+        return pooled
+
+    def gains(self, example: Example, label: int) -> list[tuple[Span, float]]:
+        """What the title and each sentence add to a label's score over all labels' mean.
+
+        By leaving them out, one after another: the score falls by what they add. A sentence that
+        is not read adds nothing.
+
+        Returns:
+            Half-open offsets in `example.text`, and what they add.
+        """
+        text, title = example.text, len(example.prepared.title.text)
+        shift = len(text) - len(example.prepared.body.text)
+        spans = [(0, title)] if title else []
+        spans += [(a + shift, b + shift) for a, b in sentence_spans(example.prepared.body.text)]
+        [excerpt, *more] = self.encoder.excerpts(example, paired=example.target is not None)
+        inside = [
+            span
+            for span in spans
+            if any(a < span[1] and span[0] < b for part in (excerpt, *more) for a, b in part)
+        ]
+        whole = [joined(example, part) for part in (excerpt, *more)]
+        texts, owners = list(whole), []
+        for span in inside:
+            for number, part in enumerate((excerpt, *more)):
+                if any(a < span[1] and span[0] < b for a, b in part):
+                    kept = [piece for stretch in part for piece in _without(stretch, span)]
+                    texts.append(joined(example, tuple(kept)))
+                    owners.append((span, number))
+        scores = self._scores(texts, [example.target] * len(texts))
+        over = scores[:, label] - scores.mean(axis=1)
+        found = dict.fromkeys(inside, 0.0)
+        for (span, number), value in zip(owners, over[len(whole) :], strict=True):
+            found[span] += float(over[number] - value) / len(whole)
+        return list(found.items())
+
+    def _scores(self, texts: Sequence[str], targets: Sequence[str | None]) -> Floats:
+        torch, _ = libraries()
+        paired = [target or "" for target in targets] if any(targets) else None
+        tokens = self.encoder.tokens(texts, paired)
+        found = np.zeros((len(texts), self.encoder.network.config.num_labels))
+        for rows in self.encoder.batches(tokens):
+            with torch.inference_mode():
+                logits = self.encoder.network(**self.encoder.padded(tokens, rows)).logits
+            found[rows] = logits.float().cpu().numpy()
+        return found
+
+    def save(self, folder: Path) -> dict[str, Any]:
+        """Writes the network into a folder; returns the settings for `load`."""
+        self.encoder.save(folder / ENCODER_FOLDER)
+        return {
+            "max_tokens": self.encoder.max_tokens,
+            "long_text": self.encoder.long_text,
+            "labels": int(self.encoder.network.config.num_labels),
+        }
+
+    @classmethod
+    def load(cls, folder: Path, settings: Mapping[str, Any]) -> Self:
+        """The inverse of `save`.
+
+        Raises:
+            NewsstandError: The network cannot be read, or torch or transformers are not installed.
+        """
+        return cls(Encoder.open(folder / ENCODER_FOLDER, **settings))
+
+
+def read_as(encoder: Encoder, example: Example) -> list[str]:
+    """The texts that stand for an article, one a window."""
+    found = encoder.excerpts(example, paired=example.target is not None)
+    return [joined(example, excerpt) for excerpt in found]
+
+
+def _without(stretch: Span, span: Span) -> list[Span]:
+    """What is left of a stretch when a span is taken out of it."""
+    start, end = stretch
+    if span[1] <= start or end <= span[0]:
+        return [stretch]
+    return [(a, b) for a, b in ((start, span[0]), (span[1], end)) if a < b]

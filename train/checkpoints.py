@@ -1,0 +1,118 @@
+"""Checkpoints of a fine-tuning run: which of them are whole, and whether there is room for more."""
+
+import json
+import shutil
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from newsstand.errors import NewsstandError
+
+_PREFIX = "checkpoint-"
+_SETTINGS = "settings.json"
+
+
+def checkpoint_folder(run_id: str) -> Path:
+    """Where a run's checkpoints are until it is done, under the working directory."""
+    return Path("mlruns") / ".checkpoints" / run_id
+
+
+def note_settings(folder: Path, settings: Mapping[str, Any]) -> None:
+    """Keeps what decides a run's weights beside its checkpoints, for `check_settings`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / _SETTINGS).write_text(json.dumps(_plain(settings)), encoding="utf-8")
+
+
+def check_settings(folder: Path, settings: Mapping[str, Any]) -> None:
+    """Refuses to go on with a run under other settings than it was begun with.
+
+    Raises:
+        NewsstandError: There is no such run, or settings that differ, all of them.
+    """
+    path = folder / _SETTINGS
+    if not path.is_file():
+        raise NewsstandError(
+            f"--resume: no checkpoints of run '{folder.name}' in {folder.parent}; it is done, it "
+            "never began to fit, or it ran in another folder"
+        )
+    before = json.loads(path.read_text(encoding="utf-8"))
+    now = _plain(settings)
+    differing = [
+        f"{key}: {before[key]!r} in the run, {now[key]!r} now"
+        for key in now
+        if key in before and before[key] != now[key]
+    ]
+    if differing:
+        listed = "; ".join(differing)
+        raise NewsstandError(f"--resume: the run was begun with other settings: {listed}")
+
+
+def _plain(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings as JSON gives them back; where a run is tracked decides no weight."""
+    kept = {key: value for key, value in settings.items() if not key.startswith("tracking.")}
+    return dict(json.loads(json.dumps(kept)))
+
+
+def last_checkpoint(folder: Path) -> Path | None:
+    """The last whole checkpoint in a folder; ones that were being written are deleted.
+
+    Whole is one whose every file can be read; `trainer_state.json` is written last.
+    """
+    found = [path for path in folder.glob(f"{_PREFIX}*") if path.name[len(_PREFIX) :].isdigit()]
+    for path in sorted(found, key=lambda path: -int(path.name[len(_PREFIX) :])):
+        if _whole(path):
+            return path
+        shutil.rmtree(path)
+    return None
+
+
+def _whole(checkpoint: Path) -> bool:
+    try:
+        trainer_state(checkpoint)
+        weights = (checkpoint / "model.safetensors").read_bytes()
+        size = int.from_bytes(weights[:8], "little")
+        header = json.loads(weights[8 : 8 + size])
+        end = max(x["data_offsets"][1] for name, x in header.items() if name != "__metadata__")
+        pickles = [checkpoint / name for name in ("optimizer.pt", "scheduler.pt", "rng_state.pth")]
+        return len(weights) == 8 + size + end and all(map(_unbroken, pickles))
+    except (OSError, ValueError, KeyError):
+        return False
+
+
+def _unbroken(path: Path) -> bool:
+    """Whether a file of torch, which is a zip, has all its bytes as they were written."""
+    try:
+        with zipfile.ZipFile(path) as file:
+            return file.testzip() is None
+    except zipfile.BadZipFile:
+        return False
+
+
+def trainer_state(checkpoint: Path) -> dict[str, Any]:
+    """What transformers' Trainer noted at a checkpoint."""
+    found = json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
+    return dict(found)
+
+
+def stopped_early(checkpoint: Path, patience: int) -> bool:
+    """Whether fitting had come to its end early at a checkpoint."""
+    kept = trainer_state(checkpoint)["stateful_callbacks"].get("EarlyStoppingCallback")
+    counted = kept["attributes"]["early_stopping_patience_counter"] if kept else 0
+    return bool(patience and counted >= patience)
+
+
+def best_checkpoint(checkpoint: Path) -> Path:
+    """The best one so far, as a checkpoint beside it remembers."""
+    return checkpoint.with_name(f"{_PREFIX}{trainer_state(checkpoint)['best_global_step']}")
+
+
+def check_room(folder: Path, network: Any) -> None:
+    """Refuses to begin where two checkpoints and one in the making would not fit."""
+    weights = sum(x.numel() * x.element_size() for x in network.parameters())
+    needed, free = 3 * 3 * weights, shutil.disk_usage(folder).free  # Adam keeps two more of each
+    if free < needed:
+        raise NewsstandError(
+            f"{folder}: checkpoints need {needed / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free; "
+            "make room, or train in another folder"
+        )

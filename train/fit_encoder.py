@@ -1,0 +1,145 @@
+"""Fine-tunes an encoder with transformers' Trainer: seeded, resumable, judged by macro-F1."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from transformers import EarlyStoppingCallback, PrinterCallback, set_seed
+
+from newsstand.encode import Example
+from newsstand.encoder import Encoder, quiet
+from newsstand.encoders import find_encoder
+from newsstand.long_text import LongText
+from newsstand.train.checkpoints import (
+    best_checkpoint,
+    check_room,
+    last_checkpoint,
+    stopped_early,
+)
+from newsstand.train.evaluate import metrics
+from newsstand.train.trainer import (
+    Collator,
+    EncoderTrainer,
+    Log,
+    Progress,
+    Rows,
+    Teller,
+    arguments,
+)
+from newsstand.train.tuning import Loss, Tuning, freeze
+from newsstand.transformer import TransformerModel, read_as
+
+
+def open_classifier(
+    name: str,
+    *,
+    sha256: str | None,
+    labels: int,
+    max_tokens: int,
+    long_text: LongText,
+    device: Literal["auto", "cpu", "cuda"],
+    seed: int,
+) -> Encoder:
+    """A pretrained encoder with an untrained classifier on top, whose start the seed decides.
+
+    Raises:
+        NewsstandError: The encoder cannot be had or read.
+    """
+    folder = find_encoder(name, sha256)
+    set_seed(seed)
+    return Encoder.open(
+        folder, max_tokens=max_tokens, long_text=long_text, labels=labels, device=device
+    )
+
+
+def fit_encoder(
+    examples: Sequence[Example],
+    labels: NDArray[np.int64],
+    *,
+    validation: tuple[Sequence[Example], NDArray[np.int64]],
+    encoder: Encoder,
+    tuning: Tuning,
+    folder: Path,
+    seed: int,
+    log: Log,
+    progress: Progress,
+) -> TransformerModel:
+    """Fine-tunes, from the last whole checkpoint in a folder if there is one.
+
+    Args:
+        examples: Training examples; each window of an article is a row of its own.
+        labels: int64, shape (examples,).
+        validation: Examples and labels that decide which checkpoint is the best.
+        encoder: As `open_classifier` gives it.
+        tuning: How to fine-tune.
+        folder: Where checkpoints are kept; a run that was cut short goes on from there.
+        seed: The same seed gives the same weights on the same machine, interrupted or not.
+        log: Hears of losses and of validation figures.
+        progress: Hears of each step.
+
+    Raises:
+        NewsstandError: No room for checkpoints, or a loss that is no number.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    check_room(folder, encoder.network)
+    rows = _rows(encoder, examples, labels)
+    network = encoder.network
+    freeze(network, tuning.frozen_layers, words=encoder.long_text == "relevant")
+    model = TransformerModel(encoder)
+    steps = math.ceil(math.ceil(len(rows) / tuning.batch_size) / tuning.gradient_accumulation)
+    told = np.array([row["labels"] for row in rows])
+    with quiet():
+        trainer = EncoderTrainer(
+            judge=lambda: _judge(model, *validation),
+            tuning=tuning,
+            lengths=[len(row["input_ids"]) for row in rows],
+            model=network,
+            args=arguments(tuning, folder, seed, steps, network.device.type),
+            train_dataset=Rows(rows),
+            eval_dataset=Rows(rows[:1]),  # must be there; `judge` is what is asked
+            data_collator=Collator(int(encoder.tokenizer.pad_token_id or 0)),
+            compute_loss_func=Loss(told, int(network.config.num_labels), tuning),
+        )
+        trainer.add_callback(Teller(trainer, log, progress))
+        trainer.remove_callback(PrinterCallback)
+        if tuning.patience:
+            trainer.add_callback(EarlyStoppingCallback(tuning.patience))
+        last = last_checkpoint(folder)
+        if last is not None and stopped_early(last, tuning.patience):
+            trainer.load(best_checkpoint(last))
+        else:
+            trainer.train(resume_from_checkpoint=str(last) if last else None)
+    network.eval()
+    return model
+
+
+def _rows(
+    encoder: Encoder, examples: Sequence[Example], labels: NDArray[np.int64]
+) -> list[dict[str, Any]]:
+    """A row a window, as the collator takes it."""
+    texts, targets, told = [], [], []
+    for example, label in zip(examples, labels.tolist(), strict=True):
+        for text in read_as(encoder, example):
+            texts.append(text)
+            targets.append(example.target or "")
+            told.append(label)
+    paired = any(example.target for example in examples)
+    tokens = encoder.tokens(texts, targets if paired else None)
+    rows = [{"input_ids": x, "labels": y} for x, y in zip(tokens.ids, told, strict=True)]
+    if tokens.segments is None:
+        return rows
+    return [{**row, "token_type_ids": x} for row, x in zip(rows, tokens.segments, strict=True)]
+
+
+def _judge(
+    model: TransformerModel, examples: Sequence[Example], labels: NDArray[np.int64]
+) -> dict[str, float]:
+    scores = model.forward(examples)
+    odds = np.exp(scores - scores.max(axis=1, keepdims=True))
+    probabilities = odds / odds.sum(axis=1, keepdims=True)
+    names = [str(number) for number in range(scores.shape[1])]
+    found = metrics(probabilities, labels, names)
+    return {name: found[name] for name in ("macro_f1", "accuracy", "log_loss")}

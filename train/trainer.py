@@ -1,0 +1,232 @@
+"""Transformers' Trainer with our order of rows, learning rates, and way of judging."""
+
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from transformers import Trainer, TrainerCallback, TrainingArguments
+
+from newsstand.errors import NewsstandError
+from newsstand.train.tuning import Tuning, parameter_groups, use_bf16
+
+# Called with what the last steps gave, losses or validation figures by name, and the step.
+Log = Callable[[dict[str, float], int], None]
+# Called with what to show, steps done and steps in all.
+Progress = Callable[[str, int, int | None], None]
+
+_BATCHES_SORTED = 50  # batches that are sorted by length together
+
+
+class EncoderTrainer(Trainer):  # type: ignore[misc]
+    """The Trainer with our order of rows, learning rates, and way of judging."""
+
+    def __init__(
+        self,
+        *,
+        judge: Callable[[], dict[str, float]],
+        tuning: Tuning,
+        lengths: Sequence[int],
+        **usual: Any,
+    ) -> None:
+        super().__init__(**usual)
+        self._judge = judge
+        self._tuning = tuning
+        self._lengths = lengths
+        self.tokens_seen = 0
+
+    def _get_train_sampler(self, _rows: Any = None) -> Any:
+        return LengthGrouped(self._lengths, self._tuning.batch_size, self.args.seed)
+
+    def create_optimizer(self, model: Any = None) -> Any:
+        """AdamW, with a learning rate for each layer."""
+        if self.optimizer is None:  # type: ignore[has-type]
+            groups = parameter_groups(model or self.model, self._tuning)
+            self.optimizer = torch.optim.AdamW(groups, lr=self._tuning.learning_rate)
+        return self.optimizer
+
+    def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> Any:
+        """One batch, as the Trainer does it.
+
+        Raises:
+            NewsstandError: The loss is no number.
+        """
+        self.tokens_seen += int(inputs["attention_mask"].sum())
+        loss = super().training_step(model, inputs, num_items_in_batch)
+        if not torch.isfinite(loss):
+            raise NewsstandError(
+                f"training: the loss at step {self.state.global_step + 1} is no number; lower "
+                "model.learning_rate, or set model.precision: fp32"
+            )
+        return loss
+
+    def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
+        """Validation figures, from `judge` instead of the Trainer's own loop."""
+        self.model.eval()
+        found = {f"eval_{name}": value for name, value in self._judge().items()}
+        self.log(dict(found))
+        handler = self.callback_handler
+        self.control = handler.on_evaluate(self.args, self.state, self.control, found)  # type: ignore[has-type]
+        return found
+
+    def load(self, checkpoint: Path) -> None:
+        """Puts a checkpoint's weights into the network."""
+        self._load_from_checkpoint(str(checkpoint))
+
+
+class Teller(TrainerCallback):  # type: ignore[misc]
+    """Passes on progress and figures."""
+
+    def __init__(self, trainer: EncoderTrainer, log: Log, progress: Progress) -> None:
+        self._trainer = trainer
+        self._log = log
+        self._progress = progress
+        self._loss = math.nan
+        self._started = 0.0
+
+    def on_train_begin(self, *_: Any, **__: Any) -> None:
+        """The clock of tokens a second starts."""
+        self._started = time.perf_counter()
+
+    def on_step_end(self, _args: Any, state: Any, _control: Any, **_: Any) -> None:
+        """A step is done."""
+        speed = self._trainer.tokens_seen / (time.perf_counter() - self._started)
+        said = f"loss {self._loss:.3f}, {speed:,.0f} tokens/s, step"
+        self._progress(said, state.global_step, state.max_steps)
+
+    def on_log(self, _args: Any, state: Any, _control: Any, logs: Any = None, **_: Any) -> None:
+        """There are figures: of the last steps, or of validation rows."""
+        figures = {
+            name.removeprefix("eval_"): float(value)
+            for name, value in logs.items()
+            if name in ("loss", "learning_rate", "grad_norm") or name.startswith("eval_")
+        }
+        self._loss = figures.get("loss", self._loss)
+        if figures:
+            self._log(figures, state.global_step)
+
+
+class LengthGrouped:
+    """Row numbers, each epoch in another seeded order, batches of like length.
+
+    Rows are shuffled, sorted by length in stretches of some batches, cut into batches, and the
+    batches shuffled. The order depends on seed and epoch alone, so that an epoch can be begun
+    again after a crash.
+
+    Args:
+        lengths: Of each row.
+        batch: Rows of a batch.
+        seed: Of the order.
+    """
+
+    def __init__(self, lengths: Sequence[int], batch: int, seed: int) -> None:
+        self._lengths = np.array(lengths)
+        self._batch = batch
+        self._seed = seed
+        self._epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called by the data loader before each epoch."""
+        self._epoch = epoch
+
+    def __len__(self) -> int:
+        return len(self._lengths)
+
+    def __iter__(self) -> Iterator[int]:
+        random = np.random.default_rng((self._seed, self._epoch))
+        rows = random.permutation(len(self._lengths))
+        size = self._batch * _BATCHES_SORTED
+        batches = []
+        for start in range(0, len(rows), size):
+            stretch = rows[start : start + size]
+            stretch = stretch[np.argsort(-self._lengths[stretch], kind="stable")]
+            batches += [stretch[i : i + self._batch] for i in range(0, len(stretch), self._batch)]
+        # A short batch comes last, as the loader cuts the row numbers again.
+        full = [batch for batch in batches if len(batch) == self._batch]
+        short = [batch for batch in batches if len(batch) < self._batch]
+        order = random.permutation(len(full))
+        for batch in [*(full[number] for number in order), *short]:
+            yield from batch.tolist()
+
+
+class Rows(torch.utils.data.Dataset):  # type: ignore[misc]
+    """Rows in memory, as torch wants them."""
+
+    def __init__(self, rows: Sequence[dict[str, Any]]) -> None:
+        self._rows = rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, number: int) -> dict[str, Any]:
+        return self._rows[number]
+
+
+class Collator:
+    """Pads a batch to its longest row."""
+
+    def __init__(self, padding: int) -> None:
+        self._padding = padding
+
+    def __call__(self, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        """Tensors of shape (rows, longest row), and labels of shape (rows,)."""
+        width = max(len(row["input_ids"]) for row in rows)
+
+        def padded(name: str, filler: int) -> Any:
+            lines = [row[name] + [filler] * (width - len(row[name])) for row in rows]
+            return torch.tensor(lines, dtype=torch.long)
+
+        batch = {"input_ids": padded("input_ids", self._padding)}
+        sizes = torch.tensor([len(row["input_ids"]) for row in rows])
+        batch["attention_mask"] = (torch.arange(width) < sizes[:, None]).long()
+        if "token_type_ids" in rows[0]:
+            batch["token_type_ids"] = padded("token_type_ids", 0)
+        batch["labels"] = torch.tensor([row["labels"] for row in rows])
+        return batch
+
+
+def arguments(
+    tuning: Tuning, folder: Path, seed: int, steps: int, device: str
+) -> TrainingArguments:
+    """What the Trainer takes.
+
+    Args:
+        tuning: How to fine-tune.
+        folder: Where checkpoints go.
+        seed: Of rows and dropout.
+        steps: Steps of an epoch.
+        device: `cpu` or `cuda`.
+    """
+    every = max(1, steps // tuning.evaluations)
+    return TrainingArguments(
+        output_dir=str(folder),
+        num_train_epochs=tuning.epochs,
+        per_device_train_batch_size=tuning.batch_size,
+        gradient_accumulation_steps=tuning.gradient_accumulation,
+        learning_rate=tuning.learning_rate,
+        warmup_steps=tuning.warmup,
+        weight_decay=tuning.weight_decay,
+        bf16=use_bf16(tuning.precision, device),
+        use_cpu=device == "cpu",
+        seed=seed,
+        full_determinism=device != "cpu",
+        eval_strategy="steps",
+        eval_steps=every,
+        save_strategy="steps",
+        save_steps=every,
+        save_total_limit=2,
+        load_best_model_at_end=True,
+        metric_for_best_model="macro_f1",
+        greater_is_better=True,
+        restore_callback_states_from_checkpoint=True,
+        logging_steps=10,
+        logging_nan_inf_filter=False,
+        report_to="none",
+        disable_tqdm=True,
+        dataloader_pin_memory=device != "cpu",
+        remove_unused_columns=False,
+        label_names=["labels"],
+    )

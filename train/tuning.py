@@ -1,0 +1,126 @@
+"""How an encoder is fine-tuned: loss, learning rates, and what stays as it is."""
+
+import re
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+_LAYER = re.compile(r"\.layers?\.(\d+)\.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tuning:
+    """How an encoder is fine-tuned. The config documents each setting."""
+
+    epochs: int = 3
+    batch_size: int = 32
+    gradient_accumulation: int = 1
+    learning_rate: float = 5e-5
+    warmup: float = 0.1
+    weight_decay: float = 0.01
+    layer_decay: float = 1.0
+    frozen_layers: int = 0
+    class_weight: Literal["balanced"] | None = None
+    focal_gamma: float = 0.0
+    label_smoothing: float = 0.0
+    evaluations: int = 1
+    patience: int = 0
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+
+
+class Loss:
+    """Cross-entropy, label-smoothed, weighted by label, and focal (Lin et al. 2017).
+
+    Args:
+        labels: int64, shape (rows,): of all training rows, for balanced weights.
+        count: How many labels there are.
+        tuning: Weights, smoothing and the focal exponent.
+    """
+
+    def __init__(self, labels: NDArray[np.int64], count: int, tuning: Tuning) -> None:
+        self.weights = torch.ones(count)
+        if tuning.class_weight == "balanced":
+            seen = np.bincount(labels, minlength=count)
+            balanced = len(labels) / (count * np.maximum(seen, 1))
+            self.weights = torch.tensor(balanced, dtype=torch.float32)
+        self.smoothing = tuning.label_smoothing
+        self.gamma = tuning.focal_gamma
+
+    def __call__(self, outputs: Any, labels: Any, num_items_in_batch: Any = None) -> Any:
+        """The loss of a batch, summed over its rows and divided by those of the whole step."""
+        logits = outputs["logits"].float()
+        loss = torch.nn.functional.cross_entropy(
+            logits, labels, label_smoothing=self.smoothing, reduction="none"
+        )
+        if self.gamma:
+            right = torch.softmax(logits, dim=1).gather(1, labels[:, None])[:, 0]
+            loss = loss * (1 - right) ** self.gamma
+        loss = loss * self.weights.to(loss.device)[labels]
+        return loss.sum() / (len(labels) if num_items_in_batch is None else num_items_in_batch)
+
+
+def parameter_groups(network: Any, tuning: Tuning) -> list[dict[str, Any]]:
+    """The network's weights with their learning rates: `layer_decay` times less a layer down.
+
+    Biases and the weights of norms are not decayed.
+    """
+    layers = [
+        int(found[1]) for name, _ in network.named_parameters() if (found := _LAYER.search(name))
+    ]
+    top = max(layers, default=-1) + 1
+    groups: dict[tuple[int, bool], list[Any]] = {}
+    for name, weights in network.named_parameters():
+        if weights.requires_grad:
+            decays = weights.ndim > 1 and "norm" not in name.lower()
+            groups.setdefault((_depth(name, top), decays), []).append(weights)
+    return [
+        {
+            "params": params,
+            "lr": tuning.learning_rate * tuning.layer_decay ** (top + 1 - depth),
+            "weight_decay": tuning.weight_decay if decays else 0.0,
+        }
+        for (depth, decays), params in groups.items()
+    ]
+
+
+def freeze(network: Any, layers: int, *, words: bool) -> None:
+    """Leaves the input embeddings and the lowest layers as they are.
+
+    Args:
+        network: The network.
+        layers: How many layers; 0 freezes nothing.
+        words: Freeze the words' embeddings in any case: what `relevant` reads must not change
+            while the network learns.
+    """
+    for name, weights in network.named_parameters():
+        if layers and 0 <= _depth(name, 10_000) <= layers:
+            weights.requires_grad_(False)
+    if words:
+        network.get_input_embeddings().weight.requires_grad_(False)
+
+
+def use_bf16(precision: str, device: str) -> bool:
+    """Whether to compute in bfloat16: where asked for, or where it is faster."""
+    if precision == "auto":
+        there = torch.cuda.is_bf16_supported() if device == "cuda" else _fast_bf16()
+        return bool(there)
+    return precision == "bf16"
+
+
+def _fast_bf16() -> bool:
+    """Whether the processor multiplies in bfloat16 (AVX512-BF16 or AMX) rather than imitates it."""
+    asks = [
+        getattr(torch.cpu, f"_is_{name}_supported", None) for name in ("avx512_bf16", "amx_tile")
+    ]
+    return any(ask() for ask in asks if ask is not None)
+
+
+def _depth(name: str, top: int) -> int:
+    """0 for embeddings, 1 for the lowest layer, and `top` + 1 for what is above all layers."""
+    found = _LAYER.search(name)
+    if found:
+        return int(found[1]) + 1
+    return 0 if "embeddings" in name else top + 1
