@@ -91,5 +91,6 @@ print(json.dumps(codes), file=sys.stderr)
         "newsstand: a.parquet: reading Parquet needs pyarrow: pip install 'newsstand[parquet]'",
         "newsstand: models:/topic@champion: needs MLflow (pip install mlflow); "
         "a bundle folder does not",
-        *["newsstand: this needs datasets: pip install 'newsstand[train]'"] * 3,
+        "newsstand: this needs pyarrow: pip install 'newsstand[train]'",
+        *["newsstand: this needs datasets: pip install 'newsstand[train]'"] * 2,
     ]
