@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from newsstand.data.duplicates import Near, near_duplicates
-from newsstand.data.prepare import PreparedRows, Progress, prepare
+from newsstand.data.prepare import PreparedRows, Progress, prepare, values
 from newsstand.data.sources import SPLITS, UNUSED, Source
 from newsstand.data.split import Keys, Splits, assign_splits
 from newsstand.errors import DataError
@@ -35,13 +35,14 @@ class NewsData:
         labels: The labels of the rows that are in a split, in the order of the scheme.
         split: Of each row: `train`, `validation` or `test`, or an empty string.
         left_out: How many rows are in no split, by reason.
-        spare: Numbers of those that are left out only to keep validation apart from training.
         near: Near-duplicates among the rows, where they were looked for.
         note: How the splits came about, one line.
         problems: One line for each record that could not be used.
         ties: Records dropped because annotators' votes were tied.
         digest: 32 hexadecimal digits; the same for the same rows in the same order and splits.
         cached: Whether an earlier run had prepared the rows.
+        folder: Where the prepared rows are kept.
+        spare: Numbers of those that are left out only to keep validation apart from training.
     """
 
     rows: datasets.Dataset
@@ -54,6 +55,7 @@ class NewsData:
     ties: int
     digest: str
     cached: bool
+    folder: Path
     spare: list[int] = field(default_factory=list)
 
     @property
@@ -65,7 +67,7 @@ class NewsData:
 
     def column(self, name: str) -> list[Any]:
         """The values of a column of `rows`, all in memory: for the small ones."""
-        return list(self.rows.data.column(name).to_pylist())
+        return values(self.rows.data.column(name))
 
     @property
     def spare_rows(self) -> datasets.Dataset:
@@ -158,6 +160,7 @@ def load(
         ties=prepared.ties,
         digest=data_digest(small.digest, places),
         cached=prepared.cached,
+        folder=prepared.folder,
         spare=[i for i, x in zip(drawn.rows, drawn.splits.spare, strict=True) if x],
     )
 

@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 import datasets
-import joblib
 import pyarrow as pa
 
 from newsstand.article import Article
@@ -30,13 +29,13 @@ from newsstand.encode import Example, encode
 from newsstand.errors import InputError
 from newsstand.labels import LabelSet
 from newsstand.text import TextSpec
+from newsstand.workers import pool, processors
 
 # Called with what is being done, the rows done so far, and how many there are in all if known.
 Progress = Callable[[str, int, int | None], None]
 
 _BATCH = 256  # rows
 _INLINE = 8 * _BATCH  # fewer rows are prepared faster than worker processes start
-_GROUP = 64  # batches in memory at a time
 _REMEMBERED = 4096  # articles: stance data repeats an article for each of its targets
 _READ = 1 << 24  # bytes at a time
 _ROWS_FILE, _META_FILE = "rows.arrow", "meta.json"
@@ -88,7 +87,7 @@ class PreparedRows:
 
     def column(self, name: str) -> list[Any]:
         """The values of a column, all in memory: for the small ones."""
-        return list(self.table.data.column(name).to_pylist())
+        return values(self.table.data.column(name))
 
     def texts(self) -> Iterator[tuple[list[str], list[str]]]:
         """Keys and prepared bodies (or titles, where there is no body) in batches, in order.
@@ -154,6 +153,15 @@ def prepare(
     return PreparedRows(folder, table, labels, meta["problems"], meta["ties"], cached)
 
 
+def values(column: pa.ChunkedArray) -> list[Any]:
+    """The values of a column as Python objects; equal texts are one object, to save memory."""
+    if not pa.types.is_string(column.type):
+        return list(column.to_pylist())
+    encoded = column.combine_chunks().dictionary_encode()
+    texts = [*encoded.dictionary.to_pylist(), None]
+    return [texts[code] for code in encoded.indices.fill_null(-1).to_numpy().tolist()]
+
+
 def _write(path: Path, rows: Iterable[Row], spec: TextSpec, progress: Progress | None) -> list[str]:
     """Prepares and writes all rows; returns a problem for each that holds no text."""
     problems: list[str] = []
@@ -173,14 +181,9 @@ def _in_order(
 ) -> Iterator[tuple[pa.RecordBatch, list[str]]]:
     """Prepares batches, in worker processes when there are many; results in the order given."""
     first = list(islice(batches, _INLINE // _BATCH))
-    rest = chain(first, batches)
-    if len(first) < _INLINE // _BATCH or joblib.cpu_count() == 1:
-        yield from (_prepare(batch, spec) for batch in rest)
-        return
-    pool = joblib.Parallel(n_jobs=-1, return_as="generator", batch_size=1)
-    # A group at a time: joblib keeps all results that are not fetched yet, however many.
-    while group := list(islice(rest, _GROUP)):
-        yield from pool(joblib.delayed(_prepare)(batch, spec) for batch in group)
+    many = len(first) == _INLINE // _BATCH
+    with pool(processors() if many else 1) as run:
+        yield from run(_prepare, ((batch, spec) for batch in chain(first, batches)))
 
 
 def _batches(rows: Iterable[Row]) -> Iterator[list[Row]]:

@@ -30,7 +30,9 @@ from newsstand.text import TextSpec
 from newsstand.transformer import TransformerModel
 from newsstand.version import __version__
 
-FORMAT = 2
+FORMAT = 3
+# Older formats that can still be read: a bundle of format 2 has weights in float32 only.
+_READ = (2, FORMAT)
 MANIFEST = "bundle.json"
 GOLDEN = "golden.jsonl"
 
@@ -241,9 +243,10 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise BundleError(f"{path}: damaged, not valid JSON ({error})") from None
     found = manifest.get("format") if isinstance(manifest, dict) else None
-    if found != FORMAT:
+    if found not in _READ:
+        known = " and ".join(map(str, _READ))
         raise BundleError(
-            f"{path}: bundle format {found!r}, this version of newsstand reads format {FORMAT}"
+            f"{path}: bundle format {found!r}, this version of newsstand reads formats {known}"
         )
     manifest.pop("sha256", None)
     if _sealed(manifest) != raw:

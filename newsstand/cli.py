@@ -201,6 +201,9 @@ def score(
     explain: Annotated[
         bool, typer.Option("--explain", help="Show the passages that spoke for the label.")
     ] = False,
+    workers: Annotated[
+        int, typer.Option(min=1, help="Processes that score; more than one for many articles.")
+    ] = 1,
 ) -> None:
     """Score articles with a trained model, in the order given."""
     from itertools import tee
@@ -213,7 +216,8 @@ def score(
         raise InputError(f"--target: a {scorer.task} model takes no target")
     found, again = tee(read_articles(paths))
     targets = (own or target for _, own in again) if scorer.task == "stance" else None
-    scores = scorer.score_many((article for article, _ in found), target=targets, explain=explain)
+    articles = (article for article, _ in found)
+    scores = scorer.score_many(articles, target=targets, explain=explain, workers=workers)
     if output is None:
         output = Format.table if sys.stdout.isatty() else Format.jsonl
     if output is Format.jsonl:

@@ -244,10 +244,19 @@ class LinearConfig(_Section):
     """Ignore n-grams that occur in fewer training rows than this."""
 
     classifier: Literal["svc", "logistic", "sgd"] = "svc"
-    """scikit-learn's LinearSVC, LogisticRegression, or SGDClassifier (hinge loss, averaged)."""
+    """`svc` and `logistic`: scikit-learn's LinearSVC and LogisticRegression, in memory. `sgd`:
+    averaged stochastic gradient descent with hinge loss, which leaves the articles on disk: for any
+    number of them. A fit that was stopped goes on when the same command is given again."""
+
+    epochs: int | None = Field(None, ge=1)
+    """How often `sgd` sees each row; null for enough to see 100,000 rows in all, from 3 to 50."""
 
     C: float = Field(1.0, ge=1e-6, le=1e6)
     """Inverse strength of the L2 penalty."""
+
+    search: Literal["quick"] | None = None
+    """`quick` starts from `C` and `bits`, tries values around them (C by steps of about 3, bits by
+    2) and takes those with the best macro-F1 on the validation rows."""
 
     class_weight: Literal["balanced"] | None = None
     """`balanced` weights each label by its inverse frequency."""
@@ -296,6 +305,17 @@ class PairsConfig(_Section):
     refit: bool = False
     """After calibration, fit once more on all rows that are not test rows: training, validation,
     and those left out to keep the two apart."""
+
+
+class ExportConfig(_Section):
+    """How the weights of a linear model are kept in its bundle."""
+
+    weights: Literal["float32", "float16", "int8"] = "float32"
+    """Numbers of 4, 2 or 1 bytes; the smaller ones are rounded."""
+
+    size_mb: float | None = Field(None, gt=0.0)
+    """So many megabytes (of 1,000,000 bytes) at most: the features that matter least are left
+    out. What that and rounding cost on the validation rows is printed and logged."""
 
 
 class EmbeddingConfig(_Section):
@@ -473,6 +493,9 @@ class Config(_Section):
         Field(discriminator="kind"),
     ]
     """The model family and its settings."""
+
+    export: ExportConfig = ExportConfig.model_construct()
+    """How the weights are kept."""
 
     calibration: CalibrationConfig = CalibrationConfig.model_construct()
     """How scores become probabilities."""

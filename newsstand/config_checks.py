@@ -78,6 +78,11 @@ def impossible(get: Get) -> Iterable[tuple[str, str]]:
     linear = get("model.kind") == "linear"
     if linear and get("model.words") is None and get("model.chars") is None:
         yield "model.words", "words and chars are both null, so there are no features"
+    if get("model.epochs") is not None and linear and get("model.classifier") != "sgd":
+        yield "model.epochs", "only classifier 'sgd' counts epochs; the others stop by themselves"
+    for name, usual in () if linear else (("weights", "float32"), ("size_mb", None)):
+        if get(f"export.{name}") != usual:
+            yield f"export.{name}", "only a linear model's weights can be made smaller"
     for rule in get("text.strip") if isinstance(get("text.strip"), (list, tuple)) else ():
         if isinstance(rule, str) and rule not in RULES:
             yield "text.strip", f"unknown rule '{rule}'{did_you_mean(rule, RULES)}"

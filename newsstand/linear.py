@@ -1,7 +1,6 @@
 """The linear model: hashed n-grams, weighted, times one weight vector a label."""
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -15,19 +14,13 @@ from scipy.sparse import csr_array, hstack
 from newsstand.encode import Example
 from newsstand.errors import BundleError
 from newsstand.ngrams import HashedNgrams, text_key
+from newsstand.packing import Stored, Tensors, pack, pack_buckets, unpack, unpack_buckets
+from newsstand.parts import PARTS, in_hashtags, readings, stretch
 
 WEIGHTS_FILE = "linear.safetensors"
 
-_PARTS = ("title", "lead", "near", "target")
-
-# A hashtag, and a word inside it: "#SaveTheNHS" is save, the and NHS.
-_HASHTAG = re.compile(r"(?<!\w)#(\w+)")
-_INSIDE = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
-
-# Words of the body that are its lead, at most: the first sentence or two of a report.
-_LEAD_WORDS = 30
-# Words on either side of the target's first mention that are near it.
-_NEAR_WORDS = 8
+# Examples that are counted at a time: bounds memory, whatever is handed in.
+_CHUNK = 2048
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,8 +42,8 @@ class FeatureSpec:
         """What each block counts: n-grams of the whole text, then of each part; words first."""
         words = [HashedNgrams(words=self.words, bits=self.bits)] if self.words else []
         chars = [HashedNgrams(words=None, chars=self.chars, bits=self.bits)] if self.chars else []
-        if not set(self.parts) <= set(_PARTS):
-            raise ValueError(f"parts: expected some of {', '.join(_PARTS)}, got {self.parts}")
+        if not set(self.parts) <= set(PARTS):
+            raise ValueError(f"parts: expected some of {', '.join(PARTS)}, got {self.parts}")
         weights = {"text": 1.0, **self.parts}
         return tuple(
             Kind(hasher, part, weight)
@@ -101,33 +94,33 @@ class Features:
 
     @classmethod
     def fit(cls, spec: FeatureSpec, examples: Sequence[Example]) -> Self:
-        """Learns from training examples which buckets occur, and their weights.
+        """Learns from training examples which buckets occur, and their weights."""
+        counts = count(spec, examples)
+        return cls.learn(spec, [frequencies(found) for found in counts], len(examples))
+
+    @classmethod
+    def learn(
+        cls, spec: FeatureSpec, frequency: Sequence[NDArray[np.int64]], examples: int
+    ) -> Self:
+        """As `fit`, from how many of so many examples hold each bucket, for each kind.
 
         The inverse document frequency is scikit-learn's: ln((1 + n) / (1 + df)) + 1.
         """
-        return cls.fit_rows(spec, examples)[0]
-
-    @classmethod
-    def fit_rows(cls, spec: FeatureSpec, examples: Sequence[Example]) -> tuple[Self, csr_array]:
-        """As `fit`, with the feature rows of the same examples: they are counted only once."""
-        blocks, found = [], []
-        for kind in spec.kinds:
-            counts = _count(kind, spec, examples)
-            found.append(counts)
-            df = np.bincount(counts.indices, minlength=counts.shape[1])
+        blocks = []
+        for df in frequency:
             buckets = np.flatnonzero(df >= spec.min_df).astype(np.int32)
             weights = np.ones(len(buckets))
             if spec.idf:
-                weights = np.log((1 + len(examples)) / (1 + df[buckets])) + 1
+                weights = np.log((1 + examples) / (1 + df[buckets])) + 1
             blocks.append(Block(buckets, weights.astype(np.float32)))
-        features = cls(spec, blocks)
-        return features, features._rows(found)
+        return cls(spec, blocks)
 
     def __call__(self, examples: Sequence[Example]) -> csr_array:
         """float32, shape (examples, columns of all blocks); an example's row is its alone."""
-        return self._rows([_count(kind, self.spec, examples) for kind in self._kinds])
+        return self.weigh(count(self.spec, examples))
 
-    def _rows(self, counts: Sequence[csr_array]) -> csr_array:
+    def weigh(self, counts: Sequence[csr_array]) -> csr_array:
+        """The feature rows of examples by their counts, as `count` gives them."""
         parts = [
             self._weigh(found, columns, block, kind.weight)
             for found, columns, block, kind in zip(
@@ -167,7 +160,7 @@ class Features:
         found = []
         offset = 0
         for kind, lookup, block in zip(self._kinds, self._columns, self.blocks, strict=True):
-            for text, slots in _readings(kind.part, self.spec, example):
+            for text, slots in readings(kind.part, example, hashtags=self.spec.hashtags):
                 for key in _keys(kind.part, self.spec, example):
                     places = kind.hasher.places(text, int(key))
                     columns = lookup[places.buckets]
@@ -185,75 +178,41 @@ def _keys(part: str, spec: FeatureSpec, example: Example) -> list[int]:
     return keys
 
 
+def count(spec: FeatureSpec, examples: Sequence[Example]) -> list[csr_array]:
+    """Of each kind, how often the n-grams of each bucket stand in each example.
+
+    Returns:
+        float32, each of shape (examples, 2**bits), in the order of `spec.kinds`.
+    """
+    return [_count(kind, spec, examples) for kind in spec.kinds]
+
+
+def coarser(counts: csr_array, bits: int) -> csr_array:
+    """The counts in 2**bits buckets, fewer than they have: as if counted so."""
+    if counts.shape[1] == 1 << bits:
+        return counts
+    shift = (counts.shape[1] >> bits).bit_length() - 1
+    found = csr_array(
+        (counts.data.copy(), counts.indices >> shift, counts.indptr.copy()),
+        shape=(counts.shape[0], 1 << bits),
+    )
+    found.sum_duplicates()
+    return found
+
+
+def frequencies(counts: csr_array) -> NDArray[np.int64]:
+    """In how many of the counted examples each bucket occurs: shape (2**bits,)."""
+    return np.bincount(counts.indices, minlength=counts.shape[1])
+
+
 def _count(kind: Kind, spec: FeatureSpec, examples: Sequence[Example]) -> csr_array:
     if not examples:
         return kind.hasher.counts([])
     keys = np.array([_keys(kind.part, spec, example) for example in examples], dtype=np.uint64)
-    counts = kind.hasher.counts([_stretch(kind.part, x)[0] for x in examples], keys)
+    counts = kind.hasher.counts([stretch(kind.part, x)[0] for x in examples], keys)
     if spec.hashtags and kind.part == "text":
-        counts = counts + kind.hasher.counts([_in_hashtags(x.text)[0] for x in examples], keys)
+        counts = counts + kind.hasher.counts([in_hashtags(x.text)[0] for x in examples], keys)
     return csr_array(counts)
-
-
-def _readings(
-    part: str, spec: FeatureSpec, example: Example
-) -> Iterator[tuple[str, NDArray[np.int64]]]:
-    """The texts that are counted for a part, each character with its place in `example.text`."""
-    text, start = _stretch(part, example)
-    if start is not None:
-        yield text, np.arange(start, start + len(text))
-    if spec.hashtags and part == "text":
-        yield _in_hashtags(text)
-
-
-def _in_hashtags(text: str) -> tuple[str, NDArray[np.int64]]:
-    """The words inside a text's hashtags, and where each character of them stands in the text."""
-    if "#" not in text:
-        return "", np.empty(0, dtype=np.int64)
-    words = [
-        (tag.start(1) + word.start(), tag.start(1) + word.end())
-        for tag in _HASHTAG.finditer(text)
-        for word in _INSIDE.finditer(tag[1])
-    ]
-    # One more place after each word, for the space there.
-    places = [np.arange(start, end + 1) for start, end in words]
-    slots = np.concatenate([np.empty(0, dtype=np.int64), *places])
-    return "".join(f"{text[start:end]} " for start, end in words), slots
-
-
-def _stretch(part: str, example: Example) -> tuple[str, int | None]:
-    """A part of an example, and where it begins in `example.text`: None if it is not in there."""
-    title, body, text = example.prepared.title.text, example.prepared.body.text, example.text
-    if part == "title":
-        return title, 0
-    if part == "target":
-        return example.target or "", None
-    if part == "lead":
-        return _words(body, _LEAD_WORDS), len(text) - len(body)
-    if part == "near":
-        return _near(text, example.target or "")
-    return text, 0
-
-
-def _words(text: str, most: int) -> str:
-    """The first so many words."""
-    rest = text.split(None, most)[most:]
-    return text[: len(text) - len(rest[0])] if rest else text
-
-
-def _near(text: str, target: str) -> tuple[str, int]:
-    """The words around the target's first mention; nothing where it is not named.
-
-    The mention itself is left blank: what is said near a target does not depend on who it is.
-    """
-    match = re.search(rf"(?<!\w){re.escape(target)}(?!\w)", text, re.IGNORECASE) if target else None
-    if match is None:
-        return "", 0
-    before = text[: match.start()].rsplit(None, _NEAR_WORDS)
-    start = len(before[0]) if len(before) > _NEAR_WORDS else 0
-    end = match.end() + len(_words(text[match.end() :], _NEAR_WORDS))
-    blank = " " * len(match[0])
-    return text[start : match.start()] + blank + text[match.end() : end], start
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,11 +223,13 @@ class LinearModel:
         features: From example to feature row.
         coefficients: float32, shape (columns, labels).
         intercepts: float32, shape (labels,).
+        stored: In which numbers a bundle keeps the weights. `rounded` has made them such.
     """
 
     features: Features
     coefficients: NDArray[np.float32]
     intercepts: NDArray[np.float32]
+    stored: Stored = "float32"
 
     kind = "linear"
 
@@ -278,21 +239,52 @@ class LinearModel:
         A sparse row times a dense matrix adds up in the order of the row's columns, whatever
         else is in the batch: single and batched scores are the same to the last bit.
         """
-        scores = self.features(examples) @ self.coefficients + self.intercepts
-        return np.asarray(scores, dtype=np.float64)
+        found = [
+            self.features(examples[start : start + _CHUNK]) @ self.coefficients
+            for start in range(0, max(1, len(examples)), _CHUNK)
+        ]
+        return np.asarray(np.concatenate(found) + self.intercepts, dtype=np.float64)
+
+    def rounded(self, stored: Stored) -> "LinearModel":
+        """The model as it is after it was stored so: saved and loaded, it stays the same."""
+        return LinearModel.of_tensors(self.features.spec, stored, self.tensors(stored))
+
+    def tensors(self, stored: Stored) -> Tensors:
+        """The weights by name, as they are stored."""
+        found = pack("coefficients", self.coefficients, stored) | {"intercepts": self.intercepts}
+        for number, block in enumerate(self.features.blocks):
+            found |= pack_buckets(f"buckets.{number}", block.buckets, self.features.spec.bits)
+            # Document frequencies need their leading digits only, but int8 has too few of them.
+            kept: Stored = "float16" if stored == "int8" else stored
+            found |= pack(f"weights.{number}", block.weights, kept)
+        return {name: np.ascontiguousarray(values) for name, values in found.items()}
+
+    @classmethod
+    def of_tensors(cls, spec: FeatureSpec, stored: Stored, tensors: Tensors) -> Self:
+        """The inverse of `tensors`.
+
+        Raises:
+            KeyError: A tensor is missing.
+            ValueError: The tensors do not fit each other.
+        """
+        blocks = [
+            Block(
+                unpack_buckets(f"buckets.{number}", tensors), unpack(f"weights.{number}", tensors)
+            )
+            for number in range(len(spec.kinds))
+        ]
+        coefficients, intercepts = unpack("coefficients", tensors), tensors["intercepts"]
+        shape = (sum(len(block.buckets) for block in blocks), len(intercepts))
+        if coefficients.shape != shape or any(
+            block.buckets.shape != block.weights.shape for block in blocks
+        ):
+            raise ValueError(f"shapes do not fit, expected {shape} coefficients")
+        return cls(Features(spec, blocks), coefficients, intercepts, stored)
 
     def save(self, folder: Path) -> dict[str, Any]:
         """Writes the weights into a folder; returns the settings for `load`, fit for JSON."""
-        tensors: dict[str, NDArray[Any]] = {
-            "coefficients": self.coefficients,
-            "intercepts": self.intercepts,
-        }
-        for number, block in enumerate(self.features.blocks):
-            tensors[f"buckets.{number}"] = block.buckets
-            tensors[f"weights.{number}"] = block.weights
-        contiguous = {name: np.ascontiguousarray(value) for name, value in tensors.items()}
-        save_file(contiguous, folder / WEIGHTS_FILE)
-        return asdict(self.features.spec)
+        save_file(self.tensors(self.stored), folder / WEIGHTS_FILE)
+        return asdict(self.features.spec) | {"stored": self.stored}
 
     @classmethod
     def load(cls, folder: Path, settings: Mapping[str, Any]) -> Self:
@@ -302,21 +294,11 @@ class LinearModel:
             BundleError: The weights do not fit the settings.
         """
         try:
-            spans = {k: tuple(settings[k]) if settings[k] else None for k in ("words", "chars")}
-            tensors = load_file(folder / WEIGHTS_FILE)
-            spec = FeatureSpec(**{**settings, **spans})
-            blocks = [
-                Block(tensors[f"buckets.{number}"], tensors[f"weights.{number}"])
-                for number in range(len(spec.kinds))
-            ]
-            model = cls(Features(spec, blocks), tensors["coefficients"], tensors["intercepts"])
-            columns = sum(len(block.buckets) for block in blocks)
-            shape = (columns, len(model.intercepts))
-            if model.coefficients.shape != shape or any(
-                block.buckets.shape != block.weights.shape for block in blocks
-            ):
-                raise ValueError(f"shapes do not fit, expected {shape} coefficients")
-            return model
+            values = dict(settings)
+            stored = values.pop("stored", "float32")  # which bundles of format 2 do not say
+            spans = {k: tuple(values[k]) if values[k] else None for k in ("words", "chars")}
+            spec = FeatureSpec(**{**values, **spans})
+            return cls.of_tensors(spec, stored, load_file(folder / WEIGHTS_FILE))
         except (SafetensorError, KeyError, TypeError, ValueError, IndexError) as error:
             raise BundleError(
                 f"{folder / WEIGHTS_FILE}: not weights of this model ({error})"

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice, repeat
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, TypeAlias
 
 from newsstand.article import Article
 from newsstand.bundle import Bundle
@@ -13,6 +13,7 @@ from newsstand.errors import InputError, NewsstandError
 from newsstand.serve.evidence import Evidence, find_evidence
 from newsstand.serve.locate import located
 from newsstand.text import Removed
+from newsstand.workers import pool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +46,18 @@ class Score:
         """Plain values for JSON, id first."""
         values = asdict(self)
         return {"id": values.pop("id"), **values}
+
+
+class _Item(NamedTuple):
+    """An article to score, what errors call it, and its target."""
+
+    name: str
+    article: Article
+    target: str | None
+
+
+# Articles to score, and what ended them too early.
+_Batch: TypeAlias = tuple[list[_Item], NewsstandError | None]
 
 
 class Scorer:
@@ -89,6 +102,7 @@ class Scorer:
         target: str | Iterable[str | None] | None = None,
         explain: bool = False,
         batch_size: int = 256,
+        workers: int = 1,
     ) -> Iterator[Score]:
         """Scores articles in batches, lazily and in order.
 
@@ -98,37 +112,59 @@ class Scorer:
             articles: Articles or texts; any number of them.
             target: One target for all, or one for each.
             explain: Find the evidence too, at some cost.
-            batch_size: Articles held at once.
+            batch_size: Articles scored at once; a few batches a worker are in memory.
+            workers: Processes that score. More than one pay for many articles only: they take a
+                second to start, and each holds the model.
 
         Yields:
             A score for each article.
 
         Raises:
             InputError: An empty article, or a target missing or not wanted.
-            ValueError: `batch_size` is below 1.
+            ValueError: `batch_size` or `workers` is below 1.
         """
-        if batch_size < 1:
-            raise ValueError(f"batch_size: expected 1 or more, got {batch_size}")
+        for name, value in (("batch_size", batch_size), ("workers", workers)):
+            if value < 1:
+                raise ValueError(f"{name}: expected 1 or more, got {value}")
         if isinstance(articles, (str, Article)):
             raise InputError("articles: expected any number of them, got one; score() takes one")
-        pairs = self._prepare(articles, target)
+        batches = self._batches(articles, target, batch_size)
+        for scores, failure in self._results(batches, explain, workers):
+            yield from scores
+            if failure:  # only now: what came before the bad article is scored
+                raise failure
+
+    def _results(
+        self, batches: Iterable[_Batch], explain: bool, workers: int
+    ) -> Iterator[tuple[list[Score], NewsstandError | None]]:
+        if workers == 1:
+            yield from (_score(self.bundle, *batch, explain) for batch in batches)
+            return
+        with pool(workers, _begin, (self.bundle,)) as run:
+            yield from run(_score_begun, ((*batch, explain) for batch in batches))
+
+    def _batches(
+        self,
+        articles: Iterable[Article | str],
+        target: str | Iterable[str | None] | None,
+        size: int,
+    ) -> Iterator[_Batch]:
+        """Batches of articles to score, the last one with what ended them too early."""
+        items = self._items(articles, target)
         failure: NewsstandError | None = None
         full = True
         while full and failure is None:
-            batch: list[tuple[Article, Example]] = []
+            batch: list[_Item] = []
             try:
-                batch.extend(islice(pairs, batch_size))
+                batch.extend(islice(items, size))
             except NewsstandError as error:
-                # What came before the bad article is scored before the error is raised.
                 failure = error
-            full = len(batch) == batch_size
-            yield from self._score(batch, explain)
-        if failure:
-            raise failure
+            full = len(batch) == size
+            yield batch, failure
 
-    def _prepare(
+    def _items(
         self, articles: Iterable[Article | str], target: str | Iterable[str | None] | None
-    ) -> Iterator[tuple[Article, Example]]:
+    ) -> Iterator[_Item]:
         targets = repeat(target) if target is None or isinstance(target, str) else iter(target)
         for number, item in enumerate(articles, start=1):
             article = Article.from_text(item) if isinstance(item, str) else item
@@ -140,10 +176,9 @@ class Scorer:
                 if article.id:
                     name = f"article '{article.id}'"
                 goal = self._target(_next(targets))
-                example = self.bundle.encode(article, goal)
             except InputError as error:
                 raise InputError(f"{name}: {error}") from None
-            yield article, example
+            yield _Item(name, article, goal)
 
         if target is not None and not isinstance(target, str) and next(targets, _END) is not _END:
             raise InputError("target: more targets than articles")
@@ -157,26 +192,53 @@ class Scorer:
             raise InputError(f"a {self.task} model takes no target, got '{target:.60}'")
         return target.strip() if target else None
 
-    def _score(self, batch: Sequence[tuple[Article, Example]], explain: bool) -> Iterator[Score]:
-        if not batch:
-            return
-        probabilities = self.bundle.probabilities([example for _, example in batch])
-        names = self.bundle.labels.names
-        for (article, example), row in zip(batch, probabilities, strict=True):
-            best = int(row.argmax())
-            label = self.bundle.labels.labels[best]
-            evidence = find_evidence(self.bundle.model, article, example, best) if explain else ()
-            yield Score(
-                label=label,
-                name=names[label],
-                probability=float(row[best]),
-                probabilities=dict(zip(names, row.tolist(), strict=True)),
-                target=example.target,
-                evidence=evidence,
-                removed=example.prepared.removed,
-                warning=example.prepared.warning,
-                id=article.id,
-            )
+
+def _score(
+    bundle: Bundle, items: Sequence[_Item], failure: NewsstandError | None, explain: bool
+) -> tuple[list[Score], NewsstandError | None]:
+    """Scores of articles up to the first that holds no text, and that or the given failure."""
+    examples: list[Example] = []
+    for item in items:
+        try:
+            examples.append(bundle.encode(item.article, item.target))
+        except InputError as error:
+            failure = InputError(f"{item.name}: {error}")
+            break
+    if not examples:
+        return [], failure
+    names = bundle.labels.names
+    scores = []
+    for item, example, row in zip(items, examples, bundle.probabilities(examples), strict=False):
+        best = int(row.argmax())
+        label = bundle.labels.labels[best]
+        evidence = find_evidence(bundle.model, item.article, example, best) if explain else ()
+        score = Score(
+            label=label,
+            name=names[label],
+            probability=float(row[best]),
+            probabilities=dict(zip(names, row.tolist(), strict=True)),
+            target=example.target,
+            evidence=evidence,
+            removed=example.prepared.removed,
+            warning=example.prepared.warning,
+            id=item.article.id,
+        )
+        scores.append(score)
+    return scores, failure
+
+
+# In a worker process, the bundle that it scores with.
+_begun: list[Bundle] = []
+
+
+def _begin(bundle: Bundle) -> None:
+    _begun[:] = [bundle]
+
+
+def _score_begun(
+    items: Sequence[_Item], failure: NewsstandError | None, explain: bool
+) -> tuple[list[Score], NewsstandError | None]:
+    return _score(_begun[0], items, failure, explain)
 
 
 _END = object()

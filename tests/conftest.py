@@ -122,15 +122,16 @@ def _small(task: str, rows: list[tuple[str, str | None, str]]) -> "Bundle":
     from newsstand.calibration import Calibration
     from newsstand.encode import encode
     from newsstand.labels import LabelSet
-    from newsstand.linear import FeatureSpec
+    from newsstand.linear import FeatureSpec, count
     from newsstand.text import TextSpec
     from newsstand.train.fit_linear import fit_linear
 
     labels = LabelSet.of(dict.fromkeys(label for label, _, _ in rows))
+    spec = FeatureSpec(words=(1, 2), chars=(3, 4), bits=14, cross_target=task == "stance")
     model = fit_linear(
-        [encode(Article(body=body), target, TextSpec()) for _, target, body in rows],
+        count(spec, [encode(Article(body=body), target, TextSpec()) for _, target, body in rows]),
         np.array([labels.labels.index(label) for label, _, _ in rows]),
-        spec=FeatureSpec(words=(1, 2), chars=(3, 4), bits=14, cross_target=task == "stance"),
+        spec=spec,
         classifier="svc",
         C=1.0,
         class_weight=None,

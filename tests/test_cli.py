@@ -199,6 +199,12 @@ def test_score_reads_every_kind_in_the_order_given(cli: Cli, topic: str) -> None
     ]
     assert all(row["evidence"] == [] for row in found)
     assert [item["rule"] for item in found[1]["removed"]] == ["related"]
+    names.remove("-")
+    shared = cli("score", "--model", topic, "--workers", "2", *names)
+    assert shared.out.splitlines() == [x for x in done.out.splitlines() if '"stdin:1"' not in x]
+    refused = cli("score", "--model", topic, "--workers", "0", *names)
+    assert refused.code == 2
+    assert "0 is not in the range x>=1" in refused.err
 
 
 def test_score_explains(cli: Cli, topic: str) -> None:
@@ -334,7 +340,8 @@ def test_training_without_its_libraries_names_the_cure(
     cli: Cli, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Path("quick.yaml").write_text(CONFIG)
-    monkeypatch.delitem(sys.modules, "newsstand.train.run", raising=False)
+    for module in [x for x in sys.modules if x.startswith(("newsstand.train", "newsstand.data"))]:
+        monkeypatch.delitem(sys.modules, module)
     monkeypatch.setitem(sys.modules, "datasets", None)
     done = cli("train", "quick.yaml")
     assert (done.code, done.out) == (2, "")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import precision_recall_fscore_support
+from sklearn.metrics import f1_score, precision_recall_fscore_support
 
 from newsstand.calibration import Floats
 
@@ -36,6 +36,18 @@ def label_reports(
     ]
 
 
+def quality(scores: Floats, truth: NDArray[np.int64]) -> tuple[float, float]:
+    """Accuracy, and macro-F1 over the labels that occur in truth or predictions.
+
+    Args:
+        scores: float64, shape (rows, labels); the highest of a row is its prediction.
+        truth: int64, shape (rows,).
+    """
+    predicted = scores.argmax(axis=1)
+    macro_f1 = f1_score(truth, predicted, average="macro", zero_division=0)
+    return float(np.mean(predicted == truth)), float(macro_f1)
+
+
 def metrics(
     probabilities: Floats,
     truth: NDArray[np.int64],
@@ -61,12 +73,12 @@ def metrics(
     """
     predicted = probabilities.argmax(axis=1)
     reports = label_reports(probabilities, truth, labels)
-    occurring = set(np.unique(np.concatenate([truth, predicted])).tolist())
+    accuracy, macro_f1 = quality(probabilities, truth)
     f1 = {report.label: report.f1 for report in reports}
     chosen = probabilities[np.arange(len(truth)), truth]
     values = {
-        "accuracy": float(np.mean(predicted == truth)),
-        "macro_f1": float(np.mean([f1[labels[i]] for i in sorted(occurring)])),
+        "accuracy": accuracy,
+        "macro_f1": macro_f1,
         "log_loss": float(-np.mean(np.log(np.maximum(chosen, 1e-12)))),
         "ece": expected_calibration_error(probabilities, truth),
     }

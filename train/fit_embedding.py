@@ -75,5 +75,5 @@ def fit_embedding(
     else:
         estimator = LogisticRegression(C=C, class_weight=class_weight, max_iter=_ITERATIONS)
     estimator.fit(features(examples, encoder, vectors, cross_target=cross_target), labels)
-    coefficients, intercepts = both_sides(estimator.coef_.T, estimator.intercept_)
+    coefficients, intercepts = both_sides(estimator.coef_, estimator.intercept_)
     return EmbeddingModel(encoder, coefficients, intercepts, vectors)

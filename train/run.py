@@ -1,62 +1,43 @@
 """One training run, from config to logged bundle. Read it from top to bottom."""
 
+import json
 import shutil
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from dataclasses import dataclass, fields
+from collections.abc import Iterable
+from contextlib import AbstractContextManager, ExitStack, nullcontext
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-import datasets
-import numpy as np
 import pyarrow
 from pyarrow import parquet
 
-from newsstand.article import Article
 from newsstand.bundle import Bundle, Model
 from newsstand.calibration import Floats
-from newsstand.config import (
-    Config,
-    EmbeddingConfig,
-    PairsConfig,
-    TransformerConfig,
-    flatten,
-)
+from newsstand.config import Config, ExportConfig, LinearConfig, TransformerConfig, flatten
 from newsstand.config_file import dump_config
 from newsstand.data.loader import NewsData, load
 from newsstand.embedding import EmbeddingModel
-from newsstand.encode import Example
 from newsstand.errors import DataError, NewsstandError
-from newsstand.linear import FeatureSpec
+from newsstand.linear import LinearModel
 from newsstand.pairs import PairModel
 from newsstand.train import evaluate, plots
 from newsstand.train.calibrate import fit_calibration
 from newsstand.train.checkpoints import check_settings, checkpoint_folder, note_settings
-from newsstand.train.fit_embedding import fit_embedding, open_encoder
-from newsstand.train.fit_linear import fit_linear
-from newsstand.train.fit_pairs import Fitting, fit_pairs
+from newsstand.train.clock import Clock, Reporter
+from newsstand.train.export import Cost, export
+from newsstand.train.fit import fit, fit_transformer, search_linear, with_settings
+from newsstand.train.fit_stream import Unfinished
+from newsstand.train.rows import Rows
+from newsstand.train.search import Found
 from newsstand.transformer import TransformerModel
 
 if TYPE_CHECKING:
     from newsstand.train import tracking
 
 _GOLDEN_ROWS = 8
-
-
-class Reporter(Protocol):
-    """Hears of each stage when it begins and when it is done."""
-
-    def begin(self, stage: str) -> None:
-        """A stage begins."""
-
-    def progress(self, stage: str, done: int, total: int | None) -> None:
-        """Within a stage: so many rows are done, of how many if that is known."""
-
-    def end(self, stage: str, detail: str, seconds: float) -> None:
-        """A stage is done: what came of it, and the seconds it took."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +89,7 @@ def train(
     Raises:
         NewsstandError: Data or settings that cannot be used; nothing is logged then.
     """
-    clock = _Clock(reporter, time.perf_counter() if started is None else started)
+    clock = Clock(reporter, time.perf_counter() if started is None else started)
     if resume is not None:
         if not isinstance(config.model, TransformerConfig):
             raise NewsstandError("--resume: only fine-tuning (model.kind: transformer) can go on")
@@ -121,7 +102,7 @@ def _train(
     config: Config,
     name: str,
     reporter: Reporter,
-    clock: "_Clock",
+    clock: Clock,
     resume: str | None,
     stack: ExitStack,
 ) -> Result:
@@ -134,9 +115,22 @@ def _train(
         note(_loaded(news, sizes))
 
     with clock.stage("prepare") as note:
-        splits = {split: _Split(rows) for split, rows in news.splits.items()}
+        splits = {split: Rows(rows) for split, rows in news.splits.items()}
         note(_removed(splits.values()))
     fitted, held_out, test = splits["train"], splits["validation"], splits["test"]
+    unfinished = Unfinished(news.folder, news.digest)
+    figures: dict[str, float] = {}
+
+    found: Found[LinearModel] | None = None
+    if isinstance(config.model, LinearConfig) and config.model.search:
+        with clock.stage("search") as note:
+            found = search_linear(config, fitted, held_out, unfinished, reporter.progress)
+            config = with_settings(config, C=found.best.C, bits=found.best.bits)
+            figures |= {"search/C": found.best.C, "search/bits": float(found.best.bits)}
+            note(
+                f"C {found.best.C:g}, {found.best.bits} bits: validation macro-F1 "
+                f"{found.best.macro_f1:.3f}, the best of {len(found.trials)} tried"
+            )
 
     live: tracking.Run | None = None
     if isinstance(config.model, TransformerConfig):
@@ -150,8 +144,25 @@ def _train(
             note(f"run {live.run_id}; if it is cut short, go on with --resume {live.run_id}")
 
     with clock.stage("fit") as note:
-        model = _fit(config, fitted, reporter, held_out, live)
-        note(_fitted(model))
+        model: Model
+        if live:
+            folder = checkpoint_folder(live.run_id)
+            model = fit_transformer(
+                config, fitted, held_out, folder, live.log_step, reporter.progress
+            )
+        elif found:
+            model = found.model
+        else:
+            model = fit(config, fitted, unfinished, reporter.progress)
+        resumed = ", gone on from where an earlier run stopped" if unfinished.resumed else ""
+        note(f"{_fitted(model)}{resumed}")
+
+    if isinstance(model, LinearModel) and config.export != ExportConfig():
+        with clock.stage("export") as note:
+            whole, model = model, export(model, **config.export.model_dump())
+            cost = Cost.measure(whole, model, held_out.examples, held_out.labels)
+            figures |= cost.figures()
+            note(str(cost))
 
     with clock.stage("calibrate") as note:
         scores = model.forward(held_out.examples)
@@ -161,10 +172,12 @@ def _train(
 
     if config.model.refit:
         with clock.stage("fit") as note:
-            every = fitted + held_out + _Split(news.spare_rows)
-            model = _fit(config, every, reporter, held_out, None)
+            every = fitted + held_out + Rows(news.spare_rows)
+            model = fit(config, every, unfinished, reporter.progress)
+            if isinstance(model, LinearModel):
+                model = export(model, **config.export.model_dump())
             spare = f", {len(news.spare):,} of them spare" if news.spare else ""
-            note(f"again, on all {len(every.examples):,} training and validation rows{spare}")
+            note(f"again, on all {len(every):,} training and validation rows{spare}")
 
     with clock.stage("evaluate") as note:
         bundle = Bundle(
@@ -179,7 +192,7 @@ def _train(
         probabilities = bundle.probabilities(test.examples)
         tested = _metrics(config, news, probabilities, test)
         note(f"test accuracy {tested['accuracy']:.3f}, macro-F1 {tested['macro_f1']:.3f}")
-    figures = {f"test/{k}": v for k, v in tested.items()}
+    figures |= {f"test/{k}": v for k, v in tested.items()}
     figures |= {f"validation/{k}": v for k, v in validation.items()}
 
     with clock.stage("log") as note:
@@ -191,7 +204,7 @@ def _train(
             folder = Path(scratch) / "bundle"
             bundle_hash = bundle.save(folder, golden=held_out.spread(_GOLDEN_ROWS))
             run.log_dataset(form=config.data.format, path=config.data.path, digest=news.digest)
-            run.log_files(_artifacts(Path(scratch), config, news, probabilities, test))
+            run.log_files(_artifacts(Path(scratch), config, news, probabilities, test, found))
             logged = run.log_bundle(
                 folder,
                 labels=list(news.labels.labels),
@@ -203,8 +216,9 @@ def _train(
                 alias=settings.alias,
             )
             note(f"MLflow experiment '{settings.experiment}', run {run.run_id}")
-        if live:
-            shutil.rmtree(checkpoint_folder(live.run_id))
+    unfinished.remove()
+    if live:
+        shutil.rmtree(checkpoint_folder(live.run_id))
     return Result(
         run_id=run.run_id,
         experiment=settings.experiment,
@@ -221,7 +235,7 @@ def _train(
 
 
 def _run(
-    config: Config, news: NewsData, name: str, clock: "_Clock", resume: str | None
+    config: Config, news: NewsData, name: str, clock: Clock, resume: str | None
 ) -> AbstractContextManager["tracking.Run"]:
     """The MLflow run of an experiment, with its settings and data noted."""
     from newsstand.train import tracking
@@ -240,124 +254,6 @@ def _run(
     )
 
 
-class _Split:
-    """One split: its rows, and what a model sees of them."""
-
-    def __init__(self, rows: datasets.Dataset) -> None:
-        self.rows = rows
-        columns = (list(rows[name]) for name in ("prepared_title", "prepared_body", "target"))
-        self.examples = [Example.of_prepared(*values) for values in zip(*columns, strict=True)]
-        self.labels = np.array(rows["label"], dtype=np.int64)
-
-    def __add__(self, other: "_Split") -> "_Split":
-        return _Split(datasets.concatenate_datasets([self.rows, other.rows]))
-
-    def article(self, index: int) -> Article:
-        """A row's article as published."""
-        row = self.rows[index]
-        return Article(**{field.name: row[field.name] for field in fields(Article)})
-
-    def spread(self, count: int) -> list[tuple[Article, str | None]]:
-        """Up to `count` rows, of as many labels as there are."""
-        firsts = np.unique(self.labels, return_index=True)[1].tolist()
-        rest = [i for i in range(len(self.labels)) if i not in set(firsts)]
-        chosen = [*firsts, *rest][:count]
-        return [(self.article(i), self.examples[i].target) for i in chosen]
-
-    def example_row(self) -> dict[str, str]:
-        """One row as the logged model takes it."""
-        article, target = self.article(0), self.examples[0].target
-        row = {"title": article.title, "body": article.body}
-        return row if target is None else {**row, "target": target}
-
-
-def _fit(
-    config: Config,
-    rows: _Split,
-    reporter: Reporter,
-    held_out: _Split,
-    live: "tracking.Run | None",
-) -> Model:
-    model = config.model
-    if isinstance(model, TransformerConfig):
-        assert live is not None  # noqa: S101 - narrows the type; begun before the fit
-        # Imports of seconds, for this family only.
-        from newsstand.train.fit_encoder import fit_encoder, open_classifier
-        from newsstand.train.tuning import Tuning
-
-        encoder = open_classifier(
-            model.encoder,
-            sha256=model.encoder_sha256,
-            labels=int(rows.labels.max()) + 1,
-            max_tokens=model.max_tokens,
-            long_text=model.long_text,
-            device=model.device,
-            seed=config.seed,
-        )
-        return fit_encoder(
-            rows.examples,
-            rows.labels,
-            validation=(held_out.examples, held_out.labels),
-            encoder=encoder,
-            tuning=Tuning(**{x.name: getattr(model, x.name) for x in fields(Tuning)}),
-            folder=checkpoint_folder(live.run_id),
-            seed=config.seed,
-            log=live.log_step,
-            progress=reporter.progress,
-        )
-    if isinstance(model, EmbeddingConfig):
-        encoder, vectors = open_encoder(
-            model.encoder,
-            sha256=model.encoder_sha256,
-            max_tokens=model.max_tokens,
-            long_text=model.long_text,
-            device=model.device,
-            progress=lambda done, total: reporter.progress("encoding", done, total),
-        )
-        return fit_embedding(
-            rows.examples,
-            rows.labels,
-            encoder=encoder,
-            vectors=vectors,
-            cross_target=model.cross_target,
-            classifier=model.classifier,
-            C=model.C,
-            class_weight=model.class_weight,
-            seed=config.seed,
-        )
-    if isinstance(model, PairsConfig):
-        names = [field.name for field in fields(Fitting)]
-        return fit_pairs(
-            rows.examples,
-            rows.labels,
-            terms=model.terms,
-            fitting=Fitting(**{name: getattr(model, name) for name in names}),
-            seed=config.seed,
-        )
-    spec = FeatureSpec(
-        words=model.words,
-        chars=model.chars,
-        bits=model.bits,
-        parts={part: weight for part, weight in model.parts if weight},
-        hashtags=model.hashtags,
-        cross_target=model.cross_target,
-        sublinear_tf=model.sublinear_tf,
-        idf=model.idf,
-        min_df=model.min_df,
-    )
-    return fit_linear(
-        rows.examples,
-        rows.labels,
-        spec=spec,
-        classifier=model.classifier,
-        C=model.C,
-        class_weight=model.class_weight,
-        seed=config.seed,
-        outlets=list(rows.rows["outlet"]),
-        outlet_balance=model.outlet_balance,
-    )
-
-
 def _fitted(model: Model) -> str:
     """What came of a fit, in a word."""
     if isinstance(model, TransformerModel):
@@ -373,7 +269,7 @@ def _libraries(model: Model) -> tuple[str, ...]:
     return (*usual, "torch", "transformers") if isinstance(model, encoders) else usual
 
 
-def _metrics(config: Config, news: NewsData, values: Floats, rows: _Split) -> dict[str, float]:
+def _metrics(config: Config, news: NewsData, values: Floats, rows: Rows) -> dict[str, float]:
     wanted = config.evaluation
     return evaluate.metrics(
         values,
@@ -395,13 +291,19 @@ def _loaded(news: NewsData, sizes: dict[str, int]) -> str:
     return ", ".join(told)
 
 
-def _removed(splits: Iterable[_Split]) -> str:
-    removed = [bool(spans) for split in splits for spans in split.rows["removed"]]
-    return f"boilerplate taken out of {sum(removed):,} of {len(removed):,} articles"
+def _removed(splits: Iterable[Rows]) -> str:
+    of = list(splits)
+    stripped, rows = sum(split.stripped() for split in of), sum(map(len, of))
+    return f"boilerplate taken out of {stripped:,} of {rows:,} articles"
 
 
 def _artifacts(
-    scratch: Path, config: Config, news: NewsData, probabilities: Floats, test: _Split
+    scratch: Path,
+    config: Config,
+    news: NewsData,
+    probabilities: Floats,
+    test: Rows,
+    found: Found[LinearModel] | None,
 ) -> Path:
     """Writes what the run's page shows beside its figures; returns the folder."""
     folder = scratch / "artifacts"
@@ -412,43 +314,14 @@ def _artifacts(
     plots.reliability_diagram(folder / "reliability.png", probabilities, test.labels)
     labels = news.labels.labels
     columns: dict[str, Any] = {
-        "id": list(test.rows["id"]),
-        "outlet": list(test.rows["outlet"]),
-        "target": [example.target for example in test.examples],
+        **{name: test.column(name) for name in ("id", "outlet", "target")},
         "label": [labels[i] for i in test.labels],
         "predicted": [labels[i] for i in probabilities.argmax(axis=1)],
         "probability": probabilities.max(axis=1),
     }
     columns |= {f"p_{label}": probabilities[:, i] for i, label in enumerate(labels)}
+    if found:
+        told = json.dumps([asdict(trial) for trial in found.trials], indent=2)
+        (folder / "search.json").write_text(told, encoding="utf-8")
     parquet.write_table(pyarrow.table(columns), folder / "predictions.parquet")
     return folder
-
-
-class _Clock:
-    """Times the stages; a stage entered twice adds up."""
-
-    def __init__(self, reporter: Reporter, started: float) -> None:
-        self._reporter = reporter
-        self._started = started
-        self._spent: dict[str, float] = {}
-        self._free = started
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[Any]:
-        detail: list[str] = []
-        self._reporter.begin(name)
-        yield detail.append
-        # From the end of the stage before, so that the stages add up to the total.
-        now = time.perf_counter()
-        seconds, self._free = now - self._free, now
-        self._spent[name] = self._spent.get(name, 0.0) + seconds
-        self._reporter.end(name, detail[0] if detail else "", seconds)
-
-    def elapsed(self) -> float:
-        """Seconds since the start."""
-        return time.perf_counter() - self._started
-
-    def seconds(self) -> dict[str, float]:
-        """Seconds by stage, and in total so far."""
-        total = self.elapsed()
-        return {name: round(value, 3) for name, value in {**self._spent, "total": total}.items()}

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from newsstand import bundle as bundles
@@ -67,10 +68,24 @@ def test_files_hold_no_pickle_and_are_all_named(folder: Path) -> None:
     found = contents(folder)
     assert sorted(found) == ["bundle.json", "golden.jsonl", "linear.safetensors"]
     manifest = json.loads(found.pop("bundle.json"))
-    assert manifest["format"] == 2
+    assert manifest["format"] == 3
     assert manifest["files"] == {k: hashlib.sha256(v).hexdigest() for k, v in found.items()}
     assert int.from_bytes(found["linear.safetensors"][:8], "little") < 5000  # its JSON header
     assert json.loads(found["golden.jsonl"].splitlines()[0])["title"] == "Rain"
+
+
+def test_a_bundle_of_an_older_format_scores_as_it_did() -> None:
+    older = Path(__file__).parent / "bundle-format-2"
+    assert json.loads((older / "bundle.json").read_text())["format"] == 2
+    bundle = Bundle.load(older)
+    rows = [json.loads(line) for line in (older / "golden.jsonl").read_text().splitlines()]
+    found = bundle.probabilities(
+        [bundle.encode(Article(title=row["title"], body=row["body"])) for row in rows]
+    )
+    expected = [row["probabilities"] for row in rows]
+    assert len(expected) == 2
+    # Another processor may round otherwise.
+    np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
 def test_every_changed_byte_is_noticed(folder: Path) -> None:
@@ -114,13 +129,16 @@ def test_messages_name_the_file(folder: Path, name: str) -> None:
         (b"{", r"/bundle\.json: damaged, not valid JSON \(.*line 1 column 2.*\)$"),
         (b"\xff", r"/bundle\.json: damaged, not valid JSON \(.*byte 0xff.*\)$"),
         (b"[" * 100_000, r"/bundle\.json: damaged, not valid JSON \(.*recursion.*\)$"),
-        (b"[]", r"/bundle\.json: bundle format None, this version of newsstand reads format 2$"),
         (
-            b'{"format": 3, "later": "keys"}',
-            r"/bundle\.json: bundle format 3, this version of newsstand reads format 2$",
+            b"[]",
+            r"/bundle\.json: bundle format None, this version of newsstand reads formats 2 and 3$",
         ),
         (
-            b'{"format": 2}',
+            b'{"format": 4, "later": "keys"}',
+            r"/bundle\.json: bundle format 4, this version of newsstand reads formats 2 and 3$",
+        ),
+        (
+            b'{"format": 3}',
             r"/bundle\.json: damaged, its SHA-256 is not the one in its last line; copy",
         ),
     ],

@@ -350,6 +350,11 @@ IMPOSSIBLE = [
     ),
     (
         "topic",
+        "model: {kind: linear, epochs: 3}",
+        "model.epochs: only classifier 'sgd' counts epochs; the others stop by themselves",
+    ),
+    (
+        "topic",
         "model: {kind: embedding, cross_target: true}",
         "model.cross_target: a topic model has no targets to cross with",
     ),
@@ -401,6 +406,13 @@ def test_a_model_has_the_settings_of_its_own_family(write: Write) -> None:
     # Another family by override: the file's other settings are not its own.
     found = problems(write(model("bits: 12")), "model.kind=pairs", "task=stance")
     assert [line.partition(" (")[0] for line in found] == ["c.yaml:8: model.bits: unknown key"]
+
+
+@pytest.mark.parametrize("override", ["export.size_mb=2", "export.weights=int8"])
+def test_only_linear_models_are_made_smaller(write: Write, override: str) -> None:
+    [found] = problems(write(pairs("terms: 0")), override)
+    key = override.partition("=")[0]
+    assert found == f"command line: {key}: only a linear model's weights can be made smaller"
 
 
 def test_coded_labels_and_annotators_columns(write: Write) -> None:

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import datasets
@@ -86,6 +87,7 @@ def news_of(
         ties=0,
         digest="0123456789abcdef0123456789abcdef",
         cached=False,
+        folder=Path(),
     )
 
 

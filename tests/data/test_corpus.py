@@ -21,7 +21,7 @@ import newsstand.data
 from newsstand.article import Article
 from newsstand.encode import Example, encode
 from newsstand.labels import IPTC_MEDIA_TOPICS
-from newsstand.linear import FeatureSpec
+from newsstand.linear import FeatureSpec, count
 from newsstand.text import Part, Prepared, TextSpec
 from newsstand.train.fit_linear import fit_linear
 
@@ -327,7 +327,7 @@ def stance_baselines(articles: Articles) -> dict[str, float]:
     def bag_of_words(see: Callable[[dict[str, Any], str], str], rows: Any) -> float:
         spec = FeatureSpec(words=(1, 1), bits=18)
         model = fit_linear(
-            [text_example(see(a, t)) for a, t, _ in train],
+            count(spec, [text_example(see(a, t)) for a, t, _ in train]),
             np.array(truth(train)),
             spec=spec,
             classifier="svc",

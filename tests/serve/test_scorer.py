@@ -327,3 +327,34 @@ def test_folders_that_are_not_there(
     monkeypatch.chdir(tmp_path)
     with pytest.raises(BundleError, match=r"no such bundle folder|it has no bundle\.json"):
         newsstand.load(uri)
+
+
+def test_workers_change_nothing_but_the_speed(stance: Scorer) -> None:
+    articles = [Article(body=f"{SPORT} {n}", id=f"a{n}") for n in range(40)]
+    targets = [f"target {n % 3}" for n in range(40)]
+    alone = list(stance.score_many(articles, target=targets, explain=True))
+    shared = list(
+        stance.score_many(articles, target=targets, explain=True, batch_size=3, workers=2)
+    )
+    assert shared == alone
+
+
+def test_with_workers_an_error_comes_after_all_before_it(topic: Scorer) -> None:
+    articles: list[Any] = [SPORT] * 11
+    articles[7] = Article(body=" ", id="blank")
+    scores = topic.score_many(articles, batch_size=2, workers=2)
+    assert [next(scores).label for _ in range(7)] == ["sport"] * 7
+    with pytest.raises(InputError, match=r"^article 'blank': empty: title and body hold no text$"):
+        next(scores)
+
+
+def test_fewer_than_one_worker_is_refused(topic: Scorer) -> None:
+    with pytest.raises(ValueError, match="workers: expected 1 or more, got 0"):
+        next(topic.score_many([SPORT], workers=0))
+
+
+def test_two_scorers_at_once_keep_apart(topic: Scorer, stance: Scorer) -> None:
+    first = topic.score_many([SPORT] * 4, batch_size=1, workers=2)
+    second = stance.score_many([SPORT] * 4, target="the match", batch_size=1, workers=2)
+    for one, other in zip(first, second, strict=True):
+        assert (one.target, other.target) == (None, "the match")

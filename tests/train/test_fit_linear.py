@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from newsstand.article import Article
 from newsstand.encode import Example, encode
 from newsstand.errors import DataError
-from newsstand.linear import FeatureSpec, LinearModel
+from newsstand.linear import FeatureSpec, LinearModel, count
 from newsstand.text import TextSpec
-from newsstand.train.fit_linear import fit_linear
+from newsstand.train.fit_linear import fit_linear, outlet_weights
 
-CLASSIFIERS = ("svc", "logistic", "sgd")
+CLASSIFIERS = ("svc", "logistic")
 WORDS = {
     0: ["striker", "goal", "match", "referee", "penalty", "coach"],
     1: ["shares", "bank", "bonds", "dividend", "profit", "market"],
@@ -44,7 +44,8 @@ def fit(examples: list[Example], truth: NDArray[np.int64], **settings: Any) -> L
         "class_weight": None,
         "seed": 3,
     }
-    return fit_linear(examples, truth, **{**usual, **settings})
+    chosen = {**usual, **settings}
+    return fit_linear(count(chosen["spec"], examples), truth, **chosen)
 
 
 @pytest.mark.parametrize("classifier", CLASSIFIERS)
@@ -106,12 +107,11 @@ def test_outlet_balance_lifts_the_small_outlets(classifier: str) -> None:
     # The same words everywhere: one big outlet says 0, five small ones say 1.
     common = [example("rain on the coast")] * 25
     truth = np.array([0] * 20 + [1] * 5)
-    outlets = ["Big"] * 20 + ["A", "B", "C", "D", None]
+    outlets = np.array([0] * 20 + [1, 2, 3, 4, 5])
     gaps = []
     for balance in (0.0, 0.5, 1.0):
-        model = fit(
-            common, truth, classifier=classifier, C=1.0, outlets=outlets, outlet_balance=balance
-        )
+        weights = outlet_weights(outlets, balance)
+        model = fit(common, truth, classifier=classifier, C=1.0, weights=weights)
         scores = model.forward(common[:1])[0]
         gaps.append(scores[1] - scores[0])
     assert gaps[0] < 0 < gaps[2]

@@ -1,11 +1,13 @@
 """A whole run: what it gives back, what it leaves in MLflow, and that failures leave nothing."""
 
 import csv
+import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
+import datasets
 import mlflow
 import numpy as np
 import pytest
@@ -19,7 +21,7 @@ from newsstand.config import flatten
 from newsstand.config_file import load_config
 from newsstand.data.loader import load
 from newsstand.errors import DataError, NewsstandError
-from newsstand.train import plots
+from newsstand.train import fit_stream, plots
 from newsstand.train.run import Result, train
 
 ROOT = Path(__file__).parents[2]
@@ -362,3 +364,63 @@ def test_a_folder_that_cannot_be_written_is_a_message_at_once(
         "or set MLFLOW_TRACKING_URI"
     )
     assert sorted(os.listdir()) == before
+
+
+def test_a_quick_search_chooses_and_says_what_it_tried(quick: Callable[..., Result]) -> None:
+    result = quick(model__search="quick", model__C=0.01, tracking__experiment="searched")
+    folder = Path(mlflow.artifacts.download_artifacts(run_id=result.run_id))
+    trials = json.loads((folder / "search.json").read_text())
+    assert trials[0]["C"] == 0.01
+    assert trials[0]["bits"] == 12
+    best = max(trials, key=lambda trial: trial["macro_f1"])
+    chosen = load_config(str(folder / "config.yaml")).model
+    assert (chosen.C, chosen.bits) == (best["C"], best["bits"])
+    assert result.metrics["search/C"] == best["C"]
+    assert result.metrics["search/bits"] == best["bits"]
+    assert result.metrics["validation/macro_f1"] == best["macro_f1"]
+    [run] = runs("searched")
+    assert run.data.params["model.C"] == str(best["C"])
+    assert run.data.metrics["search/C"] == best["C"]
+
+
+def test_an_export_says_what_it_costs(quick: Callable[..., Result]) -> None:
+    plain = quick()
+    small = quick(export__weights="int8")
+    figures = small.metrics
+    assert figures["export/after_megabytes"] < figures["export/before_megabytes"]
+    assert figures["export/before_accuracy"] == plain.metrics["validation/accuracy"]
+    assert figures["export/after_accuracy"] == figures["validation/accuracy"]
+    assert not [name for name in plain.metrics if name.startswith("export/")]
+    assert verify(Path(small.bundle)) > 0
+
+
+@pytest.mark.parametrize("settings", [{}, {"model__refit": True}, {"model__search": "quick"}])
+def test_a_streaming_fit_leaves_nothing_behind(
+    quick: Callable[..., Result], settings: dict[str, Any]
+) -> None:
+    first, again = (quick(model__classifier="sgd", **settings) for _ in range(2))
+    assert first.bundle_hash == again.bundle_hash
+    assert first.metrics["test/accuracy"] == 1.0
+    cache = Path(datasets.config.HF_DATASETS_CACHE)
+    assert list(cache.rglob("rows.arrow"))
+    assert not list(cache.rglob("fit-*"))
+
+
+def test_a_streaming_fit_that_was_stopped_goes_on(
+    quick: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = quick(model__classifier="sgd", seed=3)
+    with monkeypatch.context() as patch:
+        patch.setattr(fit_stream, "_SAVED_EVERY", 0.0)
+        patch.setattr(Reporter, "progress", stop_while_fitting)
+        with pytest.raises(KeyboardInterrupt):
+            quick(model__classifier="sgd", seed=3)
+    heard: list[str] = []
+    monkeypatch.setattr(Reporter, "end", lambda self, stage, detail, seconds: heard.append(detail))
+    assert quick(model__classifier="sgd", seed=3).bundle_hash == whole.bundle_hash
+    assert any(detail.endswith("gone on from where an earlier run stopped") for detail in heard)
+
+
+def stop_while_fitting(reporter: Reporter, stage: str, done: int, total: int | None) -> None:
+    if stage.startswith("fit, epoch 2"):
+        raise KeyboardInterrupt

@@ -1,0 +1,61 @@
+"""Worker processes: results in order, errors passed on, few tasks held."""
+
+import math
+import operator
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from newsstand.workers import pool, processors
+
+# Functions of the standard library, which workers can import.
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_results_come_in_order(workers: int) -> None:
+    with pool(workers) as run:
+        assert list(run(operator.mul, ((n, n) for n in range(30)))) == [n * n for n in range(30)]
+        assert list(run(operator.mul, [])) == []
+        processes = set(run(os.getpid, [()] * 30))
+    assert (os.getpid() in processes) == (workers == 1)
+    assert len(processes) <= workers
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_errors_are_passed_on(workers: int) -> None:
+    with pool(workers) as run:
+        results = run(math.sqrt, ((5 - n,) for n in range(20)))
+        assert [next(results) for _ in range(6)][-1] == 0
+        with pytest.raises(ValueError, match=r"math domain|nonnegative"):
+            next(results)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_each_worker_begins_with_what_is_given(
+    workers: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(Path.cwd())  # which is gone back to, as with one worker it is changed here
+    with pool(workers, os.chdir, (tmp_path,)) as run:
+        assert set(run(os.getcwd, [()] * 6)) == {str(tmp_path)}
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_tasks_are_read_as_they_are_needed(workers: int) -> None:
+    read = []
+
+    def tasks() -> Iterator[tuple[int]]:
+        for number in range(1000):
+            read.append(number)
+            yield (number,)
+
+    with pool(workers) as run:
+        results = run(abs, tasks())
+        for _ in range(5):
+            next(results)
+        assert len(read) < 20
+
+
+def test_there_is_a_processor() -> None:
+    assert processors() >= 1

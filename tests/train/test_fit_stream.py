@@ -1,0 +1,239 @@
+"""The streaming fit: as good as the solvers in memory, and the same after any interruption."""
+
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from newsstand.encode import Example
+from newsstand.errors import DataError
+from newsstand.linear import FeatureSpec, LinearModel, count
+from newsstand.train import fit_stream as module
+from newsstand.train.fit_linear import fit_linear
+from newsstand.train.fit_stream import Unfinished, fit_stream
+
+WORDS = [
+    ["striker", "goal", "match", "referee", "penalty", "coach", "keeper"],
+    ["shares", "bank", "bonds", "dividend", "profit", "market", "rate"],
+    ["rain", "snow", "storm", "wind", "cloud", "forecast", "frost"],
+]
+COMMON = ["the", "a", "of", "on", "said", "will", "after", "new", "city", "people", "week"]
+SPEC = FeatureSpec(words=(1, 2), bits=12)
+
+
+def rows(count: int, seed: int = 0, labels: int = 3) -> tuple[list[Example], NDArray[np.int64]]:
+    """Rows sorted by label, as files often are, of which a tenth is mislabelled."""
+    random = np.random.default_rng(seed)
+    truth = np.sort(random.integers(0, labels, count))
+    said = np.where(random.random(count) < 0.1, random.integers(0, labels, count), truth)
+    texts = [
+        " ".join([*random.choice(WORDS[label], 2), *random.choice(COMMON, 8)])
+        for label in said.tolist()
+    ]
+    return [Example.of_prepared("", text, None) for text in texts], truth
+
+
+def fit(
+    examples: Sequence[Example], truth: NDArray[np.int64], file: Path, **settings: Any
+) -> LinearModel:
+    usual: dict[str, Any] = {"spec": SPEC, "C": 1.0, "epochs": 3, "seed": 5}
+    weights = settings.pop("weights", np.ones(len(truth)))
+    return fit_stream(examples, truth, weights, file=file, **{**usual, **settings})
+
+
+def accuracy(model: LinearModel, examples: list[Example], truth: NDArray[np.int64]) -> float:
+    return float(np.mean(model.forward(examples).argmax(axis=1) == truth))
+
+
+def same(first: LinearModel, second: LinearModel) -> bool:
+    return all(
+        np.array_equal(getattr(first, name), getattr(second, name))
+        for name in ("coefficients", "intercepts")
+    )
+
+
+@pytest.fixture
+def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blocks so small that a thousand rows are many groups; saved after each, in one process."""
+    monkeypatch.setattr(module, "_BLOCK", 32)
+    monkeypatch.setattr(module, "_SHUFFLED", 4)
+    monkeypatch.setattr(module, "_INLINE", 10**6)
+    monkeypatch.setattr(module, "_SAVED_EVERY", 0.0)
+
+
+@pytest.mark.parametrize("labels", [2, 3])
+def test_it_is_as_good_as_a_solver_that_converges(
+    small_blocks: None, tmp_path: Path, labels: int
+) -> None:
+    examples, truth = rows(1200, labels=labels)
+    unseen, expected = rows(600, seed=1, labels=labels)
+    solver = fit_linear(
+        count(SPEC, examples), truth, spec=SPEC, classifier="svc", C=1.0, class_weight=None, seed=0
+    )
+    streamed = fit(examples, truth, tmp_path / "fit")
+    assert streamed.coefficients.shape == solver.coefficients.shape
+    reached = accuracy(solver, unseen, expected)
+    assert reached > 0.85
+    assert accuracy(streamed, unseen, expected) > reached - 0.01
+
+
+def test_a_few_rows_are_learned_by_heart(tmp_path: Path) -> None:
+    examples, _ = rows(24)
+    truth = np.repeat([0, 1, 2], 8)
+    model = fit(examples, truth, tmp_path / "fit", epochs=None, C=100.0)
+    assert accuracy(model, examples, truth) == 1.0
+
+
+def test_blocks_and_processes_change_nothing_that_they_should_not(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    examples, truth = rows(600)
+    monkeypatch.setattr(module, "_BLOCK", 100)
+    monkeypatch.setattr(module, "_SHUFFLED", 2)
+    monkeypatch.setattr(module, "processors", lambda: 2)
+    models = []
+    for inline in (10**6, 0):  # all in this process, then in two others
+        monkeypatch.setattr(module, "_INLINE", inline)
+        models.append(fit(examples, truth, tmp_path / f"{inline}"))
+    assert same(*models)
+    other = fit(examples, truth, tmp_path / "other", seed=6)
+    assert not same(models[0], other)
+
+
+def test_weights_count(small_blocks: None, tmp_path: Path) -> None:
+    # The same words for both labels: only what the rows weigh can decide.
+    examples = [Example.of_prepared("", "rain on the coast", None)] * 100
+    truth = np.repeat([0, 1], [80, 20])
+    gaps = []
+    for heavy in (1.0, 20.0):
+        weights = np.where(truth == 1, heavy, 1.0)
+        model = fit(examples, truth, tmp_path / f"{heavy}", weights=weights)
+        scores = model.forward(examples[:1])[0]
+        gaps.append(scores[1] - scores[0])
+    assert gaps[0] < 0 < gaps[1]
+
+
+class StoppedError(Exception):
+    pass
+
+
+def stop_at(step: int) -> Callable[[str, int, int | None], None]:
+    seen = 0
+
+    def progress(stage: str, done: int, total: int | None) -> None:
+        nonlocal seen
+        seen += 1
+        assert total is not None
+        assert 0 < done <= total
+        if seen == step:
+            raise StoppedError
+
+    return progress
+
+
+@pytest.mark.parametrize("block", [32, 4096])  # many groups; all rows in one
+def test_an_interrupted_fit_goes_on_to_the_same_weights(
+    small_blocks: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, block: int
+) -> None:
+    monkeypatch.setattr(module, "_BLOCK", block)
+    examples, truth = rows(700)
+    whole = fit(examples, truth, tmp_path / "whole")
+    file = tmp_path / "fit"
+    stops = 0
+    for step in (1, 3, 2, 9, 1, 5, 7, 12, 1, 1, 8):
+        try:
+            model = fit(examples, truth, file, progress=stop_at(step))
+            break
+        except StoppedError:
+            stops += 1
+            assert file.exists()
+    else:
+        model = fit(examples, truth, file)
+    assert stops >= 2
+    assert same(model, whole)
+
+
+def test_it_does_not_begin_again(small_blocks: None, tmp_path: Path) -> None:
+    examples, truth = rows(700)
+    file = tmp_path / "fit"
+    with pytest.raises(StoppedError):
+        fit(examples, truth, file, progress=stop_at(30))  # 22 blocks counted, 8 groups fitted
+    done: list[int] = []
+    fit(examples, truth, file, progress=lambda stage, rows, total: done.append(rows))
+    assert min(done) > 700
+
+
+@pytest.mark.parametrize("damage", [b"", b"not a state", None])
+def test_a_damaged_file_is_passed_over(
+    small_blocks: None, tmp_path: Path, damage: bytes | None
+) -> None:
+    examples, truth = rows(300)
+    file = tmp_path / "fit"
+    whole = fit(examples, truth, file)
+    held = file.read_bytes()
+    file.write_bytes(held[: len(held) // 2] if damage is None else damage)
+    assert same(fit(examples, truth, file), whole)
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+import numpy as np
+from newsstand.encode import Example
+from newsstand.linear import FeatureSpec
+from newsstand.train import fit_stream as module
+
+module._BLOCK, module._SHUFFLED, module._INLINE, module._SAVED_EVERY = 32, 4, 10**6, 0.0
+seen = 0
+def progress(stage, done, total):
+    global seen
+    seen += 1
+    if seen == int(sys.argv[2]):
+        os.kill(os.getpid(), signal.SIGKILL)
+texts = Path(sys.argv[1]).read_text().splitlines()
+examples = [Example.of_prepared("", text, None) for text in texts]
+truth = np.arange(len(texts)) % 3
+model = module.fit_stream(examples, truth, np.ones(len(texts)), spec=FeatureSpec(bits=12), C=1.0,
+    epochs=2, seed=5, file=Path(sys.argv[1]).with_suffix(".fit"), progress=progress)
+np.save(Path(sys.argv[1]).with_suffix(".npy"), model.coefficients)
+"""
+
+
+def test_a_killed_fit_goes_on_to_the_same_weights(small_blocks: None, tmp_path: Path) -> None:
+    examples, _ = rows(300)
+    texts = tmp_path / "rows.txt"
+    texts.write_text("\n".join(example.text for example in examples))
+    ends = []
+    for step in (7, 5, 1, 2, 0):  # while counting, in the first epoch, at its end, in the second
+        command = [sys.executable, "-c", KILLED, str(texts), str(step)]
+        ends.append(subprocess.run(command, check=False).returncode)
+    assert ends == [-signal.SIGKILL] * 4 + [0]
+    truth = np.arange(len(examples)) % 3
+    whole = fit(examples, truth, tmp_path / "whole", spec=FeatureSpec(bits=12), epochs=2)
+    assert np.array_equal(np.load(texts.with_suffix(".npy")), whole.coefficients)
+
+
+def test_no_feature_is_refused(tmp_path: Path) -> None:
+    examples = [Example.of_prepared("", f"word{n}", None) for n in range(4)]
+    with pytest.raises(DataError, match=r"no n-gram occurs in at least 2 of the 4 training rows"):
+        fit(examples, np.array([0, 1, 0, 1]), tmp_path / "fit", spec=FeatureSpec(min_df=2))
+
+
+def test_files_tell_data_and_settings_apart(tmp_path: Path) -> None:
+    unfinished = Unfinished(tmp_path, "digest")
+    files = [unfinished.file(C=1.0), unfinished.file(C=2.0), Unfinished(tmp_path, "x").file(C=1.0)]
+    assert len(set(files)) == 3
+    assert unfinished.file(C=1.0) == files[0]
+    assert not unfinished.resumed
+    for file in files:
+        file.touch()
+    unfinished.file(C=1.0)
+    assert unfinished.resumed
+    unfinished.remove()
+    assert [file.exists() for file in files] == [False, False, True]

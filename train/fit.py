@@ -1,0 +1,208 @@
+"""From the model section of a config to a fitted model."""
+
+from collections.abc import Callable
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.sparse import csr_array
+from sklearn.utils.class_weight import compute_sample_weight
+
+from newsstand.bundle import Model
+from newsstand.config import (
+    Config,
+    EmbeddingConfig,
+    LinearConfig,
+    PairsConfig,
+    TransformerConfig,
+)
+from newsstand.data.prepare import Progress
+from newsstand.linear import FeatureSpec, LinearModel, coarser, count
+from newsstand.train.evaluate import quality
+from newsstand.train.fit_embedding import fit_embedding, open_encoder
+from newsstand.train.fit_linear import fit_linear, outlet_weights
+from newsstand.train.fit_pairs import Fitting, fit_pairs
+from newsstand.train.fit_stream import Unfinished, fit_stream
+from newsstand.train.rows import Rows
+from newsstand.train.search import Found, Trial, search
+from newsstand.transformer import TransformerModel
+
+
+def fit(config: Config, rows: Rows, unfinished: Unfinished, progress: Progress) -> Model:
+    """The model that a config asks for, fitted to rows.
+
+    Args:
+        config: The experiment.
+        rows: What to learn from.
+        unfinished: Where a fit that takes long keeps what it has learned.
+        progress: Hears of the rows that are done.
+
+    Raises:
+        DataError: Rows that nothing can be learned from.
+    """
+    if isinstance(config.model, PairsConfig):
+        names = [field.name for field in fields(Fitting)]
+        return fit_pairs(
+            list(rows.examples),
+            rows.labels,
+            terms=config.model.terms,
+            fitting=Fitting(**{name: getattr(config.model, name) for name in names}),
+            seed=config.seed,
+        )
+    if isinstance(config.model, EmbeddingConfig):
+        model = config.model
+        encoder, vectors = open_encoder(
+            model.encoder,
+            sha256=model.encoder_sha256,
+            max_tokens=model.max_tokens,
+            long_text=model.long_text,
+            device=model.device,
+            progress=lambda done, total: progress("encoding", done, total),
+        )
+        return fit_embedding(
+            list(rows.examples),
+            rows.labels,
+            encoder=encoder,
+            vectors=vectors,
+            cross_target=model.cross_target,
+            classifier=model.classifier,
+            C=model.C,
+            class_weight=model.class_weight,
+            seed=config.seed,
+        )
+    assert isinstance(config.model, LinearConfig)  # noqa: S101 - narrows the type
+    fit_by = _linear(config.model, config.seed, rows, unfinished, progress)
+    return fit_by(config.model.C, config.model.bits)
+
+
+def fit_transformer(
+    config: Config,
+    fitted: Rows,
+    held_out: Rows,
+    folder: Path,
+    log: Callable[[dict[str, float], int], None],
+    progress: Progress,
+) -> TransformerModel:
+    """The encoder of a config, fine-tuned.
+
+    Args:
+        config: An experiment with a transformer.
+        fitted: What to learn from.
+        held_out: What to choose the best checkpoint by.
+        folder: Where checkpoints are kept.
+        log: Hears of losses and validation figures, with their step.
+        progress: Hears of the steps that are done.
+    """
+    # Imports of seconds, for this family only.
+    from newsstand.train.fit_encoder import fit_encoder, open_classifier
+    from newsstand.train.tuning import Tuning
+
+    model = config.model
+    assert isinstance(model, TransformerConfig)  # noqa: S101
+    encoder = open_classifier(
+        model.encoder,
+        sha256=model.encoder_sha256,
+        labels=int(fitted.labels.max()) + 1,
+        max_tokens=model.max_tokens,
+        long_text=model.long_text,
+        device=model.device,
+        seed=config.seed,
+    )
+    return fit_encoder(
+        list(fitted.examples),
+        fitted.labels,
+        validation=(list(held_out.examples), held_out.labels),
+        encoder=encoder,
+        tuning=Tuning(**{x.name: getattr(model, x.name) for x in fields(Tuning)}),
+        folder=folder,
+        seed=config.seed,
+        log=log,
+        progress=progress,
+    )
+
+
+def search_linear(
+    config: Config, fitted: Rows, held_out: Rows, unfinished: Unfinished, progress: Progress
+) -> Found[LinearModel]:
+    """The model with the best C and bits, by macro-F1 on rows that were held out.
+
+    Args:
+        config: An experiment with a linear model.
+        fitted: What to learn from.
+        held_out: What to choose by.
+        unfinished: As in `fit`.
+        progress: Hears of the settings that were tried.
+    """
+    model = config.model
+    assert isinstance(model, LinearConfig)  # noqa: S101
+    tried = 0
+
+    def tell(trial: Trial) -> None:
+        nonlocal tried
+        tried += 1
+        progress(f"search, C {trial.C:g}, {trial.bits} bits", tried, None)
+
+    return search(
+        _linear(model, config.seed, fitted, unfinished, progress),
+        lambda found: quality(found.forward(held_out.examples), held_out.labels)[1],
+        C=model.C,
+        bits=model.bits,
+        tell=tell,
+    )
+
+
+def with_settings(config: Config, **settings: Any) -> Config:
+    """The config with other settings of its model."""
+    return config.model_copy(update={"model": config.model.model_copy(update=settings)})
+
+
+def _linear(
+    model: LinearConfig, seed: int, rows: Rows, unfinished: Unfinished, progress: Progress
+) -> Callable[[float, int], LinearModel]:
+    """A way to fit linear models to rows by C and bits."""
+    spec = FeatureSpec(
+        words=model.words,
+        chars=model.chars,
+        bits=model.bits,
+        parts={part: weight for part, weight in model.parts if weight},
+        hashtags=model.hashtags,
+        cross_target=model.cross_target,
+        sublinear_tf=model.sublinear_tf,
+        idf=model.idf,
+        min_df=model.min_df,
+    )
+    weights = np.ones(len(rows))
+    if model.outlet_balance:
+        weights = outlet_weights(rows.codes("outlet"), model.outlet_balance)
+    counted: list[csr_array] = []  # once for all fits: fewer buckets follow from more
+
+    def in_memory(C: float, bits: int) -> LinearModel:  # noqa: N803 - scikit-learn's name
+        if not counted or counted[0].shape[1] < 1 << bits:
+            counted[:] = count(replace(spec, bits=bits), list(rows.examples))
+        return fit_linear(
+            [coarser(found, bits) for found in counted],
+            rows.labels,
+            spec=replace(spec, bits=bits),
+            classifier="logistic" if model.classifier == "logistic" else "svc",
+            C=C,
+            class_weight=model.class_weight,
+            seed=seed,
+            weights=weights,
+        )
+
+    def streamed(C: float, bits: int) -> LinearModel:  # noqa: N803
+        settings = model.model_dump() | {"C": C, "bits": bits}
+        return fit_stream(
+            rows.examples,
+            rows.labels,
+            weights * compute_sample_weight(model.class_weight, rows.labels),
+            spec=replace(spec, bits=bits),
+            C=C,
+            epochs=model.epochs,
+            seed=seed,
+            file=unfinished.file(rows=len(rows), seed=seed, **settings),
+            progress=progress,
+        )
+
+    return streamed if model.classifier == "sgd" else in_memory

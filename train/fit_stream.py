@@ -1,0 +1,242 @@
+"""Fits the linear family to any number of articles in bounded memory: averaged SGD by blocks.
+
+The articles stay on disk. A first pass learns which buckets occur and how often; each further pass
+(an epoch) reads blocks of articles in random order, shuffles the rows of a few of them together,
+and updates the weights by them. From the second epoch on the weights are averaged (Polyak and
+Juditsky 1992, Acceleration of Stochastic Approximation by Averaging), which makes a few epochs as
+good as a solver that runs until it converges.
+
+What a fit has learned is written to a file from time to time, so that one that was killed goes on
+where it was and ends with the very weights it would have had: the order of the rows depends on
+the seed alone, and the file is only ever replaced as a whole.
+"""
+
+import hashlib
+import json
+import os
+import pickle
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from itertools import islice
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array, hstack, vstack
+from sklearn.linear_model import SGDClassifier
+
+from newsstand.data.prepare import Progress
+from newsstand.encode import Example
+from newsstand.linear import Features, FeatureSpec, LinearModel, count, frequencies
+from newsstand.train.fit_linear import check_features, linear_model
+from newsstand.version import __version__
+from newsstand.workers import Run, pool, processors
+
+_BLOCK = 2048  # rows that are read together
+_SHUFFLED = 8  # blocks whose rows are shuffled together
+_INLINE = 4  # so few blocks are counted faster than worker processes start
+_SAVED_EVERY = 20.0  # seconds
+# Without a number of epochs: enough for this many rows in all, within limits.
+_ROWS_SEEN, _FEWEST, _MOST = 100_000, 3, 50
+
+
+class Unfinished:
+    """Where fits keep what they have learned until the run is done.
+
+    Args:
+        folder: For their files.
+        digest: Of the data they learn from.
+    """
+
+    def __init__(self, folder: Path, digest: str) -> None:
+        self._folder, self._digest = folder, digest
+        self._files: set[Path] = set()
+        self.resumed = False  # whether the fit that asked last goes on from an earlier one
+
+    def file(self, **settings: Any) -> Path:
+        """The file of a fit; its name tells data, settings and versions apart."""
+        versions = [__version__, *(version(x) for x in ("numpy", "scipy", "scikit-learn"))]
+        told = json.dumps([self._digest, settings, versions], sort_keys=True, default=str)
+        name = hashlib.sha256(told.encode()).hexdigest()[:16]
+        found = self._folder / f"fit-{name}.pickle"
+        self._files.add(found)
+        self.resumed = found.exists()
+        return found
+
+    def remove(self) -> None:
+        """Removes the files of this run."""
+        for file in self._files:
+            file.unlink(missing_ok=True)
+
+
+@dataclass(slots=True)
+class _State:
+    """All that a fit has learned so far, and how far it is."""
+
+    estimator: SGDClassifier
+    frequency: list[NDArray[np.int64]]
+    counted: int = 0  # blocks of the first pass
+    epoch: int = 0
+    group: int = 0
+
+
+def fit_stream(
+    examples: Sequence[Example],
+    labels: NDArray[np.int64],
+    weights: NDArray[np.float64],
+    *,
+    spec: FeatureSpec,
+    C: float,  # noqa: N803 - scikit-learn's name
+    epochs: int | None,
+    seed: int,
+    file: Path,
+    progress: Progress | None = None,
+) -> LinearModel:
+    """Fits features and weights.
+
+    Args:
+        examples: Training examples, read in slices.
+        labels: int64, shape (examples,); every label from 0 to the highest must occur.
+        weights: float64, shape (examples,): what each example weighs.
+        spec: What is counted.
+        C: Inverse strength of the L2 penalty.
+        epochs: How often each example is seen; None: as often as its number calls for.
+        seed: Seed of the order of the rows; the same seed gives the same weights.
+        file: Where the fit keeps what it has learned. If it is there, the fit goes on from it, so
+            its name must tell examples and settings apart.
+        progress: Hears of the rows that are done, over all passes.
+
+    Raises:
+        DataError: No n-gram occurs often enough to be a feature.
+    """
+    epochs = epochs or min(_MOST, max(_FEWEST, ceil(_ROWS_SEEN / len(examples))))
+    estimator = SGDClassifier(
+        alpha=1.0 / (C * len(examples)),
+        average=len(examples) if epochs > 1 else max(1, len(examples) // 2),
+        fit_intercept=False,  # scikit-learn's own does not take part in averages by blocks
+        shuffle=False,
+        n_jobs=-1,  # threads, one a label
+    )
+    fit = _Fit(examples, labels, weights, spec, epochs, seed, file, progress)
+    state = _load(file) or _State(estimator, [np.zeros(1 << spec.bits, int) for _ in spec.kinds])
+    with pool(processors() if fit.blocks > _INLINE else 1) as run:
+        features = fit.learn(state, run)
+        fit.update(state, features, run)
+    weights = state.estimator.coef_
+    return linear_model(features, weights[:, :-1], weights[:, -1])
+
+
+@dataclass(slots=True)
+class _Fit:
+    """One fit: its rows and settings, and its passes over them."""
+
+    examples: Sequence[Example]
+    labels: NDArray[np.int64]
+    weights: NDArray[np.float64]
+    spec: FeatureSpec
+    epochs: int
+    seed: int
+    file: Path
+    progress: Progress | None
+    saved: float = field(default_factory=time.monotonic)
+
+    @property
+    def blocks(self) -> int:
+        """How many blocks the rows make."""
+        return ceil(len(self.examples) / _BLOCK)
+
+    def learn(self, state: _State, run: Run) -> Features:
+        """The first pass: in how many examples each bucket occurs."""
+        rest = range(state.counted, self.blocks)
+        for found in run(_frequencies, ((self.spec, self.block(number)) for number in rest)):
+            for total, more in zip(state.frequency, found, strict=True):
+                total += more
+            state.counted += 1
+            self.done(state, f"fit, counting before {self.epochs} epochs", state.counted)
+        check_features(self.spec, state.frequency, len(self.examples))
+        return Features.learn(self.spec, state.frequency, len(self.examples))
+
+    def update(self, state: _State, features: Features, run: Run) -> None:
+        """The epochs."""
+        groups = ceil(self.blocks / _SHUFFLED)
+        kept: csr_array | None = None  # the rows, where one group holds all of them
+        while state.epoch < self.epochs:
+            order = self.random(state.epoch, 0).permutation(self.blocks)
+            chosen = [sorted(order[g::groups].tolist()) for g in range(groups)]
+            rest = chosen[state.group :]
+            numbers = (number for group in rest for number in group)
+            counts = run(count, ((self.spec, self.block(number)) for number in numbers))
+            for group in rest:
+                if kept is None or groups > 1:
+                    blocks = [features.weigh(found) for found in islice(counts, len(group))]
+                    kept = _with_ones(vstack(blocks, "csr"))
+                self.step(state, kept, group)
+                state.group += 1
+                done = self.blocks * (1 + state.epoch) + sum(map(len, chosen[: state.group]))
+                self.done(state, f"fit, epoch {state.epoch + 1} of {self.epochs}", done)
+            state.epoch, state.group = state.epoch + 1, 0
+
+    def step(self, state: _State, rows: csr_array, group: Sequence[int]) -> None:
+        """Updates the weights by the rows of a group of blocks."""
+        numbers = np.concatenate([np.arange(*self.span(block)) for block in group])
+        order = self.random(state.epoch, state.group + 1).permutation(len(numbers))
+        numbers = numbers[order]
+        state.estimator.partial_fit(
+            rows[order],
+            self.labels[numbers],
+            classes=np.arange(self.labels.max() + 1),
+            sample_weight=self.weights[numbers],
+        )
+
+    def span(self, block: int) -> tuple[int, int]:
+        """The first row of a block, and the row after its last."""
+        return block * _BLOCK, min((block + 1) * _BLOCK, len(self.examples))
+
+    def block(self, number: int) -> Sequence[Example]:
+        return self.examples[slice(*self.span(number))]
+
+    def random(self, epoch: int, group: int) -> np.random.Generator:
+        return np.random.default_rng([self.seed, epoch, group])
+
+    def done(self, state: _State, stage: str, blocks: int) -> None:
+        """So many blocks are done, over all passes."""
+        if time.monotonic() - self.saved >= _SAVED_EVERY:
+            _save(self.file, state)
+            self.saved = time.monotonic()
+        if self.progress:
+            total = len(self.examples) * (1 + self.epochs)
+            self.progress(stage, min(blocks * _BLOCK, total), total)
+
+
+def _with_ones(rows: csr_array) -> csr_array:
+    """The rows with a last column of ones, whose weights are the intercepts."""
+    ones = csr_array(np.ones((rows.shape[0], 1), dtype=np.float32))
+    return csr_array(hstack([rows, ones], "csr"))
+
+
+def _frequencies(spec: FeatureSpec, examples: Sequence[Example]) -> list[NDArray[np.uint16]]:
+    return [frequencies(found).astype(np.uint16) for found in count(spec, examples)]
+
+
+def _load(file: Path) -> _State | None:
+    if not file.exists():
+        return None
+    try:
+        with file.open("rb") as stream:
+            state: _State = pickle.load(stream)  # noqa: S301 - our own, in the user's cache
+    except Exception:  # whatever a damaged file leads to; without it the fit only takes longer
+        return None
+    return state
+
+
+def _save(file: Path, state: _State) -> None:
+    scratch = file.with_suffix(".unfinished")
+    with scratch.open("wb") as stream:
+        pickle.dump(state, stream, protocol=5)
+        stream.flush()
+        os.fsync(stream.fileno())  # or a power cut could leave the new name with half a file
+    scratch.replace(file)
