@@ -2,9 +2,8 @@
 
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import chain, pairwise
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -13,9 +12,9 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 
 from newsstand.encode import Example
-from newsstand.encoders import NOT_INSTALLED
 from newsstand.errors import NewsstandError
-from newsstand.long_text import Excerpt, LongText, Span, excerpts
+from newsstand.libraries import find_device, libraries, quiet
+from newsstand.long_text import Excerpt, LongText, Span, excerpts, likeness_to
 
 # Tokens of a batch, padding included: enough to keep the processor busy, few enough for its cache.
 _CPU_BUDGET = 2048
@@ -175,8 +174,8 @@ class Encoder:
         def likeness(pieces: Sequence[Span]) -> Sequence[float]:
             bounds = [bisect_left(starts, start) for start, _ in pieces]
             bounds.append(bisect_left(starts, pieces[-1][1]) if pieces else 0)
-            found: list[float] = self._likeness(ids, bounds, example.target or "").tolist()
-            return found
+            wanted, _ = self._parts(example.target or "")
+            return likeness_to(self._embedded(wanted), self._embedded(ids), bounds)
 
         return excerpts(example, how=self.long_text, room=room, places=places, likeness=likeness)
 
@@ -193,37 +192,13 @@ class Encoder:
         spans = sorted(set(read))  # the title is in each window
         return sum(any(a <= start < b for a, b in spans) for start, _ in places), whole
 
-    def _likeness(
-        self, ids: Sequence[int], bounds: Sequence[int], target: str
-    ) -> NDArray[np.float64]:
-        """How like a target pieces of a text are, up to 1, shape (pieces,).
-
-        Each token of the target meets the nearest token of the piece, by the cosine of the
-        network's input embeddings: 1 for the same token, less for one of like use. Averaged over
-        the target's tokens, rare ones in this text weighing more. As BERTScore's recall (Zhang et
-        al. 2020), with embeddings that have read no context, so it costs next to nothing.
-
-        Args:
-            ids: The text's tokens.
-            bounds: First token of each piece, and the end of the last.
-            target: What to look for.
-        """
+    def _embedded(self, ids: Sequence[int]) -> NDArray[np.float64]:
+        """The network's input embeddings of tokens, of length 1, shape (tokens, width)."""
         torch, _ = libraries()
-        wanted, _ = self._parts(target)
-        count = len(bounds) - 1
-        if not wanted or not count:
-            return np.zeros(count)
         table = self.network.get_input_embeddings().weight.detach()
-
-        def rows(numbers: Sequence[int]) -> Any:
-            found = table[torch.tensor(numbers, device=table.device)].double()
-            return torch.nn.functional.normalize(found).cpu().numpy()
-
-        cosines = rows(ids) @ rows(wanted).T
-        best = np.array([cosines[a:b].max(axis=0) for a, b in pairwise(bounds)])
-        weights = np.log1p(count / np.maximum((best > 0.999).sum(axis=0), 1))
-        likeness: NDArray[np.float64] = best @ weights / weights.sum()
-        return likeness
+        found = table[torch.tensor(ids, dtype=torch.long, device=table.device)].double()
+        unit: NDArray[np.float64] = torch.nn.functional.normalize(found).cpu().numpy()
+        return unit
 
     def vectors(self, texts: Sequence[str]) -> Vectors:
         """Mean-pooled vectors of length 1, float32, shape (texts, width), in the order given.
@@ -295,52 +270,6 @@ class Encoder:
         with quiet():
             self.network.save_pretrained(folder)
             self.tokenizer.save_pretrained(folder)
-
-
-def libraries() -> tuple[Any, Any]:
-    """The two libraries torch and transformers, imported on first use.
-
-    Raises:
-        NewsstandError: They are not installed.
-    """
-    try:
-        import torch
-        import transformers
-    except ModuleNotFoundError:
-        raise NewsstandError(NOT_INSTALLED) from None
-    return torch, transformers
-
-
-def find_device(device: Literal["auto", "cpu", "cuda"]) -> Any:
-    """The torch device of that name.
-
-    Raises:
-        NewsstandError: A GPU was asked for and there is none.
-    """
-    torch, _ = libraries()
-    there = torch.cuda.is_available()
-    if device == "cuda" and not there:
-        raise NewsstandError(
-            "model.device: no GPU that this torch can use; set it to cpu or auto, or install a "
-            "torch built for this machine's CUDA"
-        )
-    return torch.device("cuda" if there and device != "cpu" else "cpu")
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Keeps transformers from writing progress and advice to standard error."""
-    _, transformers = libraries()
-    logging = transformers.utils.logging
-    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(level)
-        if bars:
-            logging.enable_progress_bar()
 
 
 def _longest(config: Any, tokenizer: Any) -> int:

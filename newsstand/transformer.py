@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from newsstand.embedding import ENCODER_FOLDER
 from newsstand.encode import Example
-from newsstand.encoder import Encoder, libraries
+from newsstand.encoder import Encoder
+from newsstand.libraries import libraries
 from newsstand.likeness import sentence_spans
 from newsstand.long_text import Span, joined
 

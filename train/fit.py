@@ -18,6 +18,7 @@ from newsstand.config import (
     TransformerConfig,
 )
 from newsstand.data.prepare import Progress
+from newsstand.encoder import Encoder
 from newsstand.linear import FeatureSpec, LinearModel, coarser, count
 from newsstand.train.evaluate import quality
 from newsstand.train.fit_embedding import fit_embedding, open_encoder
@@ -76,31 +77,17 @@ def fit(config: Config, rows: Rows, unfinished: Unfinished, progress: Progress) 
     return fit_by(config.model.C, config.model.bits)
 
 
-def fit_transformer(
-    config: Config,
-    fitted: Rows,
-    held_out: Rows,
-    folder: Path,
-    log: Callable[[dict[str, float], int], None],
-    progress: Progress,
-) -> TransformerModel:
-    """The encoder of a config, fine-tuned.
+def open_transformer(config: Config, fitted: Rows) -> Encoder:
+    """The encoder that a config asks for, with an untrained classifier for the rows' labels.
 
-    Args:
-        config: An experiment with a transformer.
-        fitted: What to learn from.
-        held_out: What to choose the best checkpoint by.
-        folder: Where checkpoints are kept.
-        log: Hears of losses and validation figures, with their step.
-        progress: Hears of the steps that are done.
+    Raises:
+        NewsstandError: The encoder cannot be had or read.
     """
-    # Imports of seconds, for this family only.
-    from newsstand.train.fit_encoder import fit_encoder, open_classifier
-    from newsstand.train.tuning import Tuning
+    from newsstand.train.fit_encoder import open_classifier  # imports of seconds, here alone
 
     model = config.model
-    assert isinstance(model, TransformerConfig)  # noqa: S101
-    encoder = open_classifier(
+    assert isinstance(model, TransformerConfig)  # noqa: S101 - narrows the type
+    return open_classifier(
         model.encoder,
         sha256=model.encoder_sha256,
         labels=int(fitted.labels.max()) + 1,
@@ -109,12 +96,37 @@ def fit_transformer(
         device=model.device,
         seed=config.seed,
     )
+
+
+def fit_transformer(
+    config: Config,
+    encoder: Encoder,
+    fitted: Rows,
+    held_out: Rows,
+    folder: Path,
+    log: Callable[[dict[str, float], int], None],
+    progress: Progress,
+) -> TransformerModel:
+    """Fine-tunes an encoder as a config says.
+
+    Args:
+        config: An experiment with a transformer.
+        encoder: As `open_transformer` gives it.
+        fitted: What to learn from.
+        held_out: What to choose the best checkpoint by.
+        folder: Where checkpoints are kept.
+        log: Hears of losses and validation figures, with their step.
+        progress: Hears of the steps that are done.
+    """
+    from newsstand.train.fit_encoder import fit_encoder
+    from newsstand.train.tuning import Tuning
+
     return fit_encoder(
         list(fitted.examples),
         fitted.labels,
         validation=(list(held_out.examples), held_out.labels),
         encoder=encoder,
-        tuning=Tuning(**{x.name: getattr(model, x.name) for x in fields(Tuning)}),
+        tuning=Tuning(**{x.name: getattr(config.model, x.name) for x in fields(Tuning)}),
         folder=folder,
         seed=config.seed,
         log=log,

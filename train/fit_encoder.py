@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from transformers import EarlyStoppingCallback, PrinterCallback, set_seed
 
 from newsstand.encode import Example
-from newsstand.encoder import Encoder, quiet
+from newsstand.encoder import Encoder
 from newsstand.encoders import find_encoder
+from newsstand.libraries import quiet
 from newsstand.long_text import LongText
 from newsstand.train.checkpoints import (
     best_checkpoint,

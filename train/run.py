@@ -28,7 +28,13 @@ from newsstand.train.calibrate import fit_calibration
 from newsstand.train.checkpoints import check_settings, checkpoint_folder, note_settings
 from newsstand.train.clock import Clock, Reporter
 from newsstand.train.export import Cost, export
-from newsstand.train.fit import fit, fit_transformer, search_linear, with_settings
+from newsstand.train.fit import (
+    fit,
+    fit_transformer,
+    open_transformer,
+    search_linear,
+    with_settings,
+)
 from newsstand.train.fit_stream import Unfinished
 from newsstand.train.rows import Rows
 from newsstand.train.search import Found
@@ -135,6 +141,7 @@ def _train(
     live: tracking.Run | None = None
     if isinstance(config.model, TransformerConfig):
         with clock.stage("begin") as note:
+            encoder = open_transformer(config, fitted)
             live = stack.enter_context(_run(config, news, name, clock, resume))
             settings_kept = flatten(config) | {"data": news.digest}
             folder = checkpoint_folder(live.run_id)
@@ -148,7 +155,7 @@ def _train(
         if live:
             folder = checkpoint_folder(live.run_id)
             model = fit_transformer(
-                config, fitted, held_out, folder, live.log_step, reporter.progress
+                config, encoder, fitted, held_out, folder, live.log_step, reporter.progress
             )
         elif found:
             model = found.model

@@ -9,8 +9,9 @@ import pytest
 import torch
 import transformers
 
-from newsstand.encoder import Encoder, find_device
+from newsstand.encoder import Encoder
 from newsstand.errors import NewsstandError
+from newsstand.libraries import find_device
 
 TEXTS = [
     "Rain and strong winds.",

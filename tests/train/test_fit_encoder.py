@@ -447,3 +447,9 @@ def test_a_run_that_was_killed_goes_on_and_ends_in_the_same_bundle(
     )
     done = cli("train", "l.yaml", "--resume", "x")
     assert done.err == "newsstand: --resume: only fine-tuning (model.kind: transformer) can go on\n"
+    # An encoder that cannot be had leaves no run.
+    before = len(client.search_runs(["1"]))
+    done = cli("train", "t.yaml", "model.encoder=./nowhere")
+    assert done.err.endswith("encoder './nowhere': no such folder (model.encoder)\n")
+    assert len(client.search_runs(["1"])) == before
+    assert not any(Path("mlruns/.checkpoints").iterdir())

@@ -1,0 +1,54 @@
+"""The libraries of encoders, torch and transformers: imported when needed, kept quiet."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Literal
+
+from newsstand.encoders import NOT_INSTALLED
+from newsstand.errors import NewsstandError
+
+
+def libraries() -> tuple[Any, Any]:
+    """The two libraries torch and transformers, imported on first use.
+
+    Raises:
+        NewsstandError: They are not installed.
+    """
+    try:
+        import torch
+        import transformers
+    except ModuleNotFoundError:
+        raise NewsstandError(NOT_INSTALLED) from None
+    return torch, transformers
+
+
+def find_device(device: Literal["auto", "cpu", "cuda"]) -> Any:
+    """The torch device of that name.
+
+    Raises:
+        NewsstandError: A GPU was asked for and there is none.
+    """
+    torch, _ = libraries()
+    there = torch.cuda.is_available()
+    if device == "cuda" and not there:
+        raise NewsstandError(
+            "model.device: no GPU that this torch can use; set it to cpu or auto, or install a "
+            "torch built for this machine's CUDA"
+        )
+    return torch.device("cuda" if there and device != "cpu" else "cpu")
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keeps transformers from writing progress and advice to standard error."""
+    _, transformers = libraries()
+    logging = transformers.utils.logging
+    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()
