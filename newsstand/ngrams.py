@@ -15,6 +15,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from itertools import islice
 from typing import TypeAlias
 
 import numpy as np
@@ -247,7 +248,7 @@ class _Chunk:
     starts: _Slots  # of each word: its first slot, the slot after its last, its text's number
     ends: _Slots
     owners: NDArray[np.uint32]
-    size: int  # how many texts
+    edges: _Slots  # where each text begins, and the last one ends
 
     @classmethod
     def read(cls, texts: Sequence[str]) -> "_Chunk":
@@ -263,7 +264,7 @@ class _Chunk:
         edges = np.cumsum([0, *(len(text) + 1 for text in texts)])
         numbers = np.arange(len(texts), dtype=np.uint32)
         owners = np.repeat(numbers, np.diff(starts.searchsorted(edges)))
-        return cls(values, starts, ends, owners, len(texts))
+        return cls(values, starts, ends, owners, edges)
 
 
 def _word_grams(chunk: _Chunk, lo: int, hi: int) -> Iterator[_Grams]:
@@ -274,22 +275,38 @@ def _word_grams(chunk: _Chunk, lo: int, hi: int) -> Iterator[_Grams]:
             hashes = hashes[:-1] * _NEXT_WORD + words[more:]
         if more + 1 >= lo:
             first, last = chunk.owners[: len(hashes)], chunk.owners[more:]
-            owners = np.where(first == last, first, np.uint32(chunk.size))
+            owners = np.where(first == last, first, np.uint32(len(chunk.edges) - 1))
             yield hashes, owners, chunk.starts[: len(hashes)], chunk.ends[more:]
 
 
 def _char_grams(chunk: _Chunk, lo: int, hi: int) -> Iterator[_Grams]:
     """Slides windows over each word and its edge marks; one that is too short gets one window."""
     sums = _sums(np.maximum(chunk.values, np.uint32(_MARK)))
-    for length in range(lo, hi + 1):
-        edge = int(length > 1)  # an edge mark alone says nothing
-        first, after = chunk.starts - edge, chunk.ends + edge
-        windows = np.maximum(after - first - length + 1, int(length == lo))
-        before = np.cumsum(windows) - windows
-        starts = np.repeat(first - before, windows) + np.arange(windows.sum())
-        ends = np.minimum(starts + length, np.repeat(after, windows))
-        owners = np.repeat(chunk.owners, windows)
-        yield _hash(sums, starts, ends) + _CHARS_APART, owners, starts, ends
+    texts = np.arange(len(chunk.edges) - 1, dtype=np.uint32).repeat(np.diff(chunk.edges))
+    for length, begins in islice(enumerate(_begins(chunk.values != 0), start=1), lo - 1, hi):
+        starts = np.flatnonzero(begins)
+        ends = starts + length
+        if length == lo:
+            short = np.flatnonzero(chunk.ends - chunk.starts + 2 < length)
+            firsts, afters = chunk.starts[short] - 1, chunk.ends[short] + 1
+            places = starts.searchsorted(firsts)
+            starts, ends = np.insert(starts, places, firsts), np.insert(ends, places, afters)
+        hashes = _hash(sums, starts, ends) + _CHARS_APART
+        yield hashes, texts.take(starts, mode="clip"), starts, ends
+
+
+def _begins(inside: NDArray[np.bool_]) -> Iterator[NDArray[np.bool_]]:
+    """Where windows of 1, 2, … slots may begin: all between their two ends is in one word.
+
+    A window of one slot is a letter: an edge mark alone says nothing.
+    """
+    following = np.append(inside[1:], False)
+    yield inside
+    yield inside | following
+    begins = following
+    while True:
+        yield begins
+        begins = following & np.append(begins[1:], False)
 
 
 def _sums(values: NDArray[np.uint32]) -> tuple[_Hashes, _Hashes]:
