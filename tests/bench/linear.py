@@ -24,14 +24,16 @@ import tempfile
 from collections import Counter
 from dataclasses import dataclass, field, fields
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from contestants import CONTESTANTS, SHORT, THREADS, TIMED, merged
+from contestants import CONTESTANTS, SHORT, STARTS, THREADS, TIMED, merged
 
 from newsstand.article import Article
 from newsstand.config_file import load_config
 from newsstand.encode import Example
+from newsstand.errors import NewsstandError
 
 ROOT = Path(__file__).resolve().parents[2]
 WORKER = Path(__file__).with_name("contestants.py")
@@ -55,8 +57,8 @@ class DataSet:
 
 TOPICS = ("labels=from-data", "data.columns={label: topic}", "evaluation.mae=false")
 SETS = {
-    "corpus, topic": DataSet("topic-linear"),
-    "corpus, stance": DataSet("stance-linear"),
+    "corpus-topic": DataSet("topic-linear"),
+    "corpus-stance": DataSet("stance-linear"),
     "r8": DataSet("benchmarks/r8-linear", "r8"),
     "semeval-2016": DataSet("benchmarks/semeval2016-linear", "semeval-2016"),
     "fnc-1": DataSet(
@@ -64,9 +66,9 @@ SETS = {
         "fnc-1",
         others={"newsstand, body alone": "benchmarks/fnc1-linear"},
     ),
-    "article-bias, random": DataSet("benchmarks/article-bias-random-linear", "article-bias"),
-    "article-bias, media": DataSet("benchmarks/article-bias-media-linear", "article-bias"),
-    "article-bias, topics": DataSet(
+    "article-bias-random": DataSet("benchmarks/article-bias-random-linear", "article-bias"),
+    "article-bias-media": DataSet("benchmarks/article-bias-media-linear", "article-bias"),
+    "article-bias-topics": DataSet(
         "benchmarks/article-bias-random-linear", "article-bias", TOPICS, least=100
     ),
 }
@@ -178,7 +180,7 @@ def compete(options: argparse.Namespace, names: list[str]) -> list[Record]:
     """Runs what is not on file yet; returns all that is."""
     kept = options.work / "figures.jsonl"
     for name in names:
-        rows = options.work / name.replace(", ", "-")
+        rows = options.work / name
         if not (rows / "labels.json").exists():
             prepare(SETS[name], source(options, name), rows)
     for repeat in range(options.repeats):
@@ -191,7 +193,7 @@ def compete(options: argparse.Namespace, names: list[str]) -> list[Record]:
                 ):
                     continue
                 budget = budget_for(name, records) if contestant != "newsstand" else 0
-                rows = options.work / name.replace(", ", "-")
+                rows = options.work / name
                 figures = contest(options, name, contestant, rows, budget)
                 with kept.open("a", encoding="utf-8") as stream:
                     write(stream, key | figures)
@@ -214,7 +216,8 @@ COLUMNS = {
     "macro-F1": ("macro_f1", ".3f"),
     "ECE": ("ece", ".3f"),
     "fit, s": ("fit", ",.1f"),
-    "in all, s": ("total", ",.1f"),
+    "processor": ("processor", ",.1f"),
+    "in all": ("total", ",.1f"),
     "full": ("full", ",.0f"),
     "short": ("short", ",.0f"),
     "from raw": ("raw", ",.0f"),
@@ -240,14 +243,15 @@ apart; newsstand's body alone is fitted on the training rows only), tested on th
   training rows in random order.
 - **Targets**: newsstand reads them as its config says. All others get them before the text, as
   words of their own (`target_abortion`).
-- **fit**: the last fit, settings known; fastText with {threads} threads, LinearSVC has only one.
-  **in all**: all fits, calibration and search. Writing fastText's files is not timed.
-- **full, short, from raw**: articles a second on up to {timed:,} test rows, one process, one
-  thread. Short: their first {short} words. From raw: `Scorer.score_many`, preparation included.
+- **fit**: the last fit, settings known, in seconds and processor seconds, which other work on the
+  machine changes less; fastText with {threads} threads, LinearSVC has only one. **in all**: all
+  fits, calibration and search. Writing fastText's files is not timed.
+- **full, short, from raw**: articles a processor second on up to {timed:,} test rows, one process,
+  one thread. Short: their first {short} words. From raw: `Scorer.score_many`, preparation included.
   newsstand and TF-IDF give all probabilities, fastText's `predict` the best label's.
 - **MB**: the most that the process held, rows and imports included; fitting newsstand imports all
   of its training recipe. **cold**: a whole process that loads the model and scores one article of
-  median length; newsstand prepares its text, too."""
+  median length, the quickest of {starts}; newsstand prepares its text, too."""
 
 
 def median(records: list[Record], key: str) -> float | None:
@@ -290,6 +294,7 @@ def table(records: list[Record], repeats: int) -> str:
         threads=THREADS,
         timed=TIMED,
         short=SHORT,
+        starts=STARTS,
     )
     return "\n".join([*lines, "", notes, ""])
 
@@ -297,30 +302,36 @@ def table(records: list[Record], repeats: int) -> str:
 def plot(path: Path, records: list[Record]) -> None:
     """Macro-F1 against articles a second, one panel a data set."""
     from matplotlib.figure import Figure
+    from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
     groups = grouped(records)
     names = list(dict.fromkeys(name for name, _ in groups))
     columns = min(len(names), 4)
     rows = -(-len(names) // columns)
-    figure = Figure(figsize=(3.1 * columns, 2.7 * rows + 0.6), layout="constrained")
-    panels = figure.subplots(rows, columns, squeeze=False).flat
-    marks = dict(zip(CONTESTANTS, "oPsD^v", strict=True))
+    figure = Figure(figsize=(3 * columns, 2.5 * rows + 0.7), layout="constrained")
+    panels = list(figure.subplots(rows, columns, squeeze=False).flat)
     drawn = {}
     for axes, name in zip(panels, names, strict=False):
-        for number, (contestant, mark) in enumerate(marks.items()):
+        for number, (contestant, mark) in enumerate(zip(CONTESTANTS, "oPsD^v", strict=True)):
             if found := groups.get((name, contestant)):
                 place = median(found, "full"), median(found, "macro_f1")
                 (drawn[contestant],) = axes.plot(*place, mark, color=f"C{number}", markersize=8)
-        axes.set(xscale="log", title=name)
-        axes.margins(0.15)
+        axes.set(xscale="log", title=name, xlim=(400, 500_000))
+        axes.xaxis.set_major_locator(LogLocator())
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+        axes.margins(y=0.15)
+        low, high = axes.get_ylim()
+        spread = max(0.1 - (high - low), 0) / 2  # a hair's breadth must not look like a mile
+        axes.set_ylim(low - spread, high + spread)
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(alpha=0.3)
-    for axes in list(panels):
+    for axes in panels[len(names) :]:
         axes.set_axis_off()
-    figure.supxlabel("full articles a second, one thread")
-    figure.supylabel("macro-F1")
+    figure.supxlabel("full articles a second, one thread", fontsize="medium")
+    figure.supylabel("macro-F1", fontsize="medium")
     figure.legend(
-        drawn.values(), drawn, loc="outside lower center", ncols=len(drawn), frameon=False
+        drawn.values(), drawn, loc="outside upper center", ncols=len(drawn), frameon=False
     )
     figure.savefig(path, dpi=110)
 
@@ -343,13 +354,18 @@ def asked() -> tuple[argparse.Namespace, list[str]]:
     names = options.sets or possible
     if set(names) - set(possible):
         parser.error("--article-bias is needed for its sets")
+    if find_spec("fasttext") is None:
+        parser.error("fastText is missing: pip install 'newsstand[bench]'")
     return options, [name for name in SETS if name in names]
 
 
 def main() -> None:
     options, names = asked()
     options.work.mkdir(parents=True, exist_ok=True)
-    records = compete(options, names)
+    try:
+        records = compete(options, names)
+    except NewsstandError as error:
+        raise SystemExit(f"{error}") from None
     text = table(records, options.repeats)
     if options.markdown:
         options.markdown.write_text(text, encoding="utf-8")
