@@ -227,7 +227,7 @@ COLUMNS = {
     "cold, s": ("cold", ".2f"),
 }
 NOTES = """\
-Medians of {repeats}. Python {python}, NumPy {numpy}, scikit-learn {sklearn}, fastText {fasttext}.
+{repeats}. Python {python}, NumPy {numpy}, scikit-learn {sklearn}, fastText {fasttext}.
 Every contestant gets the same prepared rows: fitted on the training rows, calibrated or tuned on
 the validation rows, fitted once more on both (in fnc-1 also on the pairs left out to keep the two
 apart; newsstand's body alone is fitted on the training rows only), tested on the test rows.
@@ -238,9 +238,9 @@ apart; newsstand's body alone is fitted on the training rows only), tested on th
   It gives no probabilities; newsstand's temperature, fitted on validation rows, makes them.
 - **fastText**: `train_supervised` with its defaults: single words, 5 epochs, learning rate 0.1, 100
   dimensions. **fastText, autotune**: searches as long as newsstand took in all, at least {least} s,
-  and twice as long until one trial was done: {budgets}. It
-  tunes micro-F1. Both get lower-case text with spaces around punctuation, made beforehand, and
-  training rows in random order.
+  and twice as long until one trial was done. It tunes micro-F1. Both get lower-case text with
+  spaces around punctuation, made beforehand, and training rows in random order. Seconds searched:
+  {budgets}.
 - **Targets**: newsstand reads them as its config says. All others get them before the text, as
   words of their own (`target_abortion`).
 - **fit**: the last fit, settings known, in seconds and processor seconds, which other work on the
@@ -284,7 +284,7 @@ def table(records: list[Record], repeats: int) -> str:
         lines.append(f"| {name} | {contestant} | {' | '.join(cells)} |")
     budgets = {x["set"]: x["budget"] for x in records if "budget" in x}
     notes = NOTES.format(
-        repeats="one run" if repeats == 1 else f"{repeats} runs, taking turns",
+        repeats="One run" if repeats == 1 else f"Medians of {repeats} runs",
         python=platform.python_version(),
         numpy=version("numpy"),
         sklearn=version("scikit-learn"),
