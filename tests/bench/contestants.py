@@ -40,11 +40,11 @@ FIT_SPLITS = ("train", "validation", "spare")
 
 @dataclass(frozen=True)
 class Rows:
-    """Prepared rows, as the loader gives them; `rows` is what the training recipe asks for."""
+    """Prepared rows, as the loader gives them, with what the training recipe asks for."""
 
     examples: list[Example]
     labels: NDArray[np.int64]
-    rows: dict[str, list[str | None]]
+    outlets: list[str | None]
 
     @classmethod
     def read(cls, folder: Path, split: str, merge: bool = False) -> "Rows":
@@ -54,12 +54,19 @@ class Rows:
             examples.append(Example.of_prepared("", merged(example), None) if merge else example)
             labels.append(label)
             outlets.append(outlet)
-        return cls(examples, np.array(labels, dtype=np.int64), {"outlet": outlets})
+        return cls(examples, np.array(labels, dtype=np.int64), outlets)
+
+    def __len__(self) -> int:
+        return len(self.examples)
 
     def __add__(self, other: "Rows") -> "Rows":
-        outlets = self.rows["outlet"] + other.rows["outlet"]
         labels = np.concatenate([self.labels, other.labels])
-        return Rows(self.examples + other.examples, labels, {"outlet": outlets})
+        return Rows(self.examples + other.examples, labels, self.outlets + other.outlets)
+
+    def codes(self, name: str) -> NDArray[np.int64]:
+        """The outlets as numbers."""
+        assert name == "outlet"
+        return np.unique([x or "" for x in self.outlets], return_inverse=True)[1]
 
 
 def stream(folder: Path, split: str) -> Iterator[tuple[Example, int, str | None]]:
@@ -91,18 +98,20 @@ class Newsstand:
         from newsstand.config_file import load_config
         from newsstand.labels import CUSTOM, LabelSet
         from newsstand.train.calibrate import fit_calibration
-        from newsstand.train.run import _fit  # what `newsstand train` calls, not a copy of it
+        from newsstand.train.fit import fit
+        from newsstand.train.fit_stream import Unfinished
 
         config = load_config(job["config"], job["overrides"])
         fitted, held_out, spare = (Rows.read(rows, name, self.merge) for name in FIT_SPLITS)
         every = fitted + held_out + spare
+        unfinished = Unfinished(folder.parent, str(rows))
         clock = Clock()
-        model = _fit(config, fitted)
+        model = fit(config, fitted, unfinished, lambda *_: None)
         scores = model.forward(held_out.examples)
         calibration = fit_calibration(config.calibration.method, scores, held_out.labels)
         if config.model.refit:
             clock.mark()
-            model = _fit(config, every)
+            model = fit(config, every, unfinished, lambda *_: None)
         figures = clock.figures()
         names = json.loads((rows / "labels.json").read_text(encoding="utf-8"))
         bundle = Bundle(
