@@ -46,16 +46,14 @@ WORDS = ("model={kind: linear, words: [1, 2], refit: true}",)
 
 @dataclass(frozen=True)
 class DataSet:
-    """One data set: newsstand's config for it, where its files are, and what is overridden."""
+    """One data set: newsstand's config for it, and where its files are."""
 
     config: str
     folder: str | None = None
-    overrides: tuple[str, ...] = ()
     others: dict[str, str] = field(default_factory=dict)  # further contestants and their configs
     least: int = 1  # training rows; labels with fewer are left out
 
 
-TOPICS = ("labels=from-data", "data.columns={label: topic}", "evaluation.mae=false")
 SETS = {
     "corpus-topic": DataSet("topic-linear"),
     "corpus-stance": DataSet("stance-linear"),
@@ -69,7 +67,7 @@ SETS = {
     "article-bias-random": DataSet("benchmarks/article-bias-random-linear", "article-bias"),
     "article-bias-media": DataSet("benchmarks/article-bias-media-linear", "article-bias"),
     "article-bias-topics": DataSet(
-        "benchmarks/article-bias-random-linear", "article-bias", TOPICS, least=100
+        "benchmarks/article-bias-topics-linear", "article-bias", least=100
     ),
 }
 
@@ -89,7 +87,7 @@ def prepare(chosen: DataSet, path: Path | None, folder: Path) -> None:
     """Writes a data set's prepared rows, once, for all contestants."""
     from newsstand.data.loader import load
 
-    config = load_config(path_of(chosen.config), [*located(path), *chosen.overrides])
+    config = load_config(path_of(chosen.config), [*located(path)])
     news = load(**config.loading())
     splits = {**news.splits, "spare": news.spare_rows}
     sizes = Counter(splits["train"]["label"])
@@ -157,7 +155,7 @@ def contest(
             "rows": str(rows),
             "model": str(Path(scratch) / "model"),
             "config": path_of(config),
-            "overrides": [*located(source(options, name)), *chosen.overrides, *words],
+            "overrides": [*located(source(options, name)), *words],
             "budget": budget,
         }
         figures = work({**job, "do": "fit"}, THREADS, prefix)
