@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Self
 
@@ -21,6 +22,8 @@ WEIGHTS_FILE = "linear.safetensors"
 
 # Examples that are counted at a time: bounds memory, whatever is handed in.
 _CHUNK = 2048
+# Entries of a matrix that are weighed at once, roughly: what is in between stays in the cache.
+_WEIGHED = 1 << 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,21 +135,41 @@ class Features:
     def _weigh(
         self, counts: csr_array, lookup: NDArray[np.int32], block: Block, length: float
     ) -> csr_array:
-        columns = lookup[counts.indices]
-        known = columns >= 0
-        rows = np.repeat(np.arange(counts.shape[0]), np.diff(counts.indptr))[known]
-        columns, values = columns[known], counts.data[known]
+        cuts = counts.indptr.searchsorted(np.arange(0, counts.nnz, _WEIGHED)).tolist()
+        bounds = [*sorted({0, *cuts}), counts.shape[0]]
+        parts = [
+            self._weigh_rows(counts.indptr[start : end + 1], counts, lookup, block, length)
+            for start, end in pairwise(bounds)
+        ]
+        columns, values, sizes = (np.concatenate(found) for found in zip(*parts, strict=True))
+        indptr = np.append(0, np.cumsum(sizes)).astype(np.int32)
+        return csr_array((values, columns, indptr), shape=(counts.shape[0], len(block.buckets)))
+
+    def _weigh_rows(
+        self,
+        indptr: NDArray[Any],
+        counts: csr_array,
+        lookup: NDArray[np.int32],
+        block: Block,
+        length: float,
+    ) -> tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.int64]]:
+        """Columns and values of some rows, and how many each has."""
+        part = slice(indptr[0], indptr[-1])
+        size = len(indptr) - 1
+        columns, values = lookup.take(counts.indices[part], mode="clip"), counts.data[part]
+        rows = np.repeat(np.arange(size), np.diff(indptr))
+        known = np.flatnonzero(columns >= 0)
+        if len(known) < len(columns):
+            columns, values, rows = columns.take(known), values.take(known), rows.take(known)
         if self.spec.sublinear_tf:
             values = np.log(values) + np.float32(1)
-        values = values * block.weights[columns]
+        values = values * block.weights.take(columns, mode="clip")
         # bincount adds in order, so a row's length is the same in any batch.
-        squares = np.bincount(rows, weights=values * values, minlength=counts.shape[0])
+        squares = np.bincount(rows, weights=values * values, minlength=size)
         lengths = np.sqrt(squares)
         lengths[lengths == 0] = 1.0
-        values = (values * (length / lengths)[rows]).astype(np.float32)
-        ends = np.cumsum(np.bincount(rows, minlength=counts.shape[0]))
-        indptr = np.concatenate([[0], ends]).astype(np.int32)
-        return csr_array((values, columns, indptr), shape=(counts.shape[0], len(block.buckets)))
+        values = (values * (length / lengths).take(rows)).astype(np.float32)
+        return columns, values, np.bincount(rows, minlength=size)
 
     def places(
         self, example: Example

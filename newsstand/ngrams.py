@@ -15,6 +15,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from itertools import islice, pairwise
 from typing import TypeAlias
 
 import numpy as np
@@ -34,6 +35,7 @@ _CHARS_APART = np.uint64(0xA0761D6478BD642F)
 _MIX = np.uint64(0xFF51AFD7ED558CCD), np.uint64(0xC4CEB9FE1A85EC53)
 
 _CHUNK = 1 << 16  # characters: 8 bytes for each are half of a 1 MiB cache
+_PIECE = 1 << 11  # n-grams that are sorted at once, roughly
 _APOSTROPHE = ord("'")
 _MARK = 1  # the edge of a word in character n-grams; no letter has this value
 
@@ -200,23 +202,28 @@ class HashedNgrams:
         self, texts: Sequence[str], salts: _Hashes
     ) -> tuple[NDArray[np.int32], NDArray[np.float32], _Slots]:
         """The buckets of the texts, their counts, and how many of them each text has."""
-        packed = np.concatenate(
-            [
-                self._buckets(hashes, salt.take(owners, mode="clip")) | (owners << self.bits)
-                for hashes, owners, _, _ in self._grams(_Chunk.read(texts))
-                for salt in salts.T
-            ]
-        )
-        packed.sort()
+        chunk = _Chunk.read(texts)
+        columns = [
+            (
+                self._buckets(hashes, salt.take(owners, mode="clip"))
+                | (owners << np.uint32(self.bits)),
+                first,
+            )
+            for hashes, owners, first, _ in self._grams(chunk)
+            for salt in salts.T
+        ]
+        packed = _sorted(columns, chunk.edges)
         new = np.ones(len(packed) + 1, dtype=np.bool_)
         np.not_equal(packed[1:], packed[:-1], out=new[1:-1])
         runs = np.flatnonzero(new)
-        distinct = packed.take(runs[:-1])
+        distinct, counts = packed.take(runs[:-1]), np.diff(runs)
+        # What lies across two texts stands in none of them.
+        if len(texts) > 1 and self.words is not None and self.words[1] > 1:
+            inside = np.flatnonzero(distinct < len(texts) << self.bits)
+            distinct, counts = distinct.take(inside), counts.take(inside)
         rows = distinct.searchsorted(np.arange(len(texts) + 1, dtype=np.uint32) << self.bits)
-        # What sorts behind the last text stands in none of them.
-        buckets = distinct[: rows[-1]] & ((1 << self.bits) - 1)
-        counts = np.diff(runs[: rows[-1] + 1]).astype(np.float32)
-        return buckets.astype(np.int32), counts, np.diff(rows)
+        buckets = distinct & ((1 << self.bits) - 1)
+        return buckets.astype(np.int32), counts.astype(np.float32), np.diff(rows)
 
     def _grams(self, chunk: "_Chunk") -> Iterator[_Grams]:
         if self.words is not None:
@@ -247,7 +254,7 @@ class _Chunk:
     starts: _Slots  # of each word: its first slot, the slot after its last, its text's number
     ends: _Slots
     owners: NDArray[np.uint32]
-    size: int  # how many texts
+    edges: _Slots  # where each text begins, and the last one ends
 
     @classmethod
     def read(cls, texts: Sequence[str]) -> "_Chunk":
@@ -263,7 +270,37 @@ class _Chunk:
         edges = np.cumsum([0, *(len(text) + 1 for text in texts)])
         numbers = np.arange(len(texts), dtype=np.uint32)
         owners = np.repeat(numbers, np.diff(starts.searchsorted(edges)))
-        return cls(values, starts, ends, owners, len(texts))
+        return cls(values, starts, ends, owners, edges)
+
+
+def _sorted(
+    columns: Sequence[tuple[NDArray[np.uint32], _Slots]], edges: _Slots
+) -> NDArray[np.uint32]:
+    """The columns' keys as one, sorted but for those across two texts.
+
+    They are sorted in pieces, of one text or of several short ones. Where NumPy's sort is slow,
+    as its AVX-512 one on some AMD processors, that takes half as long as all at once.
+
+    Args:
+        columns: Keys, led by the number of their text, and the first slot of each.
+        edges: Where each text begins, and the last one ends.
+    """
+    size = sum(len(keys) for keys, _ in columns)
+    most = max(size // _PIECE, 1)
+    wanted = np.arange(1, most) * (edges[-1] // most)
+    bounds = sorted({0, *edges.take(edges.searchsorted(wanted)).tolist()})
+    cuts = [[*first.searchsorted(bounds).tolist(), len(keys)] for keys, first in columns]
+    packed = np.concatenate(
+        [
+            keys[cut[piece] : cut[piece + 1]]
+            for piece in range(len(bounds))
+            for (keys, _), cut in zip(columns, cuts, strict=True)
+        ]
+    )
+    ends = [sum(places) for places in zip(*cuts, strict=True)]
+    for start, end in pairwise(ends):
+        packed[start:end].sort()
+    return packed
 
 
 def _word_grams(chunk: _Chunk, lo: int, hi: int) -> Iterator[_Grams]:
@@ -274,22 +311,38 @@ def _word_grams(chunk: _Chunk, lo: int, hi: int) -> Iterator[_Grams]:
             hashes = hashes[:-1] * _NEXT_WORD + words[more:]
         if more + 1 >= lo:
             first, last = chunk.owners[: len(hashes)], chunk.owners[more:]
-            owners = np.where(first == last, first, np.uint32(chunk.size))
+            owners = np.where(first == last, first, np.uint32(len(chunk.edges) - 1))
             yield hashes, owners, chunk.starts[: len(hashes)], chunk.ends[more:]
 
 
 def _char_grams(chunk: _Chunk, lo: int, hi: int) -> Iterator[_Grams]:
     """Slides windows over each word and its edge marks; one that is too short gets one window."""
     sums = _sums(np.maximum(chunk.values, np.uint32(_MARK)))
-    for length in range(lo, hi + 1):
-        edge = int(length > 1)  # an edge mark alone says nothing
-        first, after = chunk.starts - edge, chunk.ends + edge
-        windows = np.maximum(after - first - length + 1, int(length == lo))
-        before = np.cumsum(windows) - windows
-        starts = np.repeat(first - before, windows) + np.arange(windows.sum())
-        ends = np.minimum(starts + length, np.repeat(after, windows))
-        owners = np.repeat(chunk.owners, windows)
-        yield _hash(sums, starts, ends) + _CHARS_APART, owners, starts, ends
+    texts = np.arange(len(chunk.edges) - 1, dtype=np.uint32).repeat(np.diff(chunk.edges))
+    for length, begins in islice(enumerate(_begins(chunk.values != 0), start=1), lo - 1, hi):
+        starts = np.flatnonzero(begins)
+        ends = starts + length
+        if length == lo:
+            short = np.flatnonzero(chunk.ends - chunk.starts + 2 < length)
+            firsts, afters = chunk.starts[short] - 1, chunk.ends[short] + 1
+            places = starts.searchsorted(firsts)
+            starts, ends = np.insert(starts, places, firsts), np.insert(ends, places, afters)
+        hashes = _hash(sums, starts, ends) + _CHARS_APART
+        yield hashes, texts.take(starts, mode="clip"), starts, ends
+
+
+def _begins(inside: NDArray[np.bool_]) -> Iterator[NDArray[np.bool_]]:
+    """Where windows of 1, 2, … slots may begin: all between their two ends is in one word.
+
+    A window of one slot is a letter: an edge mark alone says nothing.
+    """
+    following = np.append(inside[1:], False)
+    yield inside
+    yield inside | following
+    begins = following
+    while True:
+        yield begins
+        begins = following & np.append(begins[1:], False)
 
 
 def _sums(values: NDArray[np.uint32]) -> tuple[_Hashes, _Hashes]:

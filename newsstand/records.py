@@ -303,7 +303,8 @@ def _parquet(path: Path) -> Iterator[Record | Problem]:
     try:
         row = 0
         # Checksums, where a file has them, are the only sign of a byte changed inside a text.
-        with pq.ParquetFile(path, page_checksum_verification=True) as table:
+        # Buffered ahead, all that was read of the file would stay in memory.
+        with pq.ParquetFile(path, page_checksum_verification=True, pre_buffer=False) as table:
             flaw = _header_flaw(table.schema_arrow.names)
             if flaw:
                 yield Problem(f"{path}: {flaw}")

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 _M = TypeVar("_M")
-# Halves of a power of ten, up and down, and doublings of the buckets by two.
-_C_STEPS = (3.162, 10.0, 31.62, 100.0)
+# C by half powers of ten, the buckets by factors of four.
+_C_STEPS = (0.5, 1.0, 1.5, 2.0)
 _BITS_STEPS = (2, 4)
 _BITS = range(10, 25)
 
@@ -71,9 +71,13 @@ def search(
         return steps > 0
 
     gains(C, bits)
-    if not climbs((round(C * step, 6), bits) for step in _C_STEPS):
-        climbs((round(C / step, 6), bits) for step in _C_STEPS)
+    if not climbs((_four_digits(C * 10**step), bits) for step in _C_STEPS):
+        climbs((_four_digits(C / 10**step), bits) for step in _C_STEPS)
     chosen = best[0][0].C
     if not climbs((chosen, bits + step) for step in _BITS_STEPS if bits + step in _BITS):
         climbs((chosen, bits - step) for step in _BITS_STEPS if bits - step in _BITS)
     return Found(*best[0], tuple(trials))
+
+
+def _four_digits(value: float) -> float:
+    return float(f"{value:.4g}")
