@@ -204,7 +204,7 @@ def test_score_reads_every_kind_in_the_order_given(cli: Cli, topic: str) -> None
     assert shared.out.splitlines() == [x for x in done.out.splitlines() if '"stdin:1"' not in x]
     refused = cli("score", "--model", topic, "--workers", "0", *names)
     assert refused.code == 2
-    assert "0 is not in the range x>=1" in refused.err
+    assert "'--workers'" in refused.err
 
 
 def test_score_explains(cli: Cli, topic: str) -> None:
