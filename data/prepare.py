@@ -11,7 +11,8 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import cache, lru_cache
 from itertools import chain, islice
@@ -38,7 +39,7 @@ _BATCH = 256  # rows
 _INLINE = 8 * _BATCH  # fewer rows are prepared faster than worker processes start
 _REMEMBERED = 4096  # articles: stance data repeats an article for each of its targets
 _READ = 1 << 24  # bytes at a time
-_ROWS_FILE, _META_FILE = "rows.arrow", "meta.json"
+_TEXTS_FILE, _ROWS_FILE, _META_FILE = "texts.arrow", "rows.arrow", "meta.json"
 
 _TEXT = datasets.Value("string")
 _SPECIAL = {
@@ -50,7 +51,7 @@ _REMOVED = {
     "rule": _TEXT,
     **{name: datasets.Value("int32") for name in ("start", "end")},
 }
-# The columns of the file: what the row says, and what was made of it.
+# What the row says, and what was made of it.
 FEATURES = datasets.Features(
     {
         **{name: _SPECIAL.get(name, _TEXT) for name in COLUMNS},
@@ -63,6 +64,9 @@ FEATURES = datasets.Features(
         "digest": _TEXT,
     }
 )
+# Columns that are kept in a file of their own: what else is asked of very many rows is read
+# without wading through their texts.
+_TEXTS = ("title", "body", "prepared_title", "prepared_body")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +74,7 @@ class PreparedRows:
     """Validated rows with their prepared text, on disk.
 
     Args:
-        folder: Where the file is; further results about these rows may be kept there.
+        folder: Where the files are; further results about these rows may be kept there.
         table: One row a usable record, in file order; the columns of `FEATURES`.
         labels: The labels that occur.
         problems: One line for each record that cannot be used.
@@ -94,11 +98,15 @@ class PreparedRows:
 
         Read past the memory map, whose pages would count as this process's memory.
         """
-        with pa.OSFile(str(self.folder / _ROWS_FILE)) as file, pa.ipc.open_stream(file) as stream:
-            for batch in stream:
-                names = ("text_key", "prepared_body", "prepared_title")
-                keys, bodies, titles = (batch.column(name).to_pylist() for name in names)
-                yield keys, [body or title for body, title in zip(bodies, titles, strict=True)]
+        with (
+            _reading(self.folder / _ROWS_FILE) as rows,
+            _reading(self.folder / _TEXTS_FILE) as texts,
+        ):
+            for row, text in zip(rows, texts, strict=True):
+                names = ("prepared_body", "prepared_title")
+                bodies, titles = (text.column(name).to_pylist() for name in names)
+                found = [body or title for body, title in zip(bodies, titles, strict=True)]
+                yield row.column("text_key").to_pylist(), found
 
 
 def prepare(
@@ -134,7 +142,7 @@ def prepare(
         scratch = Path(tempfile.mkdtemp(dir=root, prefix="unfinished-"))
         try:
             rows = validator.rows(FORMATS[form].read(source))
-            empty = _write(scratch / _ROWS_FILE, rows, spec, progress)
+            empty = _write(scratch, rows, spec, progress)
             labels = validator.labels()
             meta = {
                 "scheme": labels.scheme,
@@ -148,7 +156,11 @@ def prepare(
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
     meta = json.loads((folder / _META_FILE).read_text(encoding="utf-8"))
-    table = datasets.Dataset.from_file(str(folder / _ROWS_FILE))
+    parts = [datasets.Dataset.from_file(str(folder / x)) for x in (_ROWS_FILE, _TEXTS_FILE)]
+    if len(parts[0]):
+        table = datasets.concatenate_datasets(parts, axis=1).select_columns(list(FEATURES))
+    else:  # which are not concatenated
+        table = datasets.Dataset.from_dict({name: [] for name in FEATURES}, features=FEATURES)
     labels = LabelSet(meta["scheme"], meta["labels"])
     return PreparedRows(folder, table, labels, meta["problems"], meta["ties"], cached)
 
@@ -162,18 +174,38 @@ def values(column: pa.ChunkedArray) -> list[Any]:
     return [texts[code] for code in encoded.indices.fill_null(-1).to_numpy().tolist()]
 
 
-def _write(path: Path, rows: Iterable[Row], spec: TextSpec, progress: Progress | None) -> list[str]:
+def _write(
+    folder: Path, rows: Iterable[Row], spec: TextSpec, progress: Progress | None
+) -> list[str]:
     """Prepares and writes all rows; returns a problem for each that holds no text."""
     problems: list[str] = []
     done = 0
-    with pa.OSFile(str(path), "wb") as file, pa.ipc.new_stream(file, _schema()) as stream:
+    others = [name for name in FEATURES if name not in _TEXTS]
+    with (
+        _writing(folder / _TEXTS_FILE, _TEXTS) as texts,
+        _writing(folder / _ROWS_FILE, others) as rest,
+    ):
         for batch, found in _in_order(_batches(rows), spec):
-            stream.write_batch(batch)
+            texts.write_batch(batch.select(list(_TEXTS)))
+            rest.write_batch(batch.select(others))
             problems += found
             done += batch.num_rows
             if progress:
                 progress("reading", done, None)
     return problems
+
+
+@contextmanager
+def _writing(path: Path, names: Sequence[str]) -> Iterator[Any]:
+    schema = datasets.Features({name: FEATURES[name] for name in names}).arrow_schema
+    with pa.OSFile(str(path), "wb") as file, pa.ipc.new_stream(file, schema) as stream:
+        yield stream
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[Any]:
+    with pa.OSFile(str(path)) as file, pa.ipc.open_stream(file) as stream:
+        yield stream
 
 
 def _in_order(

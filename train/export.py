@@ -105,17 +105,13 @@ def _pruned(model: LinearModel, stored: Stored, size: int) -> LinearModel:
 
 
 def _worth(model: LinearModel) -> NDArray[np.float64]:
-    """How much the scores change, mean square over training rows, when a feature is left out.
+    """How far apart a feature sets the labels: its coefficients' squared distance from their mean.
 
-    That is its mean square value times the squared distance of its coefficients from their mean
-    (what they have in common moves no label before another). The share of rows that hold it is
-    taken from its inverse document frequency, 1 + ln(1 / share); without one all count the same.
+    What they have in common moves no label before another.
     """
-    idf = np.concatenate([block.weights for block in model.features.blocks]).astype(np.float64)
-    share = np.exp(1 - idf) if model.features.spec.idf else np.ones(len(idf))
     coefficients = model.coefficients.astype(np.float64)
-    apart = ((coefficients - coefficients.mean(axis=1, keepdims=True)) ** 2).sum(axis=1)
-    worth: NDArray[np.float64] = share * idf**2 * apart
+    common = coefficients.mean(axis=1, keepdims=True)
+    worth: NDArray[np.float64] = ((coefficients - common) ** 2).sum(axis=1)
     return worth
 
 
