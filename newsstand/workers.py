@@ -10,6 +10,9 @@ _R = TypeVar("_R")
 # Tasks for each worker that are handed out before their results are asked for: enough that no
 # worker waits for the next one, few enough that results do not pile up.
 _AHEAD = 3
+# Seconds that a worker waits for a task before it ends, to be started anew when one comes: else
+# those of a process that was killed would stay for ever.
+_IDLE = 30
 
 
 class Run(Protocol):
@@ -43,7 +46,9 @@ def _processes(workers: int, start: Callable[..., None] | None, given: Any) -> I
     # notebooks, and beside threads, and tells when a worker was killed.
     from loky import ProcessPoolExecutor
 
-    pool = ProcessPoolExecutor(max_workers=workers, initializer=start, initargs=given)
+    pool = ProcessPoolExecutor(
+        max_workers=workers, timeout=_IDLE, initializer=start, initargs=given
+    )
 
     def run(function: Callable[..., _R], tasks: Iterable[tuple[Any, ...]]) -> Iterator[_R]:
         waiting: deque[Any] = deque()
