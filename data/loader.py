@@ -61,20 +61,34 @@ class NewsData:
     @property
     def splits(self) -> datasets.DatasetDict:
         """`train`, `validation` and `test`; `label` is a ClassLabel over `labels`."""
-        split = np.array(self.split)
-        parts = {name: self._select(np.flatnonzero(split == name)) for name in SPLITS}
-        return datasets.DatasetDict(parts)
+        return datasets.DatasetDict({name: self._select(self.numbers(name)) for name in SPLITS})
+
+    def numbers(self, split: str) -> NDArray[np.int64]:
+        """The numbers of a split's rows, ascending."""
+        return np.array([i for i, name in enumerate(self.split) if name == split], dtype=np.int64)
+
+    @property
+    def label_numbers(self) -> NDArray[np.int64]:
+        """Of each row, its label's place in `labels`; -1 for labels of no split."""
+        places = {label: place for place, label in enumerate(self.labels.labels)}
+        own = [places.get(label, -1) for label in self.rows.features["label"].names]
+        numbers: NDArray[np.int64] = np.array(own)[self.rows.data.column("label").to_numpy()]
+        return numbers
 
     def column(self, name: str) -> list[Any]:
         """The values of a column of `rows`, all in memory: for the small ones."""
         return values(self.rows.data.column(name))
 
     @property
+    def spare_numbers(self) -> NDArray[np.int64]:
+        """Rows that a last fit may learn from beside training and validation rows."""
+        spare = np.array(self.spare, dtype=np.int64)
+        return spare[self.label_numbers[spare] >= 0]
+
+    @property
     def spare_rows(self) -> datasets.Dataset:
-        """What a last fit may learn from beside training and validation rows."""
-        names, labels = self.rows.features["label"].names, self.rows["label"]
-        known = set(self.labels.labels)
-        return self._select(np.array([i for i in self.spare if names[labels[i]] in known], int))
+        """The rows of `spare_numbers`."""
+        return self._select(self.spare_numbers)
 
     def _select(self, numbers: NDArray[np.int64]) -> datasets.Dataset:
         rows = self.rows.select(numbers)
@@ -158,7 +172,7 @@ def load(
         note=drawn.splits.note,
         problems=prepared.problems,
         ties=prepared.ties,
-        digest=data_digest(small.digest, places),
+        digest=data_digest(prepared.column("digest"), places),
         cached=prepared.cached,
         folder=prepared.folder,
         spare=[i for i, x in zip(drawn.rows, drawn.splits.spare, strict=True) if x],
@@ -170,7 +184,6 @@ class _Columns:
     """The columns that decide about splits, in memory."""
 
     text_key: list[str]
-    digest: list[str]
     label: list[str]
     split: list[str | None]
     target: list[str | None]

@@ -2,32 +2,39 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import fields
-from typing import overload
+from typing import Any, overload
 
-import datasets
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 from pyarrow import compute
 
 from newsstand.article import Article
+from newsstand.data.loader import NewsData
 from newsstand.encode import Example
 
 _CHUNK = 2048
+_READ = ("prepared_title", "prepared_body", "target")
+
+Numbers = NDArray[np.int64]
 
 
 class Examples(Sequence[Example]):
     """The examples of prepared rows, each made when it is asked for.
 
     Args:
-        rows: Rows with the columns `prepared_title`, `prepared_body` and `target`.
+        news: The rows.
+        numbers: Which of them, and in which order.
     """
 
-    def __init__(self, rows: datasets.Dataset) -> None:
-        self._rows = rows.select_columns(["prepared_title", "prepared_body", "target"])
+    def __init__(self, news: NewsData, numbers: Numbers) -> None:
+        table = news.rows.select_columns(list(_READ)).data
+        self._batches: list[pa.RecordBatch] = table.to_batches()
+        self._ends = np.cumsum([len(batch) for batch in self._batches])
+        self._numbers = numbers
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self._numbers)
 
     @overload
     def __getitem__(self, index: int) -> Example: ...
@@ -35,52 +42,70 @@ class Examples(Sequence[Example]):
     def __getitem__(self, index: slice) -> list[Example]: ...
     def __getitem__(self, index: int | slice) -> Example | list[Example]:
         if isinstance(index, slice):
-            columns = self._rows[index].values()
-            return [Example.of_prepared(*row) for row in zip(*columns, strict=True)]
-        return Example.of_prepared(*self._rows[index].values())
+            return self._read(self._numbers[index])
+        return self._read(self._numbers[[index]])[0]
 
     def __iter__(self) -> Iterator[Example]:
         for start in range(0, len(self), _CHUNK):
             yield from self[start : start + _CHUNK]
 
+    def _read(self, numbers: Numbers) -> list[Example]:
+        """Rows by number, each batch of the file read once.
+
+        Taking rows of the table as a whole would copy all of its texts, or cut it row by row.
+        """
+        order = np.argsort(numbers, kind="stable")
+        ordered = numbers[order]
+        places = np.searchsorted(self._ends, ordered, side="right")
+        found: list[Example] = []
+        for place in np.unique(places).tolist():
+            batch = self._batches[place]
+            inside = ordered[places == place] - (self._ends[place] - len(batch))
+            columns = batch.take(pa.array(inside)).to_pydict().values()
+            found += [Example.of_prepared(*row) for row in zip(*columns, strict=True)]
+        back = np.empty(len(order), dtype=np.int64)
+        back[order] = np.arange(len(order))
+        return [found[place] for place in back.tolist()]
+
 
 class Rows:
-    """One split.
+    """One split, or several.
 
     Args:
-        rows: The rows as the loader gives them.
+        news: All rows.
+        numbers: Which of them.
     """
 
-    def __init__(self, rows: datasets.Dataset) -> None:
-        self._rows = rows
-        self.examples = Examples(rows)
-        self.labels: NDArray[np.int64] = self.column("label").to_numpy()
+    def __init__(self, news: NewsData, numbers: Numbers) -> None:
+        self._news = news
+        self._numbers = numbers
+        self.examples = Examples(news, numbers)
+        self.labels: NDArray[np.int64] = news.label_numbers[numbers]
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self._numbers)
 
     def __add__(self, other: "Rows") -> "Rows":
-        return Rows(datasets.concatenate_datasets([self._rows, other._rows]))
+        return Rows(self._news, np.concatenate([self._numbers, other._numbers]))
 
-    def column(self, name: str) -> pa.ChunkedArray:
-        """The values of one column."""
-        return self._rows.select_columns([name]).with_format("arrow")[:][name]
+    def column(self, name: str) -> pa.Array:
+        """The values of one of the small columns."""
+        return self._news.rows.data.column(name).combine_chunks().take(pa.array(self._numbers))
 
     def codes(self, name: str) -> NDArray[np.int64]:
         """The values of a column as numbers from 0, the same for the same value."""
-        column = self.column(name).combine_chunks()
-        encoded = compute.dictionary_encode(column, null_encoding="encode")
+        encoded = compute.dictionary_encode(self.column(name), null_encoding="encode")
         codes: NDArray[np.int64] = encoded.indices.to_numpy().astype(np.int64)
         return codes
 
     def stripped(self) -> int:
         """How many rows some boilerplate was taken out of."""
-        lengths = compute.list_value_length(self.column("removed"))
-        return int(compute.sum(compute.greater(lengths, 0)).as_py() or 0)
+        lengths = compute.list_value_length(self._news.rows.data.column("removed"))
+        return int((lengths.to_numpy()[self._numbers] > 0).sum())
 
     def article(self, index: int) -> Article:
         """A row's article as published."""
-        row = self._rows[index]
+        row: dict[str, Any] = self._news.rows[int(self._numbers[index])]
         return Article(**{field.name: row[field.name] for field in fields(Article)})
 
     def spread(self, count: int) -> list[tuple[Article, str | None]]:

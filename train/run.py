@@ -19,6 +19,7 @@ from newsstand.calibration import Floats
 from newsstand.config import Config, ExportConfig, LinearConfig, TransformerConfig, flatten
 from newsstand.config_file import dump_config
 from newsstand.data.loader import NewsData, load
+from newsstand.data.sources import SPLITS
 from newsstand.embedding import EmbeddingModel
 from newsstand.errors import DataError, NewsstandError
 from newsstand.linear import LinearModel
@@ -117,11 +118,11 @@ def _train(
         absent = [x for x in config.evaluation.f_avg if x not in news.labels.names]
         if absent:
             raise DataError(f"evaluation.f_avg: no row has the label '{absent[0]}'")
-        sizes = {split: len(rows) for split, rows in news.splits.items()}
+        sizes = {split: len(news.numbers(split)) for split in SPLITS}
         note(_loaded(news, sizes))
 
     with clock.stage("prepare") as note:
-        splits = {split: Rows(rows) for split, rows in news.splits.items()}
+        splits = {split: Rows(news, news.numbers(split)) for split in SPLITS}
         note(_removed(splits.values()))
     fitted, held_out, test = splits["train"], splits["validation"], splits["test"]
     unfinished = Unfinished(news.folder, news.digest)
@@ -179,7 +180,7 @@ def _train(
 
     if config.model.refit:
         with clock.stage("fit") as note:
-            every = fitted + held_out + Rows(news.spare_rows)
+            every = fitted + held_out + Rows(news, news.spare_numbers)
             model = fit(config, every, unfinished, reporter.progress)
             if isinstance(model, LinearModel):
                 model = export(model, **config.export.model_dump())
