@@ -166,4 +166,5 @@ def test_tokens_read_are_counted_once(tiny_encoder: Path) -> None:
         assert (read == whole) == (how == "windows"), how
         assert 16 <= read <= (whole if how == "windows" else 22), how
         less, _ = encoder.tokens_read(item, paired=True)
-        assert (less < read) == (how != "windows"), how
+        # Whole sentences may leave as much room unused as the target takes.
+        assert less < read if how.startswith("head") else less <= read, how
