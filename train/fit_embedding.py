@@ -15,7 +15,7 @@ from newsstand.encode import Example
 from newsstand.encoder import Encoder, Vectors
 from newsstand.encoders import find_encoder, fingerprint
 from newsstand.long_text import LongText
-from newsstand.train.fit_linear import both_sides
+from newsstand.train.fit_linear import both_sides, unconverged_too
 from newsstand.train.vector_cache import CachedVectors, Progress
 
 _ITERATIONS = 5000
@@ -74,6 +74,8 @@ def fit_embedding(
         )
     else:
         estimator = LogisticRegression(C=C, class_weight=class_weight, max_iter=_ITERATIONS)
-    estimator.fit(features(examples, encoder, vectors, cross_target=cross_target), labels)
+    rows = features(examples, encoder, vectors, cross_target=cross_target)
+    with unconverged_too():
+        estimator.fit(rows, labels)
     coefficients, intercepts = both_sides(estimator.coef_, estimator.intercept_)
     return EmbeddingModel(encoder, coefficients, intercepts, vectors)

@@ -1,7 +1,8 @@
 """Fits the linear family in memory, with scikit-learn's solvers."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Literal
 
 import numpy as np
@@ -61,11 +62,20 @@ def fit_linear(
         estimator = LogisticRegression(
             C=C, class_weight=class_weight, random_state=seed, max_iter=_ITERATIONS
         )
-    with warnings.catch_warnings():
-        # A solver that stops at its limit has still found weights; validation judges them.
-        warnings.simplefilter("ignore", ConvergenceWarning)
+    with unconverged_too():
         estimator.fit(features.weigh(counts), labels, sample_weight=weights)
     return linear_model(features, estimator.coef_, estimator.intercept_)
+
+
+@contextmanager
+def unconverged_too() -> Iterator[None]:
+    """Keeps scikit-learn from warning of a solver that stopped at its limit.
+
+    It has still found weights; validation judges them.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        yield
 
 
 def check_features(
