@@ -30,6 +30,7 @@ labels: [left, center, right]
 data:
   format: table
   dates: month-first
+  near_duplicates: null
   split: {strategy: random, validation: 0.01, test: 0.01}
 model:
   kind: linear
