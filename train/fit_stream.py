@@ -16,7 +16,7 @@ import json
 import os
 import pickle
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from itertools import islice
@@ -36,9 +36,10 @@ from newsstand.train.fit_linear import check_features, linear_model
 from newsstand.version import __version__
 from newsstand.workers import Run, pool, processors
 
-_BLOCK = 2048  # rows that are read together
-_SHUFFLED = 8  # blocks whose rows are shuffled together
-_INLINE = 4  # so few blocks are counted faster than worker processes start
+# Full articles have a thousand features each: 8,192 of them are 80 MB, in three copies at a time.
+_BLOCK = 512  # rows that are read together
+_SHUFFLED = 16  # blocks whose rows are shuffled together
+_INLINE = 16  # so few blocks are counted faster than worker processes start
 _SAVED_EVERY = 20.0  # seconds
 # Without a number of epochs: enough for this many rows in all, within limits.
 _ROWS_SEEN, _FEWEST, _MOST = 100_000, 3, 50
@@ -172,8 +173,8 @@ class _Fit:
             counts = run(count, ((self.spec, self.block(number)) for number in numbers))
             for group in rest:
                 if kept is None or groups > 1:
-                    blocks = [features.weigh(found) for found in islice(counts, len(group))]
-                    kept = _with_ones(vstack(blocks, "csr"))
+                    kept = None  # freed before the next one is made
+                    kept = _weighed(features, islice(counts, len(group)))
                 self.step(state, kept, group)
                 state.group += 1
                 done = self.blocks * (1 + state.epoch) + sum(map(len, chosen[: state.group]))
@@ -212,8 +213,9 @@ class _Fit:
             self.progress(stage, min(blocks * _BLOCK, total), total)
 
 
-def _with_ones(rows: csr_array) -> csr_array:
-    """The rows with a last column of ones, whose weights are the intercepts."""
+def _weighed(features: Features, blocks: Iterable[Sequence[csr_array]]) -> csr_array:
+    """The rows of counted blocks, with a last column of ones, whose weights are the intercepts."""
+    rows = vstack([features.weigh(counts) for counts in blocks], "csr")
     ones = csr_array(np.ones((rows.shape[0], 1), dtype=np.float32))
     return csr_array(hstack([rows, ones], "csr"))
 
