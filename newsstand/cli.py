@@ -214,8 +214,10 @@ def score(
     scorer = load(model)
     if target is not None and scorer.task != "stance":
         raise InputError(f"--target: a {scorer.task} model takes no target")
-    found, again = tee(read_articles(paths))
-    targets = (own or target for _, own in again) if scorer.task == "stance" else None
+    found, targets = read_articles(paths), None
+    if scorer.task == "stance":  # else nobody would take from the second reader, and all be kept
+        found, again = tee(found)
+        targets = (own or target for _, own in again)
     articles = (article for article, _ in found)
     scores = scorer.score_many(articles, target=targets, explain=explain, workers=workers)
     if output is None:
