@@ -20,7 +20,8 @@ from newsstand.errors import ConfigError, InputError, NewsstandError
 from newsstand.version import __version__
 
 if TYPE_CHECKING:
-    from newsstand.config import Config, EmbeddingConfig, TransformerConfig
+    from newsstand.config import Config
+    from newsstand.config_models import EmbeddingConfig, TransformerConfig
     from newsstand.data.loader import NewsData
     from newsstand.encode import Example
 
@@ -124,7 +125,7 @@ def data(
 
     loaded = load_config(config, overrides or ())
     news = _load(loaded, strict=True)
-    from newsstand.config import EmbeddingConfig, TransformerConfig
+    from newsstand.config_models import EmbeddingConfig, TransformerConfig
     from newsstand.data.describe import describe
 
     reading = None
@@ -270,7 +271,7 @@ def _load(config: "Config", *, strict: bool) -> "NewsData":
     """The rows of a config, prepared and split, with progress on stderr."""
     with _training_installed():
         from newsstand.data.loader import load
-    from newsstand.config import NearDuplicatesConfig
+    from newsstand.config_data import NearDuplicatesConfig
     from newsstand.show import progress
 
     settings = config.loading()

@@ -10,8 +10,8 @@ from scipy.sparse import csr_array
 from sklearn.utils.class_weight import compute_sample_weight
 
 from newsstand.bundle import Model
-from newsstand.config import (
-    Config,
+from newsstand.config import Config
+from newsstand.config_models import (
     EmbeddingConfig,
     LinearConfig,
     PairsConfig,

@@ -16,8 +16,9 @@ from pyarrow import parquet
 
 from newsstand.bundle import Bundle, Model
 from newsstand.calibration import Floats
-from newsstand.config import Config, ExportConfig, LinearConfig, TransformerConfig, flatten
+from newsstand.config import Config, ExportConfig, flatten
 from newsstand.config_file import dump_config
+from newsstand.config_models import LinearConfig, TransformerConfig
 from newsstand.data.loader import NewsData, load
 from newsstand.data.sources import SPLITS
 from newsstand.embedding import EmbeddingModel

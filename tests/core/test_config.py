@@ -9,8 +9,9 @@ import pytest
 from typer.testing import CliRunner
 
 from newsstand.cli import app
-from newsstand.config import Config, PairsConfig, flatten
+from newsstand.config import Config, flatten
 from newsstand.config_file import dump_config, load_config
+from newsstand.config_models import PairsConfig
 from newsstand.errors import ConfigError
 from newsstand.text import RULES
 

@@ -126,10 +126,7 @@ def test_a_folder_without_names_gives_all_its_tables() -> None:
         (
             "d",
             {"train": "/d/a.csv"},
-            [
-                "data.train: '/d/a.csv' is no pattern of files in d (Non-relative patterns are "
-                "unsupported)"
-            ],
+            ["data.train: '/d/a.csv' is absolute, expected files in d"],
         ),
     ],
 )

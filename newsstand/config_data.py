@@ -1,0 +1,143 @@
+"""The config's sections on data and text: where rows are, how they are split and prepared."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field
+from pydantic_core import PydanticCustomError
+
+from newsstand.boilerplate import RULES
+from newsstand.config_section import Section, as_tuple
+from newsstand.text import TextSpec
+
+
+def _names(value: Any) -> Any:
+    listed = as_tuple(value)
+    if isinstance(listed, tuple) and listed and all(isinstance(x, str) and x for x in listed):
+        return listed
+    if isinstance(value, str) and value:
+        return value
+    raise PydanticCustomError("names", "expected the name of a column, or a list of names")
+
+
+class SplitConfig(Section):
+    """How rows are shared out, by content and not by row order.
+
+    Splits that the data gives are kept, and what they lack is drawn. Copies, near-duplicates and
+    rows of one `group` stay together.
+    """
+
+    strategy: Literal["given", "random", "stratified", "grouped", "time", "unseen"] = "stratified"
+    """`given`: the data must give train and test rows. `random`: without regard to labels.
+    `stratified`: each label's share is kept. `grouped`: as stratified, and rows with the same
+    value in a column of `by` stay together. `time`: the latest rows are the test rows, those
+    before them validation. `unseen`: whole values of the `by` columns are held out."""
+
+    by: Annotated[
+        tuple[Literal["group", "outlet", "target", "author", "text"], ...],
+        BeforeValidator(as_tuple),
+    ] = ()
+    """Columns for `grouped` and `unseen`. With several, `unseen` leaves out rows that have a
+    held-out value in one column and others elsewhere: often many."""
+
+    validation: float = Field(0.1, ge=0.0, lt=1.0)
+    """Share of the training rows held out for validation, when the data names none."""
+
+    test: float = Field(0.2, ge=0.0, lt=1.0)
+    """Share of the rows without a split held out for testing, when the data names none. Not used
+    with `folds`."""
+
+    gap_days: int = Field(0, ge=0)
+    """With `time`, days between the splits whose rows are left out."""
+
+    hold_out: Annotated[tuple[str, ...], BeforeValidator(as_tuple)] = ()
+    """With `unseen`, the values to test on; `[]` draws them."""
+
+    folds: int | None = Field(None, ge=2)
+    """Cross-validation: one of so many parts is the test split, or, when the data gives the test
+    rows, the validation split. With `time`, each part is tested on what came before it."""
+
+    fold: int = Field(0, ge=0)
+    """Which of the folds, from 0."""
+
+    ignore_given: bool = False
+    """Draw all splits anew, whatever the data says."""
+
+
+class NearDuplicatesConfig(Section):
+    """When two articles count as one story told twice; such articles never straddle a split."""
+
+    share: float = Field(0.5, gt=0.0, le=1.0)
+    """Share of the shorter article's word sequences that the longer one holds too."""
+
+    window_days: int | None = Field(None, ge=0)
+    """Only articles published within so many days of each other; null for any dates."""
+
+
+class DataConfig(Section):
+    """Where the labelled rows are and how to read them."""
+
+    format: Literal[
+        "corpus", "table", "tsv", "tweeteval-stance", "fnc1", "newsmtsc", "article-bias"
+    ]
+    """`corpus`: the articles shipped with newsstand. `table`: CSV, JSONL, JSON or Parquet with the
+    canonical columns, or `hf:NAME`. `tsv`: label, tab, text. The others are public data sets in
+    their publishers' files. `tweeteval-stance`: TweetEval's folders. `fnc1`: the Fake News
+    Challenge's CSVs of stances and bodies. `newsmtsc`: NewsMTSC's JSONL, whose labels are
+    sentiment toward a person, which is not stance. `article-bias`: Baly et al.'s folder of JSON
+    files and split lists; the label is `bias_text`, or with `columns: {label: topic}` the topic."""
+
+    path: str | None = None
+    """File, folder or glob (`articles/*.csv`), relative to the working directory, or
+    `hf:NAME[:CONFIG]` for a data set of the Hugging Face hub (or a local folder that `datasets`
+    can load)."""
+
+    train: str | None = None
+    """File of the training rows, under `path`; a glob takes several files. Left out: all tables
+    of the folder, split by name when one of them is `train.csv`, `train.jsonl`, … For
+    `article-bias`, the split list; without any, the rows have no given split."""
+
+    validation: str | None = None
+    """File of the validation rows, under `path`."""
+
+    test: str | None = None
+    """File of the test rows, under `path`."""
+
+    columns: dict[str, Annotated[str | tuple[str, ...], BeforeValidator(_names)]] = Field(
+        default_factory=dict
+    )
+    """Canonical column to the name it has in the files, for instance `{body: text}`. `label` may
+    name several columns, one an annotator: the majority counts, rows with tied votes are
+    dropped."""
+
+    labels: dict[str, str] = Field(default_factory=dict)
+    """Label in the files to label of the model, for instance `{0: left, 2: right}`. Integer
+    labels without a name are refused."""
+
+    label_separator: str | None = Field(None, min_length=1)
+    """What stands between several annotators' labels in one text, for instance `"|"`."""
+
+    dates: Literal["day-first", "month-first"] | None = None
+    """How to read 05/03/2019 in `published`; null refuses dates that may be read either way."""
+
+    repeats: Literal["drop", "keep"] = "drop"
+    """`drop`: of several rows with the same text (and target), one is used, and none when their
+    labels differ; of copies in given splits, the test split's. `keep`: use all, as published
+    figures on a benchmark do."""
+
+    near_duplicates: NearDuplicatesConfig | None = NearDuplicatesConfig.model_construct()
+    """Cut, re-headed or merged copies of an article, kept on one side of each drawn split; null
+    does not look for them, which saves time."""
+
+    split: SplitConfig = SplitConfig.model_construct()
+    """How rows are shared out where the files do not say."""
+
+
+class TextConfig(Section):
+    """How an article's text is prepared; the same for training and scoring."""
+
+    strip: Annotated[tuple[str, ...], BeforeValidator(as_tuple)] = tuple(RULES)
+    """Boilerplate rules in force; `[]` keeps everything."""
+
+    def spec(self) -> TextSpec:
+        """The plain object that text preparation takes."""
+        return TextSpec(strip=self.strip)

@@ -1,0 +1,248 @@
+"""The config's model section: one class of settings for each family."""
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field
+from pydantic_core import PydanticCustomError
+
+from newsstand.config_section import Section, as_tuple
+from newsstand.encoders import MINILM
+
+
+def _range(value: Any) -> Any:
+    span = as_tuple(value)
+    if isinstance(span, tuple) and len(span) == 2 and all(type(x) is int for x in span):
+        return span
+    raise PydanticCustomError("range", "expected [shortest, longest], such as [1, 2]")
+
+
+def _digest(value: Any) -> Any:
+    if isinstance(value, str) and re.fullmatch("[0-9a-f]{64}", value):
+        return value
+    raise PydanticCustomError("sha256", "expected a SHA-256: 64 digits from 0 to f, in quotes")
+
+
+NgramRange = Annotated[tuple[int, int], BeforeValidator(_range)]
+
+
+class PartsConfig(Section):
+    """Parts of an article whose n-grams are counted once more, as features of their own.
+
+    The whole text is always counted, with weight 1; a part of weight 0 is not.
+    """
+
+    title: float = Field(0.0, ge=0.0)
+    """The title."""
+
+    lead: float = Field(0.0, ge=0.0)
+    """The body's first 30 words."""
+
+    near: float = Field(0.0, ge=0.0)
+    """Eight words on either side of where the text first names the target, without the target
+    itself (stance)."""
+
+    target: float = Field(0.0, ge=0.0)
+    """The target itself (stance)."""
+
+
+class LinearConfig(Section):
+    """A linear classifier over hashed n-grams."""
+
+    kind: Literal["linear"]
+    """Model family."""
+
+    words: NgramRange | None = (1, 2)
+    """Shortest and longest word n-gram, or null for none."""
+
+    chars: NgramRange | None = None
+    """Shortest and longest character n-gram inside words, or null for none."""
+
+    bits: int = Field(20, ge=10, le=24)
+    """The n-grams of each kind are hashed to 2 to the power of this many buckets."""
+
+    parts: PartsConfig = PartsConfig.model_construct()
+    """Weights of parts that are counted once more by themselves."""
+
+    hashtags: bool = False
+    """Count the words inside a hashtag (#SaveThePlanet) once more, as words of the text."""
+
+    cross_target: bool = False
+    """Count each n-gram once for all targets and once more for its own target (stance). Without
+    it the model reads the article alone, and its answer is the same for every target."""
+
+    sublinear_tf: bool = True
+    """Weight a count as 1 + ln(count)."""
+
+    idf: bool = True
+    """Weight an n-gram by its inverse document frequency in the training rows."""
+
+    min_df: int = Field(1, ge=1)
+    """Ignore n-grams that occur in fewer training rows than this."""
+
+    classifier: Literal["svc", "logistic", "sgd"] = "svc"
+    """`svc` and `logistic`: scikit-learn's LinearSVC and LogisticRegression, in memory. `sgd`:
+    averaged stochastic gradient descent with hinge loss, which leaves the articles on disk: for any
+    number of them. A fit that was stopped goes on when the same command is given again."""
+
+    epochs: int | None = Field(None, ge=1)
+    """How often `sgd` sees each row; null for enough to see 100,000 rows in all, from 3 to 50."""
+
+    C: float = Field(1.0, ge=1e-6, le=1e6)
+    """Inverse strength of the L2 penalty."""
+
+    search: Literal["quick"] | None = None
+    """`quick` starts from `C` and `bits`, tries values around them (C by steps of about 3, bits by
+    2) and takes those with the best macro-F1 on the validation rows."""
+
+    class_weight: Literal["balanced"] | None = None
+    """`balanced` weights each label by its inverse frequency."""
+
+    outlet_balance: float = Field(0.0, ge=0.0, le=1.0)
+    """A training row is weighted by its outlet's number of rows to the power of minus this: 0 not
+    at all, 1 so that all outlets weigh the same. For models that are to read unknown outlets."""
+
+    refit: bool = False
+    """After calibration, fit once more on all rows that are not test rows: training, validation,
+    and those left out to keep the two apart."""
+
+
+class PairsConfig(Section):
+    """A small neural network over what article and target have in common (stance)."""
+
+    kind: Literal["pairs"]
+    """Model family."""
+
+    terms: int = Field(1000, ge=0, le=100_000)
+    """So many of the articles' most frequent words are features of their own; 0 leaves only what
+    compares target and article."""
+
+    hidden: int = Field(100, ge=1, le=10_000)
+    """Units of the hidden layer of each network."""
+
+    networks: int = Field(5, ge=1, le=100)
+    """Networks, each from another start, whose scores are averaged."""
+
+    epochs: int = Field(8, ge=1)
+    """How often each network sees every row."""
+
+    learning_rate: float = Field(0.002, gt=0.0, le=1.0)
+    """Adam's step, falling to zero over the epochs."""
+
+    dropout: float = Field(0.3, ge=0.0, lt=1.0)
+    """Share of the hidden units that each row goes without in fitting."""
+
+    l2: float = Field(1e-3, ge=0.0)
+    """Strength of the L2 penalty."""
+
+    balance: float = Field(0.6, ge=0.0, le=1.0)
+    """A label's rows are weighted by its inverse frequency to the power of this: 0 not at all,
+    1 so that all labels weigh the same."""
+
+    refit: bool = False
+    """After calibration, fit once more on all rows that are not test rows: training, validation,
+    and those left out to keep the two apart."""
+
+
+class _EncoderConfig(Section):
+    """What the families that use a pretrained encoder have in common."""
+
+    kind: str
+    """Model family."""
+
+    encoder: str = Field(MINILM, min_length=1)
+    """A folder in the format of transformers, or a name on the Hugging Face hub."""
+
+    encoder_sha256: Annotated[str, BeforeValidator(_digest)] | None = None
+    """What the SHA-256 of the encoder's model.safetensors must be; null takes any, but of the
+    default encoder only the hub's own."""
+
+    max_tokens: int = Field(256, ge=8, le=8192)
+    """Tokens that are read at once, special tokens included; of pairs, the target's too."""
+
+    long_text: Literal["head", "head_tail", "windows", "relevant"] = "head"
+    """What is read of longer articles. `head`: their start. `head_tail`: start and end, half each.
+    `windows`: all of it, in as many parts as it takes, whose vectors or scores are averaged.
+    `relevant`: the sentences that are most like the target (stance). The title is always read."""
+
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where the encoder runs; `auto` takes a GPU if there is one."""
+
+
+class EmbeddingConfig(_EncoderConfig):
+    """A linear classifier over a pretrained encoder's vectors; the encoder stays as it is."""
+
+    kind: Literal["embedding"]
+    """Model family."""
+
+    cross_target: bool = False
+    """Read the target, too, and compare it with the text (stance). Without it the model reads the
+    article alone, and its answer is the same for every target."""
+
+    classifier: Literal["svc", "logistic"] = "logistic"
+    """scikit-learn's LinearSVC or LogisticRegression."""
+
+    C: float = Field(0.01, ge=1e-6, le=1e6)
+    """Inverse strength of the L2 penalty."""
+
+    class_weight: Literal["balanced"] | None = None
+    """`balanced` weights each label by its inverse frequency."""
+
+    refit: bool = False
+    """After calibration, fit once more on all rows that are not test rows: training, validation,
+    and those left out to keep the two apart."""
+
+
+class TransformerConfig(_EncoderConfig):
+    """A pretrained encoder, fine-tuned with a classifier on top."""
+
+    kind: Literal["transformer"]
+    """Model family."""
+
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    """Of the sums in training; `auto` takes bf16 where the hardware has it. Weights are fp32."""
+
+    epochs: int = Field(3, ge=1)
+    """How often each row is seen, at most."""
+
+    batch_size: int = Field(32, ge=1)
+    """Rows computed together."""
+
+    gradient_accumulation: int = Field(1, ge=1)
+    """Batches whose gradients are added up for one step."""
+
+    learning_rate: float = Field(5e-5, gt=0.0, le=1.0)
+    """AdamW's step at its highest, at the end of the warm-up; it falls to zero from there."""
+
+    warmup: float = Field(0.1, ge=0.0, lt=1.0)
+    """Share of the steps in which the learning rate rises."""
+
+    weight_decay: float = Field(0.01, ge=0.0)
+    """AdamW's decay of weights, biases and norms excepted."""
+
+    layer_decay: float = Field(1.0, gt=0.0, le=1.0)
+    """Each layer learns at this rate times that of the layer above it."""
+
+    frozen_layers: int = Field(0, ge=0)
+    """The embeddings and so many of the lowest layers stay as they are; 0 freezes nothing."""
+
+    class_weight: Literal["balanced"] | None = None
+    """`balanced` weights each label by its inverse frequency."""
+
+    focal_gamma: float = Field(0.0, ge=0.0)
+    """Focal loss: a row's loss times (1 - p) to this power, p being its own label's probability."""
+
+    label_smoothing: float = Field(0.0, ge=0.0, lt=1.0)
+    """Share of a label that is spread over all labels."""
+
+    evaluations: int = Field(1, ge=1)
+    """How often an epoch the validation rows are scored and a checkpoint is written. The one with
+    the best macro-F1 becomes the model."""
+
+    patience: int = Field(0, ge=0)
+    """Stop when so many evaluations in a row bring no better macro-F1; 0 never stops early."""
+
+    @property
+    def refit(self) -> bool:
+        """Never: without validation rows, there is no best checkpoint."""
+        return False
