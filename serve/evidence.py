@@ -102,14 +102,10 @@ def find_evidence(
     total = np.concatenate([[0.0], np.cumsum(_gain(model, example, label))])
     # Rounded: a running sum leaves traces of 1e-17 where nothing was added.
     gains = np.round(total[words[:, 1]] - total[words[:, 0]], 9)
-    shift = len(text) - len(example.prepared.body.text)
-    spans: list[Span] = []
-    for first, last, weight in _strongest(text, words, gains, limit):
-        start, end = int(words[first, 0]), int(words[last, 1])
-        if start < shift:
-            spans.append(("title", start, end, weight))
-        else:
-            spans.append(("body", start - shift, end - shift, weight))
+    spans = [
+        _span(example, int(words[first, 0]), int(words[last, 1]), weight)
+        for first, last, weight in _strongest(text, words, gains, limit)
+    ]
     return tuple(_evidence(article, example, spans))
 
 
@@ -132,16 +128,19 @@ def _evidence(
         yield Evidence(part, low, high, original[low:high], weight, quoted)
 
 
+def _span(example: Example, start: int, end: int, weight: float) -> Span:
+    """A stretch of the example's text as one of its title or its body."""
+    shift = len(example.text) - len(example.prepared.body.text)
+    if start < shift:
+        return "title", start, end, weight
+    return "body", start - shift, end - shift, weight
+
+
 def _left_out(model: TransformerModel, example: Example, label: int) -> list[Span]:
     """The title and sentences that add to the label's score, the strongest first."""
-    shift = len(example.text) - len(example.prepared.body.text)
-    spans: list[Span] = []
-    for (start, end), weight in model.gains(example, label):
-        if start < shift:
-            spans.append(("title", start, end, weight))
-        else:
-            spans.append(("body", start - shift, end - shift, weight))
-    return sorted((span for span in spans if span[3] > 0), key=lambda span: -span[3])
+    gains = model.gains(example, label)
+    spans = [_span(example, start, end, weight) for (start, end), weight in gains if weight > 0]
+    return sorted(spans, key=lambda span: -span[3])
 
 
 def _best(example: Example, gains: Floats, limit: int) -> list[Span]:
