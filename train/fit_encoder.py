@@ -26,8 +26,8 @@ from newsstand.train.trainer import (
     EncoderTrainer,
     Log,
     Progress,
-    Rows,
     Teller,
+    TokenRows,
     arguments,
 )
 from newsstand.train.tuning import Loss, Tuning, freeze
@@ -99,8 +99,8 @@ def fit_encoder(
             lengths=[len(row["input_ids"]) for row in rows],
             model=network,
             args=arguments(tuning, folder, seed, steps, network.device.type),
-            train_dataset=Rows(rows),
-            eval_dataset=Rows(rows[:1]),  # must be there; `judge` is what is asked
+            train_dataset=TokenRows(rows),
+            eval_dataset=TokenRows(rows[:1]),  # must be there; `judge` is what is asked
             data_collator=Collator(int(encoder.tokenizer.pad_token_id or 0)),
             compute_loss_func=Loss(told, int(network.config.num_labels), tuning),
         )

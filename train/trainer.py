@@ -152,8 +152,8 @@ class LengthGrouped:
             yield from batch.tolist()
 
 
-class Rows(torch.utils.data.Dataset):  # type: ignore[misc]
-    """Rows in memory, as torch wants them."""
+class TokenRows(torch.utils.data.Dataset):  # type: ignore[misc]
+    """The token numbers of rows in memory, as torch wants them."""
 
     def __init__(self, rows: Sequence[dict[str, Any]]) -> None:
         self._rows = rows
