@@ -1,12 +1,13 @@
 """The command line, mostly in this process; in others where that is the point."""
 
+import gc
 import io
 import json
 import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,6 +17,7 @@ from pyarrow import parquet
 
 import newsstand
 from newsstand import cli as commands
+from newsstand.article import Article
 from newsstand.bundle import Bundle, bundle_hash
 from newsstand.config_file import load_config
 
@@ -205,6 +207,24 @@ def test_score_reads_every_kind_in_the_order_given(cli: Cli, topic: str) -> None
     refused = cli("score", "--model", topic, "--workers", "0", *names)
     assert refused.code == 2
     assert "'--workers'" in refused.err
+
+
+@pytest.mark.parametrize("kind", ["topic", "stance"])
+def test_scored_articles_do_not_stay_in_memory(
+    cli: Cli, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    held: list[int] = []
+
+    def read(paths: Iterable[str]) -> Iterator[tuple[Article, str]]:
+        for number in range(1200):
+            yield Article(body=f"{SPORT} {number}"), "the match"
+        gc.collect()
+        held.append(sum(isinstance(x, Article) for x in gc.get_objects()))
+
+    monkeypatch.setattr("newsstand.serve.batch.read_articles", read)
+    done = cli("score", "--model", request.getfixturevalue(kind), "any.jsonl")
+    assert len(done.out.splitlines()) == 1200
+    assert held[0] < 600
 
 
 def test_score_explains(cli: Cli, topic: str) -> None:

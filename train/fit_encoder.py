@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from transformers import EarlyStoppingCallback, PrinterCallback, set_seed
 
+from newsstand.calibration import Calibration
 from newsstand.encode import Example
 from newsstand.encoder import Encoder
 from newsstand.encoders import find_encoder
@@ -139,8 +140,7 @@ def _judge(
     model: TransformerModel, examples: Sequence[Example], labels: NDArray[np.int64]
 ) -> dict[str, float]:
     scores = model.forward(examples)
-    odds = np.exp(scores - scores.max(axis=1, keepdims=True))
-    probabilities = odds / odds.sum(axis=1, keepdims=True)
+    probabilities = Calibration("temperature", (1.0,)).apply(scores)
     names = [str(number) for number in range(scores.shape[1])]
     found = metrics(probabilities, labels, names)
     return {name: found[name] for name in ("macro_f1", "accuracy", "log_loss")}
