@@ -219,7 +219,7 @@ def test_scored_articles_do_not_stay_in_memory(
         for number in range(1200):
             yield Article(body=f"{SPORT} {number}"), "the match"
         gc.collect()
-        held.append(sum(isinstance(x, Article) for x in gc.get_objects()))
+        held.append(sum(type(x) is Article for x in gc.get_objects()))
 
     monkeypatch.setattr("newsstand.serve.batch.read_articles", read)
     done = cli("score", "--model", request.getfixturevalue(kind), "any.jsonl")
