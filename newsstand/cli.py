@@ -4,6 +4,7 @@ Heavy modules are imported inside the commands, so that each starts as fast as i
 """
 
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -99,6 +100,11 @@ def train(
     started = time.perf_counter()
     from newsstand.config_file import load_config
 
+    if int(os.environ.get("RANK", "0")):  # torchrun has started it beside the first process
+        with _training_installed():
+            from newsstand.train.take_part import take_part
+        take_part(config, overrides or ())
+        return
     loaded = load_config(config, overrides or ())
     with _training_installed():
         from newsstand.train.run import train as run

@@ -206,7 +206,7 @@ class TransformerConfig(_EncoderConfig):
     """How often each row is seen, at most."""
 
     batch_size: int = Field(32, ge=1)
-    """Rows computed together."""
+    """Rows computed together, by each process if torchrun starts several."""
 
     gradient_accumulation: int = Field(1, ge=1)
     """Batches whose gradients are added up for one step."""

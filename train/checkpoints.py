@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from newsstand.errors import NewsstandError
+from newsstand.train.processes import processes
 
 _PREFIX = "checkpoint-"
 _SETTINGS = "settings.json"
@@ -74,7 +75,10 @@ def _whole(checkpoint: Path) -> bool:
         size = int.from_bytes(weights[:8], "little")
         header = json.loads(weights[8 : 8 + size])
         end = max(x["data_offsets"][1] for name, x in header.items() if name != "__metadata__")
-        pickles = [checkpoint / name for name in ("optimizer.pt", "scheduler.pt", "rng_state.pth")]
+        states = [f"rng_state_{number}.pth" for number in range(processes())]
+        if len(states) == 1:
+            states = ["rng_state.pth"]
+        pickles = [checkpoint / name for name in ("optimizer.pt", "scheduler.pt", *states)]
         return len(weights) == 8 + size + end and all(map(_unbroken, pickles))
     except (OSError, ValueError, KeyError):
         return False

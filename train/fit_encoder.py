@@ -22,6 +22,7 @@ from newsstand.train.checkpoints import (
     stopped_early,
 )
 from newsstand.train.evaluate import metrics
+from newsstand.train.processes import disconnect, from_first, processes, rank, take_gpu
 from newsstand.train.trainer import (
     Collator,
     EncoderTrainer,
@@ -50,6 +51,7 @@ def open_classifier(
     Raises:
         NewsstandError: The encoder cannot be had or read.
     """
+    take_gpu(device)
     folder = find_encoder(name, sha256)
     set_seed(seed)
     return Encoder.open(
@@ -71,6 +73,9 @@ def fit_encoder(
 ) -> TransformerModel:
     """Fine-tunes, from the last whole checkpoint in a folder if there is one.
 
+    Started by torchrun, each process takes its share of a step's rows, and all end with the same
+    weights; process 0 judges and writes.
+
     Args:
         examples: Training examples; each window of an article is a row of its own.
         labels: int64, shape (examples,).
@@ -86,12 +91,14 @@ def fit_encoder(
         NewsstandError: No room for checkpoints, or a loss that is no number.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    check_room(folder, encoder.network)
+    if rank() == 0:
+        check_room(folder, encoder.network)
     rows = _rows(encoder, examples, labels)
     network = encoder.network
     freeze(network, tuning.frozen_layers, words=encoder.long_text == "relevant")
     model = TransformerModel(encoder)
-    steps = math.ceil(math.ceil(len(rows) / tuning.batch_size) / tuning.gradient_accumulation)
+    batches_a_step = tuning.gradient_accumulation * processes()
+    steps = math.ceil(math.ceil(len(rows) / tuning.batch_size) / batches_a_step)
     told = np.array([row["labels"] for row in rows])
     with quiet():
         trainer = EncoderTrainer(
@@ -109,11 +116,14 @@ def fit_encoder(
         trainer.remove_callback(PrinterCallback)
         if tuning.patience:
             trainer.add_callback(EarlyStoppingCallback(tuning.patience))
-        last = last_checkpoint(folder)
+        if rank():  # each process drops out other units
+            set_seed(seed + rank())
+        last = from_first(lambda: last_checkpoint(folder))
         if last is not None and stopped_early(last, tuning.patience):
             trainer.load(best_checkpoint(last))
         else:
             trainer.train(resume_from_checkpoint=str(last) if last else None)
+        disconnect()
     network.eval()
     return model
 

@@ -38,6 +38,7 @@ from newsstand.train.fit import (
     with_settings,
 )
 from newsstand.train.fit_stream import Unfinished
+from newsstand.train.processes import processes
 from newsstand.train.rows import Rows
 from newsstand.train.search import Found
 from newsstand.transformer import TransformerModel
@@ -98,10 +99,15 @@ def train(
         NewsstandError: Data or settings that cannot be used; nothing is logged then.
     """
     clock = Clock(reporter, time.perf_counter() if started is None else started)
+    if processes() > 1 and not isinstance(config.model, TransformerConfig):
+        raise NewsstandError(
+            "torchrun: only fine-tuning (model.kind: transformer) is shared by several processes; "
+            f"model.kind is '{config.model.kind}', so use `newsstand train`"
+        )
     if resume is not None:
         if not isinstance(config.model, TransformerConfig):
             raise NewsstandError("--resume: only fine-tuning (model.kind: transformer) can go on")
-        check_settings(checkpoint_folder(resume), flatten(config))
+        check_settings(checkpoint_folder(resume), _decisive(config))
     with ExitStack() as stack:  # holds the MLflow run of a fine-tuning from its first step on
         return _train(config, name, reporter, clock, resume, stack)
 
@@ -145,11 +151,15 @@ def _train(
         with clock.stage("begin") as note:
             encoder = open_transformer(config, fitted)
             live = stack.enter_context(_run(config, news, name, clock, resume))
-            settings_kept = flatten(config) | {"data": news.digest}
+            settings_kept = _decisive(config) | {"data": news.digest}
             folder = checkpoint_folder(live.run_id)
             if resume is None:
                 note_settings(folder, settings_kept)
             check_settings(folder, settings_kept)
+            if processes() > 1:
+                from newsstand.train.take_part import call_others
+
+                call_others(folder)
             note(f"run {live.run_id}; if it is cut short, go on with --resume {live.run_id}")
 
     with clock.stage("fit") as note:
@@ -261,6 +271,11 @@ def _run(
         started=time.time() - clock.elapsed(),
         resume=resume,
     )
+
+
+def _decisive(config: Config) -> dict[str, Any]:
+    """What decides a fine-tuned model, beside the data."""
+    return flatten(config) | {"torchrun's processes": processes()}
 
 
 def _fitted(model: Model) -> str:

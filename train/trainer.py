@@ -11,13 +11,15 @@ import torch
 from transformers import Trainer, TrainerCallback, TrainingArguments
 
 from newsstand.errors import NewsstandError
-from newsstand.train.tuning import Tuning, parameter_groups, use_bf16
+from newsstand.train.processes import from_first, processes
+from newsstand.train.tuning import NO_LABEL, Tuning, parameter_groups, use_bf16
 
 # Called with what the last steps gave, losses or validation figures by name, and the step.
 Log = Callable[[dict[str, float], int], None]
 # Called with what to show, steps done and steps in all.
 Progress = Callable[[str, int, int | None], None]
 
+_LONGEST_WAIT = 6 * 3600  # seconds that processes wait for one another: while one judges
 _BATCHES_SORTED = 50  # batches that are sorted by length together
 
 
@@ -39,7 +41,7 @@ class EncoderTrainer(Trainer):  # type: ignore[misc]
         self.tokens_seen = 0
 
     def _get_train_sampler(self, _rows: Any = None) -> Any:
-        return LengthGrouped(self._lengths, self._tuning.batch_size, self.args.seed)
+        return LengthGrouped(self._lengths, self._tuning.batch_size, self.args.seed, processes())
 
     def create_optimizer(self, model: Any = None) -> Any:
         """AdamW, with a learning rate for each layer."""
@@ -56,7 +58,8 @@ class EncoderTrainer(Trainer):  # type: ignore[misc]
         """
         self.tokens_seen += int(inputs["attention_mask"].sum())
         loss = super().training_step(model, inputs, num_items_in_batch)
-        if not torch.isfinite(loss):
+        # All processes must stop before any of them has written the spoiled weights.
+        if not torch.isfinite(self.accelerator.reduce(loss)):
             raise NewsstandError(
                 f"training: the loss at step {self.state.global_step + 1} is no number; lower "
                 "model.learning_rate, or set model.precision: fp32"
@@ -66,7 +69,7 @@ class EncoderTrainer(Trainer):  # type: ignore[misc]
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
         """Validation figures, from `judge` instead of the Trainer's own loop."""
         self.model.eval()
-        found = {f"eval_{name}": value for name, value in self._judge().items()}
+        found = {f"eval_{name}": value for name, value in from_first(self._judge).items()}
         self.log(dict(found))
         handler = self.callback_handler
         self.control = handler.on_evaluate(self.args, self.state, self.control, found)  # type: ignore[has-type]
@@ -93,7 +96,8 @@ class Teller(TrainerCallback):  # type: ignore[misc]
 
     def on_step_end(self, _args: Any, state: Any, _control: Any, **_: Any) -> None:
         """A step is done."""
-        speed = self._trainer.tokens_seen / (time.perf_counter() - self._started)
+        seen = self._trainer.tokens_seen * processes()  # the others have seen about as many
+        speed = seen / (time.perf_counter() - self._started)
         said = f"loss {self._loss:.3f}, {speed:,.0f} tokens/s, step"
         self._progress(said, state.global_step, state.max_steps)
 
@@ -114,18 +118,21 @@ class LengthGrouped:
 
     Rows are shuffled, sorted by length in stretches of some batches, cut into batches, and the
     batches shuffled. The order depends on seed and epoch alone, so that an epoch can be begun
-    again after a crash.
+    again after a crash. Several processes take batches in turn; so that each gets as many full
+    ones, the end is filled up with the number that comes after the last row's.
 
     Args:
         lengths: Of each row.
         batch: Rows of a batch.
         seed: Of the order.
+        processes: How many take batches in turn.
     """
 
-    def __init__(self, lengths: Sequence[int], batch: int, seed: int) -> None:
+    def __init__(self, lengths: Sequence[int], batch: int, seed: int, processes: int = 1) -> None:
         self._lengths = np.array(lengths)
         self._batch = batch
         self._seed = seed
+        self._fill = -len(lengths) % (batch * processes) if processes > 1 else 0
         self._epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
@@ -133,7 +140,7 @@ class LengthGrouped:
         self._epoch = epoch
 
     def __len__(self) -> int:
-        return len(self._lengths)
+        return len(self._lengths) + self._fill
 
     def __iter__(self) -> Iterator[int]:
         random = np.random.default_rng((self._seed, self._epoch))
@@ -150,10 +157,14 @@ class LengthGrouped:
         order = random.permutation(len(full))
         for batch in [*(full[number] for number in order), *short]:
             yield from batch.tolist()
+        yield from [len(self._lengths)] * self._fill
 
 
 class TokenRows(torch.utils.data.Dataset):  # type: ignore[misc]
-    """The token numbers of rows in memory, as torch wants them."""
+    """The token numbers of rows in memory, as torch wants them.
+
+    The one after the last is a row of one token that has no label: `Loss` leaves it out.
+    """
 
     def __init__(self, rows: Sequence[dict[str, Any]]) -> None:
         self._rows = rows
@@ -162,7 +173,10 @@ class TokenRows(torch.utils.data.Dataset):  # type: ignore[misc]
         return len(self._rows)
 
     def __getitem__(self, number: int) -> dict[str, Any]:
-        return self._rows[number]
+        if number < len(self._rows):
+            return self._rows[number]
+        names = self._rows[0].keys() - {"labels"}
+        return {name: self._rows[0][name][:1] for name in names} | {"labels": NO_LABEL}
 
 
 class Collator:
@@ -229,4 +243,5 @@ def arguments(
         dataloader_pin_memory=device != "cpu",
         remove_unused_columns=False,
         label_names=["labels"],
+        ddp_timeout=_LONGEST_WAIT,
     )

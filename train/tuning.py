@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+NO_LABEL = -100  # of rows that only fill up a batch; the Trainer does not count them
 _LAYER = re.compile(r"\.layers?\.(\d+)\.")
 
 
@@ -51,7 +52,8 @@ class Loss:
 
     def __call__(self, outputs: Any, labels: Any, num_items_in_batch: Any = None) -> Any:
         """The loss of a batch, summed over its rows and divided by those of the whole step."""
-        logits = outputs["logits"].float()
+        real = labels != NO_LABEL
+        logits, labels = outputs["logits"].float()[real], labels[real]
         loss = torch.nn.functional.cross_entropy(
             logits, labels, label_smoothing=self.smoothing, reduction="none"
         )

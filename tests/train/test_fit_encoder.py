@@ -15,7 +15,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from accelerate.data_loader import BatchSamplerShard
 from mlflow import MlflowClient
+from torch.utils.data import BatchSampler
 
 from newsstand.article import Article
 from newsstand.bundle import Bundle, verify
@@ -222,14 +224,19 @@ def test_too_little_room_for_checkpoints_is_said_before_anything_is_fitted(
         fit(tiny_encoder, tmp_path)
 
 
+def without_dropout(encoder: Path, folder: Path) -> Path:
+    """The encoder, in a folder of its own, computing in training as it does in scoring."""
+    shutil.copytree(encoder, folder)
+    config = json.loads((folder / "config.json").read_text())
+    config |= {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+    (folder / "config.json").write_text(json.dumps(config))
+    return folder
+
+
 def test_accumulated_gradients_are_those_of_a_larger_batch(
     tiny_encoder: Path, tmp_path: Path
 ) -> None:
-    config = json.loads((tiny_encoder / "config.json").read_text())
-    config |= {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
-    plain = tmp_path / "plain"
-    shutil.copytree(tiny_encoder, plain)
-    (plain / "config.json").write_text(json.dumps(config))
+    plain = without_dropout(tiny_encoder, tmp_path / "plain")
     data = ([example("Rain on the coast.")] * 40, np.array([1] * 40))
     heard: list[dict[str, float]] = []
     for batch, accumulation in ((4, 1), (2, 2)):
@@ -395,11 +402,13 @@ main()
 """
 
 
-def test_a_run_that_was_killed_goes_on_and_ends_in_the_same_bundle(
-    tiny_encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cli: Callable[..., Any]
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
+TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2")
+
+
+def prepared_run(encoder: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows and a config, `t.yaml`, in a working directory of their own."""
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/mlflow.db")
     lines = [
         f"{split},{label},{text}\n"
         for split in ("train", "train", "validation", "test")
@@ -407,7 +416,13 @@ def test_a_run_that_was_killed_goes_on_and_ends_in_the_same_bundle(
         for text in texts
     ]
     Path("rows.csv").write_text("split,label,body\n" + "".join(lines))
-    Path("t.yaml").write_text(CONFIG.replace("ENCODER", str(tiny_encoder)))
+    Path("t.yaml").write_text(CONFIG.replace("ENCODER", str(encoder)))
+
+
+def test_a_run_that_was_killed_goes_on_and_ends_in_the_same_bundle(
+    tiny_encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cli: Callable[..., Any]
+) -> None:
+    prepared_run(tiny_encoder, tmp_path, monkeypatch)
     done = cli("train", "t.yaml", "--json")
     assert done.code == 0, done.err
     whole = json.loads(done.out)
@@ -453,3 +468,65 @@ def test_a_run_that_was_killed_goes_on_and_ends_in_the_same_bundle(
     assert done.err.endswith("encoder './nowhere': no such folder (model.encoder)\n")
     assert len(client.search_runs(["1"])) == before
     assert not any(Path("mlruns/.checkpoints").iterdir())
+
+
+def test_processes_take_the_batches_of_one_in_turn() -> None:
+    lengths = [3, 9, 4, 4, 8, 5, 5, 6, 7, 2, 9, 1, 3]
+
+    def batches(processes: int) -> list[list[int]]:
+        order = LengthGrouped(lengths, 2, seed=3, processes=processes)
+        cut = BatchSampler(order, 2, drop_last=False)
+        shares = [list(BatchSamplerShard(cut, processes, rank)) for rank in range(processes)]
+        assert len({len(share) for share in shares}) == 1
+        return [batch for turn in zip(*shares, strict=True) for batch in turn]
+
+    def real(found: list[list[int]]) -> list[list[int]]:
+        kept = [[row for row in batch if row < len(lengths)] for batch in found]
+        return [batch for batch in kept if batch]
+
+    alone = list(BatchSampler(LengthGrouped(lengths, 2, seed=3), 2, drop_last=False))
+    assert sorted(row for batch in alone for row in batch) == list(range(len(lengths)))
+    assert real(batches(2)) == real(batches(4)) == alone
+
+
+def test_two_processes_fit_as_one_that_accumulates(
+    tiny_encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cli: Callable[..., Any]
+) -> None:
+    prepared_run(tiny_encoder, tmp_path, monkeypatch)
+    without_dropout(tiny_encoder, tmp_path / "plain")
+    settings = ["model.encoder=plain", "model.batch_size=2", "model.epochs=3"]
+    shared = subprocess.run(
+        [sys.executable, *TORCHRUN, "-m", "newsstand", "train", "t.yaml", *settings, "--json"],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert shared.returncode == 0, shared.stderr
+    done = cli("train", "t.yaml", *settings, "model.gradient_accumulation=2", "--json")
+    assert done.code == 0, done.err
+    both, alone = json.loads(shared.stdout), json.loads(done.out)
+    client = MlflowClient()
+    for name in ("loss", "grad_norm", "log_loss", "macro_f1"):
+        curves = [client.get_metric_history(x["run_id"], f"fit/{name}") for x in (both, alone)]
+        one, other = ([(point.step, point.value) for point in curve] for curve in curves)
+        assert len(one) >= (1 if name in ("loss", "grad_norm") else 6)
+        assert [step for step, _ in one] == [step for step, _ in other]
+        assert [y for _, y in one] == pytest.approx([y for _, y in other], rel=1e-3)
+    figures = {x: y for x, y in alone["metrics"].items() if not x.startswith("seconds")}
+    assert both["metrics"] == pytest.approx(figures, abs=1e-3)
+    assert not any(Path("mlruns/.checkpoints").iterdir())
+
+
+def test_other_families_are_not_shared_by_processes(
+    tiny_encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cli: Callable[..., Any]
+) -> None:
+    prepared_run(tiny_encoder, tmp_path, monkeypatch)
+    for name, value in (("TORCHELASTIC_RUN_ID", "x"), ("WORLD_SIZE", "2"), ("RANK", "0")):
+        monkeypatch.setenv(name, value)
+    done = cli("train", "t.yaml", "model={kind: linear}")
+    assert (done.code, done.err.splitlines()[-1]) == (
+        2,
+        "newsstand: torchrun: only fine-tuning (model.kind: transformer) is shared by several "
+        "processes; model.kind is 'linear', so use `newsstand train`",
+    )
