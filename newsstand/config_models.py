@@ -239,6 +239,11 @@ class TransformerConfig(_EncoderConfig):
     """How often an epoch the validation rows are scored and a checkpoint is written. The one with
     the best macro-F1 becomes the model."""
 
+    seeds: int = Field(1, ge=1)
+    """Fit with so many seeds, `seed` and the next ones, on the same splits: the run's figures are
+    followed by their mean and standard deviation, each seed has a run of its own inside it, and the
+    model is that of the seed with the median macro-F1 on validation rows."""
+
     patience: int = Field(0, ge=0)
     """Stop when so many evaluations in a row bring no better macro-F1; 0 never stops early."""
 

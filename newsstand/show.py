@@ -95,9 +95,17 @@ def show_result(result: "Result") -> None:
     stdout().print(table)
     named = ("accuracy", "macro_f1", "ece", "f_avg", "fnc_score", "mae")
     figures = {name: result.metrics.get(f"test/{name}") for name in named}
+    lines = {"test": "  ".join(f"{k} {v:.4f}" for k, v in figures.items() if v is not None)}
+    told = [
+        f"{name} {mean:.4f} ± {result.metrics[f'test/{name}_std']:.4f}"
+        for name in named
+        if (mean := result.metrics.get(f"test/{name}_mean")) is not None
+    ]
+    if told:
+        lines["seeds"] = "  ".join(told)
     _show_lines(
-        {
-            "test": "  ".join(f"{k} {v:.4f}" for k, v in figures.items() if v is not None),
+        lines
+        | {
             "run": result.run_id,
             "page": result.url,
             "model": result.model,

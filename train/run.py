@@ -15,7 +15,7 @@ import pyarrow
 from pyarrow import parquet
 
 from newsstand.bundle import Bundle, Model
-from newsstand.calibration import Floats
+from newsstand.calibration import Calibration, Floats
 from newsstand.config import Config, ExportConfig, flatten
 from newsstand.config_file import dump_config
 from newsstand.config_models import LinearConfig, TransformerConfig
@@ -41,12 +41,22 @@ from newsstand.train.fit_stream import Unfinished
 from newsstand.train.processes import processes
 from newsstand.train.rows import Rows
 from newsstand.train.search import Found
+from newsstand.train.seeds import fit_seeds
 from newsstand.transformer import TransformerModel
 
 if TYPE_CHECKING:
     from newsstand.train import tracking
 
 _GOLDEN_ROWS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class _Bundled:
+    """A bundle, its probabilities of the test rows, and the figures of both splits."""
+
+    bundle: Bundle
+    probabilities: Floats
+    figures: dict[str, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,17 +109,25 @@ def train(
         NewsstandError: Data or settings that cannot be used; nothing is logged then.
     """
     clock = Clock(reporter, time.perf_counter() if started is None else started)
-    if processes() > 1 and not isinstance(config.model, TransformerConfig):
-        raise NewsstandError(
-            "torchrun: only fine-tuning (model.kind: transformer) is shared by several processes; "
-            f"model.kind is '{config.model.kind}', so use `newsstand train`"
-        )
+    if processes() > 1:
+        _check_shared(config)
     if resume is not None:
         if not isinstance(config.model, TransformerConfig):
             raise NewsstandError("--resume: only fine-tuning (model.kind: transformer) can go on")
         check_settings(checkpoint_folder(resume), _decisive(config))
     with ExitStack() as stack:  # holds the MLflow run of a fine-tuning from its first step on
         return _train(config, name, reporter, clock, resume, stack)
+
+
+def _check_shared(config: Config) -> None:
+    """Refuses what several processes cannot share."""
+    if not isinstance(config.model, TransformerConfig):
+        raise NewsstandError(
+            "torchrun: only fine-tuning (model.kind: transformer) is shared by several processes; "
+            f"model.kind is '{config.model.kind}', so use `newsstand train`"
+        )
+    if config.model.seeds > 1:
+        raise NewsstandError("torchrun: processes share the fit of one seed; set model.seeds: 1")
 
 
 def _train(
@@ -162,19 +180,57 @@ def _train(
                 call_others(folder)
             note(f"run {live.run_id}; if it is cut short, go on with --resume {live.run_id}")
 
-    with clock.stage("fit") as note:
-        model: Model
-        if live:
-            folder = checkpoint_folder(live.run_id)
-            model = fit_transformer(
-                config, encoder, fitted, held_out, folder, live.log_step, reporter.progress
-            )
-        elif found:
-            model = found.model
-        else:
-            model = fit(config, fitted, unfinished, reporter.progress)
-        resumed = ", gone on from where an earlier run stopped" if unfinished.resumed else ""
-        note(f"{_fitted(model)}{resumed}")
+    def calibrated(model: Model) -> tuple[Calibration, dict[str, float]]:
+        scores = model.forward(held_out.examples)
+        calibration = fit_calibration(config.calibration.method, scores, held_out.labels)
+        return calibration, _metrics(config, news, calibration.apply(scores), held_out)
+
+    def bundled(model: Model, calibration: Calibration, validation: dict[str, float]) -> _Bundled:
+        bundle = Bundle(
+            task=config.task,
+            labels=news.labels,
+            text=config.text.spec(),
+            model=model,
+            calibration=calibration,
+            data={"digest": news.digest, "rows": sizes},
+            versions={x: version(x) for x in _libraries(model)},
+        )
+        probabilities = bundle.probabilities(test.examples)
+        tested = _metrics(config, news, probabilities, test)
+        named = {f"test/{k}": v for k, v in tested.items()}
+        named |= {f"validation/{k}": v for k, v in validation.items()}
+        return _Bundled(bundle, probabilities, named)
+
+    model: Model
+    if live and isinstance(config.model, TransformerConfig) and config.model.seeds > 1:
+        parent = live.run_id
+        group = fit_seeds(
+            config,
+            fitted,
+            held_out,
+            folder=checkpoint_folder(parent),
+            begin=lambda one, run_id: _run(one, news, name, clock, run_id, parent),
+            judge=lambda model: bundled(model, *calibrated(model)).figures,
+            clock=clock,
+            progress=reporter.progress,
+        )
+        model = group.model
+        figures |= group.figures
+        with clock.stage("seeds") as note:
+            note(str(group))
+    else:
+        with clock.stage("fit") as note:
+            if live:
+                folder = checkpoint_folder(live.run_id)
+                model = fit_transformer(
+                    config, encoder, fitted, held_out, folder, live.log_step, reporter.progress
+                )
+            elif found:
+                model = found.model
+            else:
+                model = fit(config, fitted, unfinished, reporter.progress)
+            resumed = ", gone on from where an earlier run stopped" if unfinished.resumed else ""
+            note(f"{_fitted(model)}{resumed}")
 
     if isinstance(model, LinearModel) and config.export != ExportConfig():
         with clock.stage("export") as note:
@@ -184,9 +240,7 @@ def _train(
             note(str(cost))
 
     with clock.stage("calibrate") as note:
-        scores = model.forward(held_out.examples)
-        calibration = fit_calibration(config.calibration.method, scores, held_out.labels)
-        validation = _metrics(config, news, calibration.apply(scores), held_out)
+        calibration, validation = calibrated(model)
         note(f"validation accuracy {validation['accuracy']:.3f}, ECE {validation['ece']:.3f}")
 
     if config.model.refit:
@@ -199,20 +253,11 @@ def _train(
             note(f"again, on all {len(every):,} training and validation rows{spare}")
 
     with clock.stage("evaluate") as note:
-        bundle = Bundle(
-            task=config.task,
-            labels=news.labels,
-            text=config.text.spec(),
-            model=model,
-            calibration=calibration,
-            data={"digest": news.digest, "rows": sizes},
-            versions={x: version(x) for x in _libraries(model)},
-        )
-        probabilities = bundle.probabilities(test.examples)
-        tested = _metrics(config, news, probabilities, test)
-        note(f"test accuracy {tested['accuracy']:.3f}, macro-F1 {tested['macro_f1']:.3f}")
-    figures |= {f"test/{k}": v for k, v in tested.items()}
-    figures |= {f"validation/{k}": v for k, v in validation.items()}
+        done = bundled(model, calibration, validation)
+        bundle, probabilities = done.bundle, done.probabilities
+        figures |= done.figures
+        accuracy, macro_f1 = (figures[f"test/{x}"] for x in ("accuracy", "macro_f1"))
+        note(f"test accuracy {accuracy:.3f}, macro-F1 {macro_f1:.3f}")
 
     with clock.stage("log") as note:
         settings = config.tracking
@@ -254,22 +299,29 @@ def _train(
 
 
 def _run(
-    config: Config, news: NewsData, name: str, clock: Clock, resume: str | None
+    config: Config,
+    news: NewsData,
+    name: str,
+    clock: Clock,
+    resume: str | None,
+    parent: str | None = None,
 ) -> AbstractContextManager["tracking.Run"]:
     """The MLflow run of an experiment, with its settings and data noted."""
     from newsstand.train import tracking
 
+    title = config.tracking.run_name or name
     return tracking.run(
         config.tracking.experiment,
-        name=config.tracking.run_name or name,
+        name=f"{title}, seed {config.seed}" if parent else title,
         params=flatten(config),
         tags={
             "newsstand.task": config.task,
             "newsstand.data_digest": news.digest,
             "newsstand.splits": news.note,
         },
-        started=time.time() - clock.elapsed(),
+        started=time.time() - (0 if parent else clock.elapsed()),
         resume=resume,
+        parent=parent,
     )
 
 

@@ -24,6 +24,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
 from mlflow.tracking.context.registry import resolve_tags
 from mlflow.types import ColSpec, DataType, Schema, TensorSpec
+from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
 from newsstand.errors import NewsstandError
 from newsstand.serve.locate import reason, without_password
@@ -58,6 +59,7 @@ def run(
     tags: Mapping[str, str],
     started: float,
     resume: str | None = None,
+    parent: str | None = None,
 ) -> Iterator["Run"]:
     """An MLflow run; marked as failed when the block raises.
 
@@ -68,6 +70,7 @@ def run(
         tags: Tags of the run.
         started: Seconds since the epoch at which the work began.
         resume: A run to go on with, instead of a new one.
+        parent: The run in progress that this one is a part of, if any.
 
     The tracking server is `MLFLOW_TRACKING_URI`, else MLflow's own default, `mlflow.db` in
     the working directory, with artifacts under `mlruns/` beside it.
@@ -82,14 +85,15 @@ def run(
         experiment_id = _experiment(experiment)
         run_id = resume
         if run_id is None:
+            part_of = {} if parent is None else {MLFLOW_PARENT_RUN_ID: parent}
             created = mlflow.MlflowClient().create_run(
                 experiment_id,
                 start_time=int(started * 1000),
                 run_name=name,
-                tags=resolve_tags(dict(tags)),  # and who, from which source and commit
+                tags=resolve_tags({**tags, **part_of}),  # and who, from which source and commit
             )
             run_id = created.info.run_id
-        mlflow.start_run(run_id=run_id)
+        mlflow.start_run(run_id=run_id, nested=parent is not None)
     except NewsstandError:
         raise
     except Exception as error:  # MLflow's own, a database's, or a missing driver's
@@ -163,6 +167,10 @@ class Run:
     def log_step(self, figures: Mapping[str, float], step: int) -> None:
         """Adds a point to the run's curves."""
         mlflow.log_metrics({f"fit/{k}": v for k, v in figures.items()}, step=step)
+
+    def log_figures(self, figures: Mapping[str, float]) -> None:
+        """Notes what came of the run."""
+        mlflow.log_metrics({_metric_name(name): value for name, value in figures.items()})
 
     def log_dataset(self, *, form: str, path: str | None, digest: str) -> None:
         """Notes the training data: where it is, and our own digest of its rows."""

@@ -20,7 +20,7 @@ from mlflow import MlflowClient
 from torch.utils.data import BatchSampler
 
 from newsstand.article import Article
-from newsstand.bundle import Bundle, verify
+from newsstand.bundle import Bundle, bundle_hash, verify
 from newsstand.calibration import Calibration
 from newsstand.encode import Example, encode
 from newsstand.errors import NewsstandError
@@ -31,6 +31,7 @@ from newsstand.text import TextSpec
 from newsstand.train import checkpoints
 from newsstand.train.checkpoints import check_settings, last_checkpoint, note_settings
 from newsstand.train.evaluate import metrics
+from newsstand.train.fit import fit_transformer
 from newsstand.train.fit_encoder import fit_encoder, open_classifier
 from newsstand.train.trainer import LengthGrouped
 from newsstand.train.tuning import Loss, Tuning, freeze, parameter_groups, use_bf16
@@ -530,3 +531,51 @@ def test_other_families_are_not_shared_by_processes(
         "newsstand: torchrun: only fine-tuning (model.kind: transformer) is shared by several "
         "processes; model.kind is 'linear', so use `newsstand train`",
     )
+
+
+def test_of_several_seeds_the_median_is_kept(
+    tiny_encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cli: Callable[..., Any]
+) -> None:
+    prepared_run(tiny_encoder, tmp_path, monkeypatch)
+    settings = ["t.yaml", "model.epochs=1", "model.learning_rate=1e-3"]
+    alone = {}
+    for seed in (5, 6, 7):
+        done = cli("train", *settings, f"seed={seed}", "--json")
+        assert done.code == 0, done.err
+        alone[seed] = json.loads(done.out)
+    scores = {seed: found["metrics"]["validation/macro_f1"] for seed, found in alone.items()}
+    median = sorted(scores, key=lambda seed: scores[seed])[1]
+    fits: list[int] = []
+
+    def interrupted(config: Any, *others: Any) -> Any:
+        fits.append(config.seed)
+        if fits == [5, 6]:
+            raise Killed
+        return fit_transformer(config, *others)
+
+    monkeypatch.setattr("newsstand.train.seeds.fit_transformer", interrupted)
+    with pytest.raises(Killed):
+        cli("train", *settings, "model.seeds=3", "--json")
+    [folder] = Path("mlruns/.checkpoints").iterdir()
+    done = cli("train", *settings, "model.seeds=3", "--resume", folder.name)
+    assert done.code == 0, done.err
+    assert fits == [5, 6, 6, 7]
+    assert f"the median is seed {median}'s" in done.err
+    client = MlflowClient()
+    group = client.get_run(folder.name)
+    tested = [found["metrics"]["test/macro_f1"] for found in alone.values()]
+    assert group.data.metrics["test/macro_f1_mean"] == pytest.approx(np.mean(tested))
+    assert group.data.metrics["test/macro_f1_std"] == pytest.approx(np.std(tested, ddof=1))
+    assert group.data.metrics["test/macro_f1"] == alone[median]["metrics"]["test/macro_f1"]
+    part_of = f"tags.mlflow.parentRunId = '{folder.name}'"
+    children = client.search_runs([group.info.experiment_id], part_of)
+    assert {run.info.run_name: run.data.metrics["test/macro_f1"] for run in children} == {
+        f"t, seed {seed}": found["metrics"]["test/macro_f1"] for seed, found in alone.items()
+    }
+    assert {run.info.status for run in children} == {"FINISHED"}
+    mean, deviation = np.mean(tested), np.std(tested, ddof=1)
+    assert f"macro_f1 {mean:.4f} ± {deviation:.4f}" in done.out
+    # The bundle is the one of the median seed alone, byte for byte.
+    bundle = next(line.split()[1] for line in done.out.splitlines() if line.startswith("bundle"))
+    assert bundle_hash(Path(bundle)) == alone[median]["bundle_hash"]
+    assert not any(Path("mlruns/.checkpoints").iterdir())

@@ -1,0 +1,128 @@
+"""Several seeds as one run group: each fits the model anew, and the median one is kept."""
+
+import json
+import shutil
+import statistics
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from newsstand.config import Config
+from newsstand.config_models import TransformerConfig
+from newsstand.data.prepare import Progress
+from newsstand.train.clock import Clock
+from newsstand.train.fit import fit_transformer, open_transformer
+from newsstand.train.rows import Rows
+from newsstand.transformer import TransformerModel
+
+if TYPE_CHECKING:
+    from newsstand.train.tracking import Run
+
+_FIGURES = "figures.json"
+_RUN = "run_id"
+_MODEL = "model"
+_JUDGED_BY = "validation/macro_f1"
+
+
+@dataclass(frozen=True, slots=True)
+class Seeds:
+    """What came of all seeds.
+
+    Args:
+        model: The model of the median seed, by macro-F1 on validation rows; of an even number of
+            seeds the lower of the two in the middle.
+        seed: Which seed that is.
+        figures: The mean and the sample standard deviation of each figure, as `…_mean`, `…_std`.
+    """
+
+    model: TransformerModel
+    seed: int
+    figures: dict[str, float]
+
+    def __str__(self) -> str:
+        mean, deviation = (self.figures[f"test/macro_f1_{x}"] for x in ("mean", "std"))
+        return f"test macro-F1 {mean:.3f} ± {deviation:.3f}; the median is seed {self.seed}'s"
+
+
+def fit_seeds(
+    config: Config,
+    fitted: Rows,
+    held_out: Rows,
+    *,
+    folder: Path,
+    begin: Callable[[Config, str | None], AbstractContextManager["Run"]],
+    judge: Callable[[TransformerModel], Mapping[str, float]],
+    clock: Clock,
+    progress: Progress,
+) -> Seeds:
+    """Fits a model with each seed, and keeps the median one.
+
+    What is done is kept in the folder, so that a group that was cut short goes on with the seed,
+    and at the step, where it was.
+
+    Args:
+        config: An experiment with a transformer and several seeds.
+        fitted: What to learn from.
+        held_out: What to choose by.
+        folder: Where checkpoints and finished models are kept.
+        begin: Begins the tracked run of a seed's config, or goes on with the one of that id.
+        judge: Figures of a model, `validation/…` and `test/…`.
+        clock: Times each seed as a stage.
+        progress: Hears of the steps that are done.
+    """
+    assert isinstance(config.model, TransformerConfig)  # noqa: S101 - narrows the type
+    seeds = range(config.seed, config.seed + config.model.seeds)
+    told: dict[int, dict[str, float]] = {}
+    settings: dict[str, Any] = {}
+    for seed in seeds:
+        place = folder / f"seed-{seed}"
+        with clock.stage(f"seed {seed}") as note:
+            if not (place / _FIGURES).is_file():
+                place.mkdir(parents=True, exist_ok=True)
+                before = (place / _RUN).read_text() if (place / _RUN).is_file() else None
+                one = config.model_copy(update={"seed": seed})
+                with begin(one, before) as run:
+                    (place / _RUN).write_text(run.run_id)
+                    model = fit_transformer(
+                        one,
+                        open_transformer(one, fitted),
+                        fitted,
+                        held_out,
+                        place / "checkpoints",
+                        run.log_step,
+                        progress,
+                    )
+                    figures = dict(judge(model))
+                    run.log_figures(figures)
+                shutil.rmtree(place / _MODEL, ignore_errors=True)
+                (place / _MODEL).mkdir()
+                kept = {"figures": figures, "settings": model.save(place / _MODEL)}
+                shutil.rmtree(place / "checkpoints")
+                _write(place / _FIGURES, json.dumps(kept))
+            found = json.loads((place / _FIGURES).read_text(encoding="utf-8"))
+            told[seed], settings = found["figures"], found["settings"]
+            note(
+                f"macro-F1 {told[seed][_JUDGED_BY]:.3f} on validation rows, "
+                f"{told[seed]['test/macro_f1']:.3f} on test rows"
+            )
+    order = sorted(seeds, key=lambda seed: told[seed][_JUDGED_BY])
+    median = order[(len(order) - 1) // 2]
+    place = folder / f"seed-{median}" / _MODEL
+    model = TransformerModel.load(place, {**settings, "device": config.model.device})
+    return Seeds(model, median, _summary(list(told.values())))
+
+
+def _summary(told: list[dict[str, float]]) -> dict[str, float]:
+    names = [name for name in told[0] if "f1/" not in name]
+    values = {name: [figures[name] for figures in told] for name in names}
+    means = {f"{name}_mean": statistics.fmean(found) for name, found in values.items()}
+    return means | {f"{name}_std": statistics.stdev(found) for name, found in values.items()}
+
+
+def _write(path: Path, text: str) -> None:
+    """A file that is whole or not there."""
+    half = path.with_suffix(".half")
+    half.write_text(text, encoding="utf-8")
+    half.replace(path)
