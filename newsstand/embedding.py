@@ -14,10 +14,10 @@ from safetensors.numpy import load_file, save_file
 from newsstand.encode import Example
 from newsstand.encoder import Encoder, Vectors
 from newsstand.errors import BundleError
+from newsstand.exported import ExportedEncoder, open_bundled
 from newsstand.long_text import joined, sources
 
 WEIGHTS_FILE = "embedding.safetensors"
-ENCODER_FOLDER = "encoder"
 
 Floats = NDArray[np.float64]
 
@@ -33,7 +33,7 @@ class EmbeddingModel:
         vectors: What computes vectors in place of the encoder, which it must agree with: a cache.
     """
 
-    encoder: Encoder
+    encoder: Encoder | ExportedEncoder
     coefficients: Vectors
     intercepts: Vectors
     vectors: Callable[[Sequence[str]], Vectors] | None = None
@@ -85,11 +85,11 @@ class EmbeddingModel:
 
     def save(self, folder: Path) -> dict[str, Any]:
         """Writes encoder and weights into a folder; returns the settings for `load`."""
-        self.encoder.save(folder / ENCODER_FOLDER)
+        settings = self.encoder.save(folder)
         tensors = {"coefficients": self.coefficients, "intercepts": self.intercepts}
         contiguous = {name: np.ascontiguousarray(value) for name, value in tensors.items()}
         save_file(contiguous, folder / WEIGHTS_FILE)
-        return {"max_tokens": self.encoder.max_tokens, "long_text": self.encoder.long_text}
+        return settings
 
     @classmethod
     def load(cls, folder: Path, settings: Mapping[str, Any]) -> Self:
@@ -99,7 +99,7 @@ class EmbeddingModel:
             BundleError: The weights do not fit the encoder.
             NewsstandError: torch or transformers are not installed.
         """
-        encoder = Encoder.open(folder / ENCODER_FOLDER, **settings)
+        encoder = open_bundled(folder, **settings)
         try:
             tensors = load_file(folder / WEIGHTS_FILE)
             model = cls(encoder, tensors["coefficients"], tensors["intercepts"])
@@ -115,7 +115,7 @@ class EmbeddingModel:
 
 def features(
     examples: Sequence[Example],
-    encoder: Encoder,
+    encoder: Encoder | ExportedEncoder,
     vectors: Callable[[Sequence[str]], Vectors],
     *,
     cross_target: bool,

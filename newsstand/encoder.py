@@ -1,9 +1,6 @@
-"""The encoder: texts, or pairs of text and target, to what a pretrained network makes of them."""
+"""The encoder: from token numbers to what a pretrained network makes of them, by torch."""
 
-from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -11,10 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 
-from newsstand.encode import Example
 from newsstand.errors import NewsstandError
 from newsstand.libraries import find_device, libraries, quiet
-from newsstand.long_text import Excerpt, LongText, Span, excerpts, likeness_to
+from newsstand.long_text import LongText, Span
+from newsstand.token_reader import TokenReader, Tokens
+
+ENCODER_FOLDER = "encoder"  # in a bundle
 
 # Tokens of a batch, padding included: enough to keep the processor busy, few enough for its cache.
 _CPU_BUDGET = 2048
@@ -23,25 +22,7 @@ _GPU_BUDGET = 65_536
 Vectors = NDArray[np.float32]
 
 
-@dataclass(frozen=True, slots=True)
-class Tokens:
-    """Token numbers of each input, special tokens included, without padding.
-
-    Args:
-        ids: Of each input, its token numbers.
-        segments: Of each input, which text each token is of: 0, or 1 for the target's; None for
-            networks that are not told.
-    """
-
-    ids: list[list[int]]
-    segments: list[list[int]] | None
-
-    def lengths(self) -> NDArray[np.int64]:
-        """Tokens of each input."""
-        return np.array([len(tokens) for tokens in self.ids], dtype=np.int64)
-
-
-class Encoder:
+class Encoder(TokenReader):
     """A pretrained network with its tokenizer.
 
     Args:
@@ -54,10 +35,14 @@ class Encoder:
     def __init__(
         self, network: Any, tokenizer: Any, max_tokens: int, long_text: LongText = "head"
     ) -> None:
+        super().__init__(
+            tokenizer.backend_tokenizer,
+            typed="token_type_ids" in tokenizer.model_input_names,
+            max_tokens=max_tokens,
+            long_text=long_text,
+        )
         self.network = network
         self.tokenizer = tokenizer
-        self.max_tokens = max_tokens
-        self.long_text = long_text
 
     @classmethod
     def open(
@@ -121,76 +106,10 @@ class Encoder:
         """Numbers in a vector."""
         return int(self.network.config.hidden_size)
 
-    def tokens(self, texts: Sequence[str], targets: Sequence[str] | None = None) -> Tokens:
-        """Token numbers of texts, or of pairs of text and target; only the text is cut.
-
-        A target may have half of the tokens at most, and is cut to that.
-        """
-        if not texts:
-            return Tokens([], None)
-        cut: dict[str, Any] = {"truncation": True, "max_length": self.max_tokens}
-        if targets is None:
-            found = self.tokenizer(list(texts), **cut)
-        else:
-            kept = self._short(targets)
-            found = self.tokenizer(list(texts), kept, **{**cut, "truncation": "only_first"})
-        return Tokens(found["input_ids"], found.get("token_type_ids"))
-
-    def _short(self, targets: Sequence[str]) -> list[str]:
-        """The targets, those of more than half of the tokens cut."""
-        most = self.max_tokens // 2
-        short: dict[str, str] = {}
-        for target in dict.fromkeys(targets):
-            ends = [end for _, end in self._offsets(target)]
-            short[target] = target[: ends[most - 1]] if len(ends) > most else target
-        return [short[target] for target in targets]
-
-    def _offsets(self, text: str) -> list[Span]:
-        """Where the tokens of a text stand in it, without special tokens and uncut."""
-        return self._parts(text)[1]
-
-    def _parts(self, text: str) -> tuple[list[int], list[Span]]:
-        """Numbers and places of a text's tokens, without special tokens and uncut."""
-        with quiet():  # it would warn of texts longer than the network reads
-            found = self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
-        return found["input_ids"], [(int(a), int(b)) for a, b in found["offset_mapping"]]
-
-    def excerpts(self, example: Example, *, paired: bool) -> list[Excerpt]:
-        """What is read of an article, as `long_text` says.
-
-        Args:
-            example: The article, with its target for `relevant`.
-            paired: Whether it is read in a pair with the target, which takes room.
-        """
-        # A token has a character at least: most short texts need no look at their tokens.
-        room = self.max_tokens - self.tokenizer.num_special_tokens_to_add(pair=paired)
-        if self.long_text == "head" or len(example.text) <= room // 2:
-            return [((0, len(example.text)),)]
-        if paired:
-            room -= len(self._offsets(self._short([example.target or ""])[0]))
-        ids, places = self._parts(example.text)
-        starts = [start for start, _ in places]
-
-        def likeness(pieces: Sequence[Span]) -> Sequence[float]:
-            bounds = [bisect_left(starts, start) for start, _ in pieces]
-            bounds.append(bisect_left(starts, pieces[-1][1]) if pieces else 0)
-            wanted, _ = self._parts(example.target or "")
-            return likeness_to(self._embedded(wanted), self._embedded(ids), bounds)
-
-        return excerpts(example, how=self.long_text, room=room, places=places, likeness=likeness)
-
-    def tokens_read(self, example: Example, *, paired: bool) -> tuple[int, int]:
-        """How many of a text's tokens are read, and how many it has."""
-        places = self._offsets(example.text)
-        whole = len(places)
-        room = self.max_tokens - self.tokenizer.num_special_tokens_to_add(pair=paired)
-        if paired:
-            room -= len(self._offsets(self._short([example.target or ""])[0]))
-        if self.long_text == "head":
-            return min(room, whole), whole
-        read = chain.from_iterable(self.excerpts(example, paired=paired))
-        spans = sorted(set(read))  # the title is in each window
-        return sum(any(a <= start < b for a, b in spans) for start, _ in places), whole
+    @property
+    def labels(self) -> int:
+        """Outputs of the classifier on top."""
+        return int(self.network.config.num_labels)
 
     def _embedded(self, ids: Sequence[int]) -> NDArray[np.float64]:
         """The network's input embeddings of tokens, of length 1, shape (tokens, width)."""
@@ -226,14 +145,22 @@ class Encoder:
             tokens are empty.
         """
         torch, _ = libraries()
-        found = self.tokenizer(
-            text, truncation=True, max_length=self.max_tokens, return_offsets_mapping=True
-        )
-        tokens = Tokens([found["input_ids"]], None)
+        [found] = self._encoded([text], cut="longest_first")
+        tokens = Tokens([found.ids], None)
         with torch.inference_mode():
             states = self.network(**self.padded(tokens, [0])).last_hidden_state[0]
-        places = [(int(start), int(end)) for start, end in found["offset_mapping"]]
+        places = [(int(start), int(end)) for start, end in found.offsets]
         return states.cpu().numpy().astype(np.float64), places
+
+    def scores(self, tokens: Tokens) -> NDArray[np.float64]:
+        """What the classifier on top gives for inputs, shape (inputs, labels), in their order."""
+        torch, _ = libraries()
+        found = np.zeros((len(tokens.ids), self.labels))
+        for rows in self.batches(tokens):
+            with torch.inference_mode():
+                logits = self.network(**self.padded(tokens, rows)).logits
+            found[rows] = logits.float().cpu().numpy()
+        return found
 
     def batches(self, tokens: Tokens) -> Iterator[list[int]]:
         """Inputs of like length together, longest first, so many that padding fits the budget."""
@@ -262,14 +189,19 @@ class Encoder:
             inputs["token_type_ids"] = segments
         return {k: torch.from_numpy(v).to(self.network.device) for k, v in inputs.items()}
 
-    def save(self, folder: Path) -> None:
-        """Writes network and tokenizer in transformers' own format."""
+    def save(self, folder: Path) -> dict[str, Any]:
+        """Writes network and tokenizer into a bundle's folder, in transformers' own format.
+
+        Returns:
+            The settings for `open_bundled`.
+        """
         # How the last text was cut is a state of the tokenizer, and would be written down.
         self.tokenizer.backend_tokenizer.no_truncation()
         self.tokenizer.backend_tokenizer.no_padding()
         with quiet():
-            self.network.save_pretrained(folder)
-            self.tokenizer.save_pretrained(folder)
+            self.network.save_pretrained(folder / ENCODER_FOLDER)
+            self.tokenizer.save_pretrained(folder / ENCODER_FOLDER)
+        return {"max_tokens": self.max_tokens, "long_text": self.long_text}
 
 
 def _longest(config: Any, tokenizer: Any) -> int:

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, Literal
 
 from newsstand.encoders import NOT_INSTALLED
@@ -20,6 +22,35 @@ def libraries() -> tuple[Any, Any]:
     except ModuleNotFoundError:
         raise NewsstandError(NOT_INSTALLED) from None
     return torch, transformers
+
+
+def runtime() -> tuple[Any, Any]:
+    """The two libraries onnxruntime and tokenizers, imported on first use.
+
+    Raises:
+        NewsstandError: They are not installed.
+    """
+    try:
+        import onnxruntime
+        import tokenizers
+    except ModuleNotFoundError:
+        raise NewsstandError(
+            "exported encoders need onnxruntime and tokenizers: pip install 'newsstand[onnx]'"
+        ) from None
+    return onnxruntime, tokenizers
+
+
+def torch_sees_a_gpu() -> bool:
+    """Whether torch and transformers are there, and a GPU that torch can use.
+
+    Torch takes a second to import, so it is asked only where the system has a GPU's device file.
+    """
+    if not any(Path(name).exists() for name in ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")):
+        return False
+    if find_spec("torch") is None or find_spec("transformers") is None:
+        return False
+    torch, _ = libraries()
+    return bool(torch.cuda.is_available())
 
 
 def find_device(device: Literal["auto", "cpu", "cuda"]) -> Any:

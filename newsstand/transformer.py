@@ -8,12 +8,12 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from newsstand.embedding import ENCODER_FOLDER
 from newsstand.encode import Example
 from newsstand.encoder import Encoder
-from newsstand.libraries import libraries
+from newsstand.exported import ExportedEncoder, open_bundled
 from newsstand.likeness import sentence_spans
 from newsstand.long_text import Span, joined
+from newsstand.token_reader import TokenReader
 
 Floats = NDArray[np.float64]
 
@@ -23,10 +23,10 @@ class TransformerModel:
     """Scores of each label for each example.
 
     Args:
-        encoder: A network of transformers for sequence classification, its outputs the labels.
+        encoder: A network for sequence classification, its outputs the labels.
     """
 
-    encoder: Encoder
+    encoder: Encoder | ExportedEncoder
 
     kind = "transformer"
 
@@ -82,24 +82,12 @@ class TransformerModel:
         return list(found.items())
 
     def _scores(self, texts: Sequence[str], targets: Sequence[str | None]) -> Floats:
-        torch, _ = libraries()
         paired = [target or "" for target in targets] if any(targets) else None
-        tokens = self.encoder.tokens(texts, paired)
-        found = np.zeros((len(texts), self.encoder.network.config.num_labels))
-        for rows in self.encoder.batches(tokens):
-            with torch.inference_mode():
-                logits = self.encoder.network(**self.encoder.padded(tokens, rows)).logits
-            found[rows] = logits.float().cpu().numpy()
-        return found
+        return self.encoder.scores(self.encoder.tokens(texts, paired))
 
     def save(self, folder: Path) -> dict[str, Any]:
         """Writes the network into a folder; returns the settings for `load`."""
-        self.encoder.save(folder / ENCODER_FOLDER)
-        return {
-            "max_tokens": self.encoder.max_tokens,
-            "long_text": self.encoder.long_text,
-            "labels": int(self.encoder.network.config.num_labels),
-        }
+        return self.encoder.save(folder) | {"labels": self.encoder.labels}
 
     @classmethod
     def load(cls, folder: Path, settings: Mapping[str, Any]) -> Self:
@@ -108,10 +96,10 @@ class TransformerModel:
         Raises:
             NewsstandError: The network cannot be read, or torch or transformers are not installed.
         """
-        return cls(Encoder.open(folder / ENCODER_FOLDER, **settings))
+        return cls(open_bundled(folder, **settings))
 
 
-def read_as(encoder: Encoder, example: Example) -> list[str]:
+def read_as(encoder: TokenReader, example: Example) -> list[str]:
     """The texts that stand for an article, one a window."""
     found = encoder.excerpts(example, paired=example.target is not None)
     return [joined(example, excerpt) for excerpt in found]

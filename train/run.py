@@ -6,7 +6,7 @@ import tempfile
 import time
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, ExitStack, nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,7 @@ from newsstand.data.loader import NewsData, load
 from newsstand.data.sources import SPLITS
 from newsstand.embedding import EmbeddingModel
 from newsstand.errors import DataError, NewsstandError
+from newsstand.exported import ExportedEncoder
 from newsstand.linear import LinearModel
 from newsstand.pairs import PairModel
 from newsstand.train import evaluate, plots
@@ -30,6 +31,7 @@ from newsstand.train.calibrate import fit_calibration
 from newsstand.train.checkpoints import check_settings, checkpoint_folder, note_settings
 from newsstand.train.clock import Clock, Reporter
 from newsstand.train.export import Cost, export
+from newsstand.train.export_onnx import OnnxCost, export_onnx
 from newsstand.train.fit import (
     fit,
     fit_transformer,
@@ -232,9 +234,20 @@ def _train(
             resumed = ", gone on from where an earlier run stopped" if unfinished.resumed else ""
             note(f"{_fitted(model)}{resumed}")
 
+    if config.export.onnx:
+        with clock.stage("export") as note:
+            files = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            exported = export_onnx(model, files)
+            before, after = (x.forward(held_out.examples) for x in (model, exported))
+            method = config.calibration.method
+            lost = OnnxCost.measure(before, after, held_out.labels, method)
+            figures |= lost.figures()
+            model = exported if lost.bearable else model
+            note(str(lost))
+
     if isinstance(model, LinearModel) and config.export != ExportConfig():
         with clock.stage("export") as note:
-            whole, model = model, export(model, **config.export.model_dump())
+            whole, model = model, _smaller(config, model)
             cost = Cost.measure(whole, model, held_out.examples, held_out.labels)
             figures |= cost.figures()
             note(str(cost))
@@ -246,9 +259,11 @@ def _train(
     if config.model.refit:
         with clock.stage("fit") as note:
             every = fitted + held_out + Rows(news, news.spare_numbers)
-            model = fit(config, every, unfinished, reporter.progress)
+            first, model = model, fit(config, every, unfinished, reporter.progress)
             if isinstance(model, LinearModel):
-                model = export(model, **config.export.model_dump())
+                model = _smaller(config, model)
+            if isinstance(first, EmbeddingModel) and isinstance(model, EmbeddingModel):
+                model = replace(model, encoder=first.encoder, vectors=first.vectors)
             spare = f", {len(news.spare):,} of them spare" if news.spare else ""
             note(f"again, on all {len(every):,} training and validation rows{spare}")
 
@@ -275,7 +290,7 @@ def _train(
                 stance=config.task == "stance",
                 example=held_out.example_row(),
                 metrics=figures | {f"seconds/{k}": v for k, v in clock.seconds().items()},
-                encoder=isinstance(model, (EmbeddingModel, TransformerModel)),
+                extra=_extra(model),
                 register_as=settings.register_as,
                 alias=settings.alias,
             )
@@ -330,6 +345,10 @@ def _decisive(config: Config) -> dict[str, Any]:
     return flatten(config) | {"torchrun's processes": processes()}
 
 
+def _smaller(config: Config, model: LinearModel) -> LinearModel:
+    return export(model, weights=config.export.weights, size_mb=config.export.size_mb)
+
+
 def _fitted(model: Model) -> str:
     """What came of a fit, in a word."""
     if isinstance(model, TransformerModel):
@@ -341,8 +360,15 @@ def _fitted(model: Model) -> str:
 def _libraries(model: Model) -> tuple[str, ...]:
     """What a model was made with, by the names that PyPI has for them."""
     usual = ("numpy", "scipy", "scikit-learn")
-    encoders = (EmbeddingModel, TransformerModel)
-    return (*usual, "torch", "transformers") if isinstance(model, encoders) else usual
+    extra = {"encoder": ("torch", "transformers"), "onnx": ("torch", "transformers", "onnxruntime")}
+    return usual + extra.get(_extra(model) or "", ())
+
+
+def _extra(model: Model) -> str | None:
+    """The extra of newsstand that scoring with a model needs."""
+    if not isinstance(model, (EmbeddingModel, TransformerModel)):
+        return None
+    return "onnx" if isinstance(model.encoder, ExportedEncoder) else "encoder"
 
 
 def _metrics(config: Config, news: NewsData, values: Floats, rows: Rows) -> dict[str, float]:

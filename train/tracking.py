@@ -191,7 +191,7 @@ class Run:
         stance: bool,
         example: Mapping[str, str],
         metrics: Mapping[str, float],
-        encoder: bool,
+        extra: str | None,
         register_as: str | None,
         alias: str | None,
     ) -> Logged:
@@ -199,7 +199,7 @@ class Run:
         import pandas as pd
 
         # MLflow announces each registration on stderr, and warns of its own calls to pandas.
-        package = "newsstand[encoder]" if encoder else "newsstand"
+        package = f"newsstand[{extra}]" if extra else "newsstand"
         with redirect_stderr(StringIO()), warnings.catch_warnings(action="ignore"):
             info = mlflow.pyfunc.log_model(
                 name="model",

@@ -84,16 +84,16 @@ def test_a_target_takes_half_of_the_tokens_at_most(encoder: Encoder) -> None:
 
 
 def test_what_is_saved_reads_the_same(encoder: Encoder, tmp_path: Path) -> None:
-    encoder.save(tmp_path / "once")
-    again = Encoder.open(tmp_path / "once", max_tokens=32, device="cpu")
+    once, twice = (tmp_path / x / "encoder" for x in ("once", "twice"))
+    assert encoder.save(tmp_path / "once") == {"max_tokens": 32, "long_text": "head"}
+    again = Encoder.open(once, max_tokens=32, device="cpu")
     assert (again.vectors(TEXTS) == encoder.vectors(TEXTS)).all()
     again.save(tmp_path / "twice")
-    names = sorted(path.name for path in (tmp_path / "once").iterdir())
+    names = sorted(path.name for path in once.iterdir())
     assert {"config.json", "model.safetensors", "tokenizer.json"} <= set(names)
     for name in names:
-        once, twice = ((tmp_path / x / name).read_bytes() for x in ("once", "twice"))
-        assert once == twice, name
-    plain = transformers.AutoModel.from_pretrained(tmp_path / "once")
+        assert (once / name).read_bytes() == (twice / name).read_bytes(), name
+    plain = transformers.AutoModel.from_pretrained(once)
     assert plain.config.hidden_size == 24
 
 

@@ -1,0 +1,167 @@
+"""An exported encoder: the network as ONNX Runtime computes it on a CPU, without torch."""
+
+import os
+import shutil
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from newsstand.encoder import ENCODER_FOLDER, Encoder, Vectors
+from newsstand.errors import NewsstandError
+from newsstand.libraries import runtime, torch_sees_a_gpu
+from newsstand.long_text import LongText, Span
+from newsstand.token_reader import TokenReader, Tokens
+
+ONNX_FILE = "encoder.int8.onnx"  # in a bundle, beside the encoder's folder
+
+
+class ExportedEncoder(TokenReader):
+    """A pretrained network with its tokenizer, as the export wrote them.
+
+    Each input is computed by itself: the numbers of an int8 network are rounded by the range of
+    all that is computed together, so that in batches a score would depend on its neighbours.
+    Several inputs are computed at a time, by a thread each.
+
+    Args:
+        path: The network in ONNX: token numbers of one input (and which text they are of) to its
+            scores, shape (1, labels), or its states, shape (1, tokens, width).
+        words: Its tokenizer, of the library tokenizers.
+        source: The folder with the network in transformers' format, for `save`.
+        max_tokens: Inputs are cut to so many tokens.
+        long_text: What is read of a longer article; `relevant` is not possible.
+
+    Raises:
+        NewsstandError: onnxruntime is not installed, or it cannot read the network.
+    """
+
+    def __init__(
+        self, path: Path, words: Any, source: Path, max_tokens: int, long_text: LongText
+    ) -> None:
+        ort = runtime()[0]
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.log_severity_level = 3
+        try:
+            self._session = ort.InferenceSession(
+                str(path), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:
+            reason = next(iter(str(error).splitlines()), type(error).__name__)
+            raise NewsstandError(
+                f"{path}: not a network that onnxruntime {ort.__version__} can read ({reason})"
+            ) from None
+        self._path, self._source = path, source
+        names = [node.name for node in self._session.get_inputs()]
+        super().__init__(words, typed=len(names) > 1, max_tokens=max_tokens, long_text=long_text)
+
+    @classmethod
+    def open(cls, folder: Path, *, max_tokens: int, long_text: LongText) -> Self:
+        """Reads an exported encoder from a bundle's folder.
+
+        Raises:
+            NewsstandError: onnxruntime or tokenizers are not installed, or files that they cannot
+                read.
+        """
+        source = folder / ENCODER_FOLDER
+        path = source / "tokenizer.json"
+        try:
+            words = runtime()[1].Tokenizer.from_file(str(path))
+        except NewsstandError:
+            raise
+        except Exception as error:
+            raise NewsstandError(f"{path}: not a tokenizer ({error})") from None
+        return cls(folder / ONNX_FILE, words, source, max_tokens, long_text)
+
+    @property
+    def width(self) -> int:
+        """Numbers in a vector."""
+        return int(self._session.get_outputs()[0].shape[-1])
+
+    @property
+    def labels(self) -> int:
+        """Outputs of the classifier on top."""
+        return self.width
+
+    def scores(self, tokens: Tokens) -> NDArray[np.float64]:
+        """What the classifier on top gives for inputs, shape (inputs, labels), in their order."""
+        found = [scores[0] for scores in self._computed(tokens)]
+        return np.array(found, dtype=np.float64).reshape(len(found), self.labels)
+
+    def vectors(self, texts: Sequence[str]) -> Vectors:
+        """Mean-pooled vectors of length 1, float32, shape (texts, width), in the order given."""
+        found = np.zeros((len(texts), self.width), dtype=np.float32)
+        for row, states in enumerate(self._computed(self.tokens(texts))):
+            mean = states[0].mean(axis=0)
+            found[row] = mean / np.linalg.norm(mean)
+        return found
+
+    def states(self, text: str) -> tuple[NDArray[np.float64], list[Span]]:
+        """A vector for each token of a text, and where the token stands in it.
+
+        Returns:
+            float64, shape (tokens, width), and half-open character offsets; those of special
+            tokens are empty.
+        """
+        [found] = self._encoded([text], cut="longest_first")
+        [states] = self._computed(Tokens([found.ids], [found.type_ids] if self.typed else None))
+        return states[0].astype(np.float64), [(int(a), int(b)) for a, b in found.offsets]
+
+    def _computed(self, tokens: Tokens) -> list[NDArray[np.float32]]:
+        names = [node.name for node in self._session.get_inputs()]
+
+        def one(number: int) -> NDArray[np.float32]:
+            given = [tokens.ids[number]]
+            if tokens.segments is not None:
+                given.append(tokens.segments[number])
+            fed = {
+                name: np.array([values], dtype=np.int64)
+                for name, values in zip(names, given, strict=True)
+            }
+            found: NDArray[np.float32] = self._session.run(None, fed)[0]
+            return found
+
+        with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as threads:
+            return list(threads.map(one, range(len(tokens.ids))))
+
+    def save(self, folder: Path) -> dict[str, Any]:
+        """Writes the network in both formats into a bundle's folder; as `Encoder.save`."""
+        shutil.copytree(self._source, folder / ENCODER_FOLDER)
+        shutil.copy(self._path, folder / ONNX_FILE)
+        return {"max_tokens": self.max_tokens, "long_text": self.long_text, "onnx": "int8"}
+
+
+def open_bundled(
+    folder: Path,
+    *,
+    max_tokens: int,
+    long_text: LongText,
+    labels: int | None = None,
+    device: Literal["auto", "cpu", "cuda"] = "auto",
+    onnx: str | None = None,
+) -> Encoder | ExportedEncoder:
+    """A bundle's encoder: on a GPU if there is one; on a CPU as it was exported, if it was.
+
+    Args:
+        folder: The bundle's folder.
+        max_tokens: Inputs are cut to so many tokens.
+        long_text: What is read of a longer article.
+        labels: Outputs of the classifier on top; None without one.
+        device: Where to compute.
+        onnx: The kind of numbers of the exported network; None if there is none.
+
+    Raises:
+        NewsstandError: Libraries that are not installed, or files that they cannot read.
+    """
+    if onnx and (device == "cpu" or (device == "auto" and not torch_sees_a_gpu())):
+        return ExportedEncoder.open(folder, max_tokens=max_tokens, long_text=long_text)
+    return Encoder.open(
+        folder / ENCODER_FOLDER,
+        max_tokens=max_tokens,
+        long_text=long_text,
+        labels=labels,
+        device=device,
+    )

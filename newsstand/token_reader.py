@@ -1,0 +1,128 @@
+"""From text to token numbers: what an encoder reads of articles, pairs, and long texts."""
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from newsstand.encode import Example
+from newsstand.long_text import Excerpt, LongText, Span, excerpts, likeness_to
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """Token numbers of each input, special tokens included, without padding.
+
+    Args:
+        ids: Of each input, its token numbers.
+        segments: Of each input, which text each token is of: 0, or 1 for the target's; None for
+            networks that are not told.
+    """
+
+    ids: list[list[int]]
+    segments: list[list[int]] | None
+
+    def lengths(self) -> NDArray[np.int64]:
+        """Tokens of each input."""
+        return np.array([len(tokens) for tokens in self.ids], dtype=np.int64)
+
+
+class TokenReader:
+    """Cuts texts into tokens.
+
+    Args:
+        words: A tokenizer of the library tokenizers.
+        typed: Whether the network is told which text a token is of.
+        max_tokens: Inputs are cut to so many tokens, special tokens included.
+        long_text: What is read of a longer article.
+    """
+
+    def __init__(self, words: Any, *, typed: bool, max_tokens: int, long_text: LongText) -> None:
+        self._words = words
+        self.typed = typed
+        self.max_tokens = max_tokens
+        self.long_text = long_text
+
+    def tokens(self, texts: Sequence[str], targets: Sequence[str] | None = None) -> Tokens:
+        """Token numbers of texts, or of pairs of text and target; only the text is cut.
+
+        A target may have half of the tokens at most, and is cut to that.
+        """
+        inputs: list[Any] = list(texts)
+        if targets is not None:
+            inputs = list(zip(texts, self._short(targets), strict=True))
+        found = self._encoded(inputs, cut="longest_first" if targets is None else "only_first")
+        segments = [encoding.type_ids for encoding in found] if self.typed and texts else None
+        return Tokens([encoding.ids for encoding in found], segments)
+
+    def _encoded(self, inputs: Sequence[Any], *, cut: str | None) -> list[Any]:
+        """Encodings of texts or pairs: cut and with special tokens, or neither."""
+        self._words.no_padding()
+        if cut is None:
+            self._words.no_truncation()
+        else:
+            self._words.enable_truncation(self.max_tokens, strategy=cut)
+        found: list[Any] = self._words.encode_batch(inputs, add_special_tokens=cut is not None)
+        return found
+
+    def _short(self, targets: Sequence[str]) -> list[str]:
+        """The targets, those of more than half of the tokens cut."""
+        most = self.max_tokens // 2
+        short: dict[str, str] = {}
+        for target in dict.fromkeys(targets):
+            ends = [end for _, end in self._parts(target)[1]]
+            short[target] = target[: ends[most - 1]] if len(ends) > most else target
+        return [short[target] for target in targets]
+
+    def _parts(self, text: str) -> tuple[list[int], list[Span]]:
+        """Numbers and places of a text's tokens, without special tokens and uncut."""
+        [found] = self._encoded([text], cut=None)
+        return found.ids, [(int(a), int(b)) for a, b in found.offsets]
+
+    def _room(self, example: Example, *, paired: bool) -> int:
+        """Tokens that are left for the text."""
+        room = self.max_tokens - int(self._words.num_special_tokens_to_add(paired))
+        if paired:
+            room -= len(self._parts(self._short([example.target or ""])[0])[1])
+        return room
+
+    def excerpts(self, example: Example, *, paired: bool) -> list[Excerpt]:
+        """What is read of an article, as `long_text` says.
+
+        Args:
+            example: The article, with its target for `relevant`.
+            paired: Whether it is read in a pair with the target, which takes room.
+        """
+        # A token has a character at least: most short texts need no look at their tokens.
+        most = self.max_tokens - int(self._words.num_special_tokens_to_add(paired))
+        if self.long_text == "head" or len(example.text) <= most // 2:
+            return [((0, len(example.text)),)]
+        room = self._room(example, paired=paired)
+        ids, places = self._parts(example.text)
+        starts = [start for start, _ in places]
+
+        def likeness(pieces: Sequence[Span]) -> Sequence[float]:
+            bounds = [bisect_left(starts, start) for start, _ in pieces]
+            bounds.append(bisect_left(starts, pieces[-1][1]) if pieces else 0)
+            wanted, _ = self._parts(example.target or "")
+            return likeness_to(self._embedded(wanted), self._embedded(ids), bounds)
+
+        return excerpts(example, how=self.long_text, room=room, places=places, likeness=likeness)
+
+    def tokens_read(self, example: Example, *, paired: bool) -> tuple[int, int]:
+        """How many of a text's tokens are read, and how many it has."""
+        places = self._parts(example.text)[1]
+        whole = len(places)
+        if self.long_text == "head":
+            return min(self._room(example, paired=paired), whole), whole
+        read = chain.from_iterable(self.excerpts(example, paired=paired))
+        spans = sorted(set(read))  # the title is in each window
+        return sum(any(a <= start < b for a, b in spans) for start, _ in places), whole
+
+    def _embedded(self, ids: Sequence[int]) -> NDArray[np.float64]:
+        """The network's input embeddings of tokens, of length 1, shape (tokens, width)."""
+        raise NotImplementedError

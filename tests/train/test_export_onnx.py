@@ -1,0 +1,282 @@
+"""Exported encoders: they score as the network does, in any company, without torch."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from mlflow import MlflowClient
+from transformers import DistilBertConfig, DistilBertModel, RobertaConfig, RobertaModel
+
+from newsstand.article import Article
+from newsstand.bundle import Bundle, verify
+from newsstand.calibration import Calibration
+from newsstand.embedding import EmbeddingModel
+from newsstand.encode import Example, encode
+from newsstand.encoder import Encoder
+from newsstand.errors import NewsstandError
+from newsstand.exported import ExportedEncoder, open_bundled
+from newsstand.labels import LabelSet
+from newsstand.text import TextSpec
+from newsstand.train.export_onnx import OnnxCost, export_encoder, export_onnx
+from newsstand.transformer import TransformerModel
+
+BODIES = [
+    "The striker scored twice.",
+    "Snow fell overnight, and strong winds brought heavy rain to the coast. " * 3,
+    "Shares fell.",
+    "The bank raised interest rates.",
+]
+EXAMPLES = [encode(Article(title="News", body=body), None, TextSpec()) for body in BODIES]
+PAIRS = [encode(Article(body=body), "the levy", TextSpec()) for body in BODIES]
+
+
+def classifier(folder: Path, seed: int = 3) -> TransformerModel:
+    torch.manual_seed(seed)
+    encoder = Encoder.open(folder, max_tokens=24, labels=3, device="cpu")
+    with torch.no_grad():
+        encoder.network.classifier.weight.mul_(20)
+    return TransformerModel(encoder)
+
+
+@pytest.fixture(scope="module")
+def model(tiny_encoder: Path) -> TransformerModel:
+    return classifier(tiny_encoder)
+
+
+@pytest.fixture(scope="module")
+def exported(model: TransformerModel, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    return export_onnx(model, tmp_path_factory.mktemp("exported"))
+
+
+@pytest.mark.parametrize("examples", [EXAMPLES, PAIRS])
+def test_scores_are_nearly_those_of_the_network(
+    model: TransformerModel, exported: TransformerModel, examples: list[Example]
+) -> None:
+    before, after = model.forward(examples), exported.forward(examples)
+    assert after.shape == before.shape == (4, 3)
+    # A network of 24 random numbers a token is rounded more coarsely than a trained one.
+    assert 0 < np.abs(before - after).max() < 0.2 * np.abs(before).max()
+    assert exported.encoder.labels == 3
+    assert exported.forward([]).shape == (0, 3)
+
+
+def test_a_score_does_not_depend_on_its_neighbours(exported: TransformerModel) -> None:
+    together = exported.forward([*EXAMPLES, *EXAMPLES[::-1]])
+    alone = np.vstack([exported.forward([example]) for example in EXAMPLES])
+    assert (together == np.vstack([alone, alone[::-1]])).all()
+
+
+@pytest.mark.parametrize("family", ["distilbert", "roberta"])
+def test_other_architectures_are_exported(family: str, tiny_encoder: Path, tmp_path: Path) -> None:
+    small = {"vocab_size": 400, "initializer_range": 0.2, "max_position_embeddings": 66}
+    network: Any
+    if family == "distilbert":
+        network = DistilBertModel(
+            DistilBertConfig(**small, dim=24, n_layers=1, n_heads=2, hidden_dim=48)
+        )
+    else:
+        wide = {"hidden_size": 24, "intermediate_size": 48}
+        heads = {"num_hidden_layers": 1, "num_attention_heads": 2}
+        network = RobertaModel(RobertaConfig(**small, **wide, **heads, pad_token_id=0))
+    plain = Encoder.open(tiny_encoder, max_tokens=24, device="cpu")
+    plain.tokenizer.model_input_names = ["input_ids", "attention_mask"]
+    encoder = Encoder(network.eval(), plain.tokenizer, 24)
+    exported = export_encoder(encoder, tmp_path, gives="states")
+    before, after = encoder.vectors(BODIES), exported.vectors(BODIES)
+    assert (before * after).sum(axis=1).min() > 0.98  # cosines
+    assert exported.width == 24
+
+
+def test_vectors_and_states_are_nearly_those_of_the_network(
+    tiny_encoder: Path, tmp_path: Path
+) -> None:
+    encoder = Encoder.open(tiny_encoder, max_tokens=24, device="cpu")
+    rng = np.random.default_rng(1)
+    weights = rng.normal(size=(24, 3)).astype(np.float32)
+    model = EmbeddingModel(encoder, weights, np.zeros(3, np.float32), vectors=encoder.vectors)
+    exported = export_onnx(model, tmp_path)
+    assert isinstance(exported, EmbeddingModel)
+    assert isinstance(exported.encoder, ExportedEncoder)
+    before, after = encoder.vectors(BODIES), exported.encoder.vectors(BODIES)
+    assert (before * after).sum(axis=1).min() > 0.98  # cosines
+    np.testing.assert_allclose(np.linalg.norm(after, axis=1), 1, rtol=1e-5)
+    (states, places), (same, there) = (x.states(BODIES[0]) for x in (encoder, exported.encoder))
+    assert states.shape == same.shape
+    assert places == there
+    assert exported.forward(EXAMPLES).shape == (4, 3)
+    assert exported.gains(EXAMPLES[0], 1).shape == (len(EXAMPLES[0].text),)
+
+
+def test_the_cost_is_measured_and_too_much_is_not_borne() -> None:
+    labels = np.array([0, 0, 1, 1, 2, 2] * 100)
+    before = np.eye(3)[labels] * 4.0
+    after = before.copy()
+    after[:2] = [0.0, 9.0, 0.0]
+    lost = OnnxCost.measure(before, after, labels, "temperature")
+    assert lost.agreement == pytest.approx(598 / 600)
+    assert lost.macro_f1[0] == 1.0
+    assert lost.macro_f1[1] == pytest.approx(0.9967, abs=1e-4)
+    assert lost.bearable
+    after[:12:2] = [0.0, 9.0, 0.0]
+    lost = OnnxCost.measure(before, after, labels, "temperature")
+    assert not lost.bearable
+    assert str(lost).startswith("left out, as int8 costs too much: the same label for 99.")
+    assert set(lost.figures()) == {
+        f"export/{x}"
+        for x in ("agreement", "before_macro_f1", "after_macro_f1", "before_ece", "after_ece")
+    }
+
+
+def bundle(model: Any) -> Bundle:
+    return Bundle(
+        task="topic",
+        labels=LabelSet("list", {x: x for x in ("sport", "weather", "economy")}),
+        text=TextSpec(),
+        model=model,
+        calibration=Calibration("temperature", (1.0,)),
+    )
+
+
+SCORE = """
+import sys
+from newsstand.cli import main
+sys.argv = ["newsstand", "score", "--model", "b", "--format", "jsonl", "a.txt"]
+try:
+    main()
+finally:
+    print({"torch", "transformers"} & set(sys.modules), file=sys.stderr)
+"""
+
+
+def test_its_bundle_scores_without_torch(exported: TransformerModel, tmp_path: Path) -> None:
+    golden = [(Article(title="News", body=BODIES[0]), None)]
+    whole = bundle(exported)
+    first = whole.save(tmp_path / "b", golden)
+    assert (tmp_path / "b" / "encoder.int8.onnx").is_file()
+    assert (tmp_path / "b" / "encoder" / "model.safetensors").is_file()
+    assert verify(tmp_path / "b") == 1
+    (tmp_path / "a.txt").write_text(BODIES[0])
+    done = subprocess.run(
+        [sys.executable, "-c", SCORE], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.strip() == "set()"
+    expected = whole.probabilities([whole.encode(Article(body=BODIES[0]))])[0].max()
+    assert json.loads(done.stdout)["probability"] == pytest.approx(expected, abs=1e-4)
+    # Read and written again, it is the same; asked for a GPU, it is the network that is read.
+    again = Bundle.load(tmp_path / "b")
+    assert isinstance(again.model, TransformerModel)
+    assert isinstance(again.model.encoder, ExportedEncoder)
+    assert replace(again).save(tmp_path / "again", golden) == first
+
+
+def test_on_a_gpu_it_is_the_network_of_torch_that_scores(
+    exported: TransformerModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = exported.save(tmp_path)
+    monkeypatch.setattr("newsstand.exported.torch_sees_a_gpu", lambda: True)
+    assert isinstance(open_bundled(tmp_path, **settings), Encoder)
+    assert isinstance(open_bundled(tmp_path, **settings, device="cpu"), ExportedEncoder)
+    assert isinstance(open_bundled(tmp_path, **{**settings, "onnx": None}), Encoder)
+
+
+def test_what_is_missing_is_a_message(
+    exported: TransformerModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = exported.save(tmp_path)
+    onnx = tmp_path / "encoder.int8.onnx"
+    kept = onnx.read_bytes()
+    onnx.write_bytes(kept[:1000])
+    with pytest.raises(NewsstandError, match=r"int8\.onnx: not a network that onnxruntime"):
+        open_bundled(tmp_path, **settings)
+    onnx.write_bytes(kept)
+    words = tmp_path / "encoder" / "tokenizer.json"
+    words.write_text("{")
+    with pytest.raises(NewsstandError, match=r"tokenizer\.json: not a tokenizer"):
+        open_bundled(tmp_path, **settings)
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(NewsstandError, match=r"pip install 'newsstand\[onnx\]'"):
+        open_bundled(tmp_path, **settings)
+
+
+CONFIG = """
+task: topic
+labels: [sport, weather, economy]
+seed: 5
+data: {format: table, path: rows.csv, near_duplicates: null, repeats: keep}
+model: {kind: KIND, encoder: ENCODER, max_tokens: 24, device: cpu, MORE}
+export: {onnx: int8}
+tracking: {experiment: exported}
+"""
+
+
+@pytest.mark.parametrize(
+    ("kind", "more"), [("embedding", "refit: true"), ("transformer", "epochs: 1, precision: fp32")]
+)
+def test_a_run_exports_says_what_it_costs_and_judges_what_will_score(
+    kind: str,
+    more: str,
+    tiny_encoder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    cli: Callable[..., Any],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
+    lines = [
+        f"{split},{label},{text}\n"
+        for split in ("train", "validation", "test")
+        for label, text in zip(
+            ("sport", "weather", "economy", "economy"), map(repr, BODIES), strict=True
+        )
+    ]
+    Path("rows.csv").write_text("split,label,body\n" + "".join(x.replace("'", '"') for x in lines))
+    text = CONFIG.replace("KIND", kind).replace("MORE", more)
+    Path("c.yaml").write_text(text.replace("ENCODER", str(tiny_encoder)))
+    monkeypatch.setattr("newsstand.train.export_onnx.MOST_LOST", 1.0)
+    done = cli("train", "c.yaml", "--json")
+    assert done.code == 0, done.err
+    told = json.loads(done.out)
+    assert "int8: the same label for" in done.err
+    logged = MlflowClient().get_run(told["run_id"]).data.metrics
+    assert logged["export/agreement"] == told["metrics"]["export/agreement"] > 0.5
+    again = Bundle.load(Path(told["bundle"]))
+    assert isinstance(again.model, (EmbeddingModel, TransformerModel))
+    assert isinstance(again.model.encoder, ExportedEncoder)
+    examples = [again.encode(Article(body=body)) for body in BODIES]
+    right = again.probabilities(examples).argmax(axis=1) == [0, 1, 2, 2]
+    assert told["metrics"]["test/accuracy"] == right.mean()
+    requirements = list(Path("mlruns").rglob("requirements.txt"))
+    assert "newsstand[onnx]" in requirements[0].read_text()
+    # Where it costs too much, the network as it is becomes the model.
+    monkeypatch.setattr("newsstand.train.export_onnx.MOST_LOST", -2.0)
+    done = cli("train", "c.yaml", "--json")
+    assert done.code == 0, done.err
+    assert "left out, as int8 costs too much" in done.err
+    again = Bundle.load(Path(json.loads(done.out)["bundle"]))
+    assert isinstance(again.model, (EmbeddingModel, TransformerModel))
+    assert isinstance(again.model.encoder, Encoder)
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        (["model={kind: linear}"], "export.onnx: only a model with an encoder has a network"),
+        (["task=stance", "model.long_text=relevant"], "export.onnx: model.long_text 'relevant'"),
+    ],
+)
+def test_what_cannot_be_exported_is_refused(
+    settings: list[str], expected: str, tmp_path: Path, cli: Callable[..., Any]
+) -> None:
+    text = CONFIG.replace("KIND", "transformer").replace("MORE", "epochs: 1")
+    (tmp_path / "c.yaml").write_text(text.replace("ENCODER", "x"))
+    done = cli("config", str(tmp_path / "c.yaml"), *settings)
+    assert done.code == 2
+    assert expected in done.err

@@ -1,0 +1,175 @@
+"""Exports a fitted encoder to ONNX with weights of one byte, and measures what that changes."""
+
+import logging
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from dataclasses import dataclass, replace
+from io import StringIO
+from pathlib import Path
+from typing import Any, Literal, Self, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from newsstand.bundle import Model
+from newsstand.calibration import Floats
+from newsstand.embedding import EmbeddingModel
+from newsstand.encoder import Encoder
+from newsstand.exported import ONNX_FILE, ExportedEncoder
+from newsstand.libraries import libraries
+from newsstand.train.calibrate import fit_calibration
+from newsstand.train.evaluate import expected_calibration_error, quality
+from newsstand.transformer import TransformerModel
+
+Method: TypeAlias = Literal["temperature", "sigmoid"]
+MOST_LOST = 0.005  # macro-F1 on validation rows
+
+
+def export_onnx(model: Model, folder: Path) -> Model:
+    """The model with its encoder exported; see `export_encoder`."""
+    if isinstance(model, TransformerModel) and isinstance(model.encoder, Encoder):
+        return replace(model, encoder=export_encoder(model.encoder, folder, gives="scores"))
+    if isinstance(model, EmbeddingModel) and isinstance(model.encoder, Encoder):
+        encoder = export_encoder(model.encoder, folder, gives="states")
+        return replace(model, encoder=encoder, vectors=None)
+    raise TypeError(f"{type(model).__name__} has no encoder of torch")
+
+
+def export_encoder(
+    encoder: Encoder, folder: Path, *, gives: Literal["scores", "states"]
+) -> ExportedEncoder:
+    """The encoder as ONNX Runtime computes it, its weights in int8 with a scale for each output.
+
+    What goes through it is rounded as it comes (dynamic quantisation). Weights have seven bits of
+    the eight: processors without VNNI overflow with more, and would give other scores.
+
+    Args:
+        encoder: With a classifier on top for `scores`, without for `states`.
+        folder: Where its files go, and stay until the model is saved.
+        gives: The classifier's scores, or a state for each token.
+    """
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    encoder.save(folder)
+    with tempfile.TemporaryDirectory() as scratch, _muted():
+        path = Path(scratch) / "whole.onnx"
+        _write(encoder, path, gives)
+        quantize_dynamic(
+            path,
+            folder / ONNX_FILE,
+            weight_type=QuantType.QInt8,
+            per_channel=True,
+            reduce_range=True,
+        )
+    return ExportedEncoder.open(folder, max_tokens=encoder.max_tokens, long_text=encoder.long_text)
+
+
+def _write(encoder: Encoder, path: Path, gives: str) -> None:
+    """The network in ONNX, in fp32, for one input of any number of tokens."""
+    torch, _ = libraries()
+    network = encoder.network.to("cpu").eval()
+
+    class OneInput(torch.nn.Module):  # type: ignore[misc, name-defined]
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = network
+
+        def forward(self, input_ids: Any, token_type_ids: Any = None) -> Any:
+            more = {} if token_type_ids is None else {"token_type_ids": token_type_ids}
+            mask = torch.ones_like(input_ids)
+            found = self.network(input_ids=input_ids, attention_mask=mask, **more)
+            return found.logits if gives == "scores" else found.last_hidden_state
+
+    ids = torch.tensor(encoder.tokens(["one two three"]).ids)
+    names = ["input_ids", "token_type_ids"][: 1 + encoder.typed]
+    longest = torch.export.Dim("tokens", min=2, max=encoder.max_tokens)
+    torch.onnx.export(
+        OneInput(),
+        (ids, torch.zeros_like(ids))[: len(names)],
+        str(path),
+        input_names=names,
+        output_names=[gives],
+        dynamic_shapes={name: {1: longest} for name in names},
+        dynamo=True,
+        external_data=False,
+        verbose=False,
+    )
+    # Shapes noted for the fp32 network are in the way of the quantiser.
+    import onnx
+
+    written = onnx.load(path)
+    del written.graph.value_info[:]
+    onnx.save(written, path)
+
+
+@dataclass(frozen=True, slots=True)
+class OnnxCost:
+    """What an export changed, measured on validation rows.
+
+    Args:
+        agreement: Share of the rows that get the same label from both.
+        macro_f1: Before and after.
+        ece: Before and after, each with a calibration of its own.
+    """
+
+    agreement: float
+    macro_f1: tuple[float, float]
+    ece: tuple[float, float]
+
+    @classmethod
+    def measure(
+        cls, before: Floats, after: Floats, labels: NDArray[np.int64], method: Method
+    ) -> Self:
+        """Compares uncalibrated scores, float64, shape (rows, labels), of both models.
+
+        Args:
+            before: As the network gives them.
+            after: As the exported one does.
+            labels: int64, shape (rows,).
+            method: How scores are calibrated.
+        """
+        both = (before, after)
+        calibrated = [fit_calibration(method, x, labels).apply(x) for x in both]
+        f1, f1_now = (quality(x, labels)[1] for x in both)
+        ece, ece_now = (expected_calibration_error(x, labels) for x in calibrated)
+        agreement = float(np.mean(before.argmax(axis=1) == after.argmax(axis=1)))
+        return cls(agreement, (f1, f1_now), (ece, ece_now))
+
+    @property
+    def bearable(self) -> bool:
+        """Whether the exported model may stand in for the other."""
+        before, after = self.macro_f1
+        return before - after <= MOST_LOST
+
+    def figures(self) -> dict[str, float]:
+        """By name, for the run's metrics."""
+        found = {"export/agreement": self.agreement}
+        for name, values in (("macro_f1", self.macro_f1), ("ece", self.ece)):
+            found |= {f"export/before_{name}": values[0], f"export/after_{name}": values[1]}
+        return found
+
+    def __str__(self) -> str:
+        (f1, f1_now), (ece, ece_now) = self.macro_f1, self.ece
+        verdict = "int8" if self.bearable else "left out, as int8 costs too much"
+        return (
+            f"{verdict}: the same label for {self.agreement:.1%} of the validation rows, "
+            f"macro-F1 {f1:.4f} to {f1_now:.4f}, ECE {ece:.3f} to {ece_now:.3f}"
+        )
+
+
+@contextmanager
+def _muted() -> Iterator[None]:
+    """Keeps exporter and quantiser from writing about their work."""
+    before = logging.root.manager.disable
+    logging.disable(logging.ERROR)
+    try:
+        with (
+            warnings.catch_warnings(action="ignore"),
+            redirect_stdout(StringIO()),
+            redirect_stderr(StringIO()),
+        ):
+            yield
+    finally:
+        logging.disable(before)
