@@ -193,6 +193,23 @@ class EmbeddingConfig(_EncoderConfig):
     and those left out to keep the two apart."""
 
 
+class TeacherConfig(Section):
+    """A trained model whose probabilities are learned from, too (Hinton et al. 2015)."""
+
+    bundle: str = Field(min_length=1)
+    """A bundle's folder, or its MLflow URI, of any family, with the same task and labels."""
+
+    temperature: float = Field(2.0, gt=0.0)
+    """Probabilities are compared at this temperature: higher tells more of what is unlikely."""
+
+    weight: float = Field(0.5, ge=0.0, le=1.0)
+    """The teacher's part of the loss; the labels' is the rest."""
+
+    unlabelled: str | None = None
+    """A file of articles, as `newsstand score` reads them, that only the teacher has an opinion
+    on (for stance, each with a target). Texts of validation and test rows are left out."""
+
+
 class TransformerConfig(_EncoderConfig):
     """A pretrained encoder, fine-tuned with a classifier on top."""
 
@@ -234,6 +251,14 @@ class TransformerConfig(_EncoderConfig):
 
     label_smoothing: float = Field(0.0, ge=0.0, lt=1.0)
     """Share of a label that is spread over all labels."""
+
+    soft_labels: bool = False
+    """Where several annotators have voted on a row, learn each label's share of the votes rather
+    than the majority's label. Rows whose votes are tied have no such label and stay left out.
+    Validation and test rows are judged by the majority in any case."""
+
+    teacher: TeacherConfig | None = None
+    """A trained model to learn from, besides the labels."""
 
     evaluations: int = Field(1, ge=1)
     """How often an epoch the validation rows are scored and a checkpoint is written. The one with

@@ -25,6 +25,7 @@ from newsstand.train.fit_embedding import fit_embedding, open_encoder
 from newsstand.train.fit_linear import fit_linear, outlet_weights
 from newsstand.train.fit_pairs import Fitting, fit_pairs
 from newsstand.train.fit_stream import Unfinished, fit_stream
+from newsstand.train.lessons import Lesson
 from newsstand.train.rows import Rows
 from newsstand.train.search import Found, Trial, search
 from newsstand.transformer import TransformerModel
@@ -101,7 +102,7 @@ def open_transformer(config: Config, fitted: Rows) -> Encoder:
 def fit_transformer(
     config: Config,
     encoder: Encoder,
-    fitted: Rows,
+    lesson: Lesson,
     held_out: Rows,
     folder: Path,
     log: Callable[[dict[str, float], int], None],
@@ -112,7 +113,7 @@ def fit_transformer(
     Args:
         config: An experiment with a transformer.
         encoder: As `open_transformer` gives it.
-        fitted: What to learn from.
+        lesson: What to learn from.
         held_out: What to choose the best checkpoint by.
         folder: Where checkpoints are kept.
         log: Hears of losses and validation figures, with their step.
@@ -121,12 +122,22 @@ def fit_transformer(
     from newsstand.train.fit_encoder import fit_encoder
     from newsstand.train.tuning import Tuning
 
+    model = config.model
+    assert isinstance(model, TransformerConfig)  # noqa: S101 - narrows the type
+    named = [x.name for x in fields(Tuning) if not x.name.startswith("teacher_")]
+    tuning = Tuning(**{name: getattr(model, name) for name in named})
+    if model.teacher:
+        tuning = replace(
+            tuning,
+            teacher_weight=model.teacher.weight,
+            teacher_temperature=model.teacher.temperature,
+        )
     return fit_encoder(
-        list(fitted.examples),
-        fitted.labels,
+        lesson.examples,
+        lesson.targets,
         validation=(list(held_out.examples), held_out.labels),
         encoder=encoder,
-        tuning=Tuning(**{x.name: getattr(config.model, x.name) for x in fields(Tuning)}),
+        tuning=tuning,
         folder=folder,
         seed=config.seed,
         log=log,

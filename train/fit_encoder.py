@@ -61,7 +61,7 @@ def open_classifier(
 
 def fit_encoder(
     examples: Sequence[Example],
-    labels: NDArray[np.int64],
+    targets: NDArray[Any],
     *,
     validation: tuple[Sequence[Example], NDArray[np.int64]],
     encoder: Encoder,
@@ -78,7 +78,7 @@ def fit_encoder(
 
     Args:
         examples: Training examples; each window of an article is a row of its own.
-        labels: int64, shape (examples,).
+        targets: Their labels, or shares of labels and a teacher's probabilities, as in `Lesson`.
         validation: Examples and labels that decide which checkpoint is the best.
         encoder: As `open_classifier` gives it.
         tuning: How to fine-tune.
@@ -93,7 +93,7 @@ def fit_encoder(
     folder.mkdir(parents=True, exist_ok=True)
     if rank() == 0:
         check_room(folder, encoder.network)
-    rows = _rows(encoder, examples, labels)
+    rows = _rows(encoder, examples, targets)
     network = encoder.network
     freeze(network, tuning.frozen_layers, words=encoder.long_text == "relevant")
     model = TransformerModel(encoder)
@@ -124,22 +124,24 @@ def fit_encoder(
         else:
             trainer.train(resume_from_checkpoint=str(last) if last else None)
         disconnect()
+        # The Trainer has left it computing in bf16, where it has learned so; scoring is in fp32.
+        trainer.accelerator.unwrap_model(network, keep_fp32_wrapper=False)
     network.eval()
     return model
 
 
 def _rows(
-    encoder: Encoder, examples: Sequence[Example], labels: NDArray[np.int64]
+    encoder: Encoder, examples: Sequence[Example], targets: NDArray[Any]
 ) -> list[dict[str, Any]]:
     """A row a window, as the collator takes it."""
-    texts, targets, told = [], [], []
-    for example, label in zip(examples, labels.tolist(), strict=True):
+    texts, seconds, told = [], [], []
+    for example, target in zip(examples, targets.tolist(), strict=True):
         for text in read_as(encoder, example):
             texts.append(text)
-            targets.append(example.target or "")
-            told.append(label)
+            seconds.append(example.target or "")
+            told.append(target)
     paired = any(example.target for example in examples)
-    tokens = encoder.tokens(texts, targets if paired else None)
+    tokens = encoder.tokens(texts, seconds if paired else None)
     rows = [{"input_ids": x, "labels": y} for x, y in zip(tokens.ids, told, strict=True)]
     if tokens.segments is None:
         return rows

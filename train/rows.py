@@ -85,6 +85,16 @@ class Rows:
     def __len__(self) -> int:
         return len(self._numbers)
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All labels; a row's number is a place in them."""
+        return tuple(self._news.labels.labels)
+
+    def texts_elsewhere(self) -> set[str]:
+        """The prepared texts of all rows that are not among these."""
+        others = np.setdiff1d(np.arange(len(self._news.rows)), self._numbers)
+        return {example.text for example in Examples(self._news, others)}
+
     def __add__(self, other: "Rows") -> "Rows":
         return Rows(self._news, np.concatenate([self._numbers, other._numbers]))
 

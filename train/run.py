@@ -40,6 +40,7 @@ from newsstand.train.fit import (
     with_settings,
 )
 from newsstand.train.fit_stream import Unfinished
+from newsstand.train.lessons import Lesson
 from newsstand.train.processes import processes
 from newsstand.train.rows import Rows
 from newsstand.train.search import Found
@@ -170,8 +171,9 @@ def _train(
     if isinstance(config.model, TransformerConfig):
         with clock.stage("begin") as note:
             encoder = open_transformer(config, fitted)
+            lesson = Lesson.of(config, fitted, reporter.progress)
             live = stack.enter_context(_run(config, news, name, clock, resume))
-            settings_kept = _decisive(config) | {"data": news.digest}
+            settings_kept = _decisive(config) | {"data": news.digest, "teacher": lesson.teacher}
             folder = checkpoint_folder(live.run_id)
             if resume is None:
                 note_settings(folder, settings_kept)
@@ -180,7 +182,8 @@ def _train(
                 from newsstand.train.take_part import call_others
 
                 call_others(folder)
-            note(f"run {live.run_id}; if it is cut short, go on with --resume {live.run_id}")
+            said = f"{lesson.note}; " if lesson.note else ""
+            note(f"{said}run {live.run_id}; if it is cut short, go on with --resume {live.run_id}")
 
     def calibrated(model: Model) -> tuple[Calibration, dict[str, float]]:
         scores = model.forward(held_out.examples)
@@ -209,6 +212,7 @@ def _train(
         group = fit_seeds(
             config,
             fitted,
+            lesson,
             held_out,
             folder=checkpoint_folder(parent),
             begin=lambda one, run_id: _run(one, news, name, clock, run_id, parent),
@@ -225,7 +229,7 @@ def _train(
             if live:
                 folder = checkpoint_folder(live.run_id)
                 model = fit_transformer(
-                    config, encoder, fitted, held_out, folder, live.log_step, reporter.progress
+                    config, encoder, lesson, held_out, folder, live.log_step, reporter.progress
                 )
             elif found:
                 model = found.model

@@ -14,6 +14,7 @@ from newsstand.config_models import TransformerConfig
 from newsstand.data.prepare import Progress
 from newsstand.train.clock import Clock
 from newsstand.train.fit import fit_transformer, open_transformer
+from newsstand.train.lessons import Lesson
 from newsstand.train.rows import Rows
 from newsstand.transformer import TransformerModel
 
@@ -49,6 +50,7 @@ class Seeds:
 def fit_seeds(
     config: Config,
     fitted: Rows,
+    lesson: Lesson,
     held_out: Rows,
     *,
     folder: Path,
@@ -64,7 +66,8 @@ def fit_seeds(
 
     Args:
         config: An experiment with a transformer and several seeds.
-        fitted: What to learn from.
+        fitted: The training rows.
+        lesson: What is learned of them.
         held_out: What to choose by.
         folder: Where checkpoints and finished models are kept.
         begin: Begins the tracked run of a seed's config, or goes on with the one of that id.
@@ -88,7 +91,7 @@ def fit_seeds(
                     model = fit_transformer(
                         one,
                         open_transformer(one, fitted),
-                        fitted,
+                        lesson,
                         held_out,
                         place / "checkpoints",
                         run.log_step,

@@ -16,6 +16,7 @@ from newsstand.config_models import TransformerConfig
 from newsstand.data.loader import load
 from newsstand.errors import NewsstandError
 from newsstand.train.fit import fit_transformer, open_transformer
+from newsstand.train.lessons import Lesson
 from newsstand.train.processes import rank
 from newsstand.train.rows import Rows
 
@@ -63,7 +64,7 @@ def _fit(config: Config, folder: Path) -> None:
     fit_transformer(
         config,
         open_transformer(config, fitted),
-        fitted,
+        Lesson.of(config, fitted, lambda _said, _done, _total: None),
         held_out,
         folder,
         log=lambda _figures, _step: None,

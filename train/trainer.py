@@ -175,8 +175,9 @@ class TokenRows(torch.utils.data.Dataset):  # type: ignore[misc]
     def __getitem__(self, number: int) -> dict[str, Any]:
         if number < len(self._rows):
             return self._rows[number]
-        names = self._rows[0].keys() - {"labels"}
-        return {name: self._rows[0][name][:1] for name in names} | {"labels": NO_LABEL}
+        names, told = self._rows[0].keys() - {"labels"}, self._rows[0]["labels"]
+        nothing = [NO_LABEL] * len(told) if isinstance(told, list) else NO_LABEL
+        return {name: self._rows[0][name][:1] for name in names} | {"labels": nothing}
 
 
 class Collator:
@@ -186,7 +187,7 @@ class Collator:
         self._padding = padding
 
     def __call__(self, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
-        """Tensors of shape (rows, longest row), and labels of shape (rows,)."""
+        """Tensors of shape (rows, longest row), and labels of shape (rows,) or (rows, numbers)."""
         width = max(len(row["input_ids"]) for row in rows)
 
         def padded(name: str, filler: int) -> Any:

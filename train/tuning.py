@@ -30,38 +30,65 @@ class Tuning:
     evaluations: int = 1
     patience: int = 0
     precision: Literal["auto", "fp32", "bf16"] = "auto"
+    teacher_weight: float = 0.0
+    teacher_temperature: float = 1.0
 
 
 class Loss:
     """Cross-entropy, label-smoothed, weighted by label, and focal (Lin et al. 2017).
 
+    With a teacher, a part of the loss is the divergence from its probabilities at a temperature,
+    times the square of that (Hinton et al. 2015). A row of several labels weighs what they weigh
+    by their shares, and a row without a label counts for the teacher's part alone.
+
     Args:
-        labels: int64, shape (rows,): of all training rows, for balanced weights.
+        targets: As in `Lesson`, of all training rows, for balanced weights.
         count: How many labels there are.
-        tuning: Weights, smoothing and the focal exponent.
+        tuning: Weights, smoothing, the focal exponent, and the teacher's part.
     """
 
-    def __init__(self, labels: NDArray[np.int64], count: int, tuning: Tuning) -> None:
+    def __init__(self, targets: NDArray[Any], count: int, tuning: Tuning) -> None:
+        self.count = count
         self.weights = torch.ones(count)
         if tuning.class_weight == "balanced":
-            seen = np.bincount(labels, minlength=count)
-            balanced = len(labels) / (count * np.maximum(seen, 1))
+            shares = np.eye(count)[targets] if targets.ndim == 1 else targets[:, :count]
+            seen = shares.sum(axis=0)
+            balanced = seen.sum() / (count * np.maximum(seen, 1))
             self.weights = torch.tensor(balanced, dtype=torch.float32)
         self.smoothing = tuning.label_smoothing
         self.gamma = tuning.focal_gamma
+        self.taught, self.temperature = tuning.teacher_weight, tuning.teacher_temperature
 
     def __call__(self, outputs: Any, labels: Any, num_items_in_batch: Any = None) -> Any:
-        """The loss of a batch, summed over its rows and divided by those of the whole step."""
-        real = labels != NO_LABEL
-        logits, labels = outputs["logits"].float()[real], labels[real]
-        loss = torch.nn.functional.cross_entropy(
-            logits, labels, label_smoothing=self.smoothing, reduction="none"
+        """The loss of a batch, summed over its rows and divided by those of the whole step.
+
+        Args:
+            outputs: With `logits`, shape (rows, labels).
+            labels: As in `Lesson`; `NO_LABEL` for rows that only fill up the batch.
+            num_items_in_batch: How many numbers `labels` has in all batches of the step.
+        """
+        functional = torch.nn.functional
+        numbers = labels[:, None] if labels.ndim == 1 else labels  # some for each row
+        real = numbers[:, 0] != NO_LABEL
+        logits = outputs["logits"].float()[real]
+        if labels.ndim == 1:
+            shares = functional.one_hot(labels[real], self.count).float()
+        else:
+            shares = labels[real][:, : self.count]
+        loss = functional.cross_entropy(
+            logits, shares, label_smoothing=self.smoothing, reduction="none"
         )
         if self.gamma:
-            right = torch.softmax(logits, dim=1).gather(1, labels[:, None])[:, 0]
+            right = (torch.softmax(logits, dim=1) * shares).sum(dim=1)
             loss = loss * (1 - right) ** self.gamma
-        loss = loss * self.weights.to(loss.device)[labels]
-        return loss.sum() / (len(labels) if num_items_in_batch is None else num_items_in_batch)
+        loss = loss * (shares * self.weights.to(loss.device)).sum(dim=1)
+        if self.taught:
+            flat = torch.log_softmax(logits / self.temperature, dim=1)
+            theirs = labels[real][:, self.count :]
+            far = functional.kl_div(flat, theirs, reduction="none").sum(dim=1)
+            loss = (1 - self.taught) * loss + self.taught * self.temperature**2 * far
+        total = numbers.numel() if num_items_in_batch is None else num_items_in_batch
+        return loss.sum() / (total / numbers.shape[1])
 
 
 def parameter_groups(network: Any, tuning: Tuning) -> list[dict[str, Any]]:

@@ -106,6 +106,7 @@ class Pace:
 
 def fit_newsstand(job: Record, pace: Pace) -> Callable[[], NDArray[np.int64]]:
     from newsstand.train.fit import fit_transformer, open_transformer
+    from newsstand.train.lessons import Lesson
     from newsstand.train.rows import Rows
 
     config, news = loaded(job)
@@ -114,7 +115,7 @@ def fit_newsstand(job: Record, pace: Pace) -> Callable[[], NDArray[np.int64]]:
         model = fit_transformer(
             config,
             open_transformer(config, fitted),
-            fitted,
+            Lesson.of(config, fitted, lambda *_: None),
             held_out,
             Path(scratch),
             lambda *_: None,

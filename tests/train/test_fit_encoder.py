@@ -334,6 +334,14 @@ def test_rows_of_like_length_are_together_in_an_order_of_seed_and_epoch() -> Non
     assert tops != sorted(tops, reverse=True)
 
 
+def test_what_was_fitted_in_bf16_scores_in_fp32(tiny_encoder: Path, tmp_path: Path) -> None:
+    found = fit(tiny_encoder, tmp_path / "fit", replace(QUICK, epochs=1, precision="bf16"))
+    settings = found.save(tmp_path / "model")
+    again = TransformerModel.load(tmp_path / "model", settings)
+    examples, _ = rows()
+    assert (found.forward(examples) == again.forward(examples)).all()
+
+
 def test_bf16_is_computed_where_it_is_asked_for() -> None:
     assert use_bf16("bf16", "cpu") is True
     assert use_bf16("fp32", "cpu") is False

@@ -1,0 +1,155 @@
+"""What a network is fine-tuned on: texts, and for each the label, votes, or a teacher's opinion."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from newsstand.article import Article
+from newsstand.bundle import Bundle, bundle_hash
+from newsstand.config import Config
+from newsstand.config_models import TeacherConfig, TransformerConfig
+from newsstand.data.prepare import Progress
+from newsstand.encode import Example, encode
+from newsstand.errors import DataError, NewsstandError
+from newsstand.serve.batch import read_articles
+from newsstand.serve.locate import located
+from newsstand.train.rows import Rows
+
+_CHUNK = 256  # articles that a teacher scores at a time
+
+Shares = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """Rows to learn from.
+
+    Args:
+        examples: The texts.
+        targets: int64, shape (examples,): labels. Or float32, shape (examples, labels): the share
+            of each label. With a teacher, float32, shape (examples, 2 x labels): these, zeros where
+            a row has no label, and then the teacher's probabilities.
+        teacher: The hash of the teacher's bundle, if there is one.
+        note: What else there is to say.
+    """
+
+    examples: Sequence[Example]
+    targets: NDArray[np.int64] | Shares
+    teacher: str | None = None
+    note: str = ""
+
+    @classmethod
+    def of(cls, config: Config, rows: Rows, progress: Progress) -> Self:
+        """The lesson that a config asks for.
+
+        Args:
+            config: An experiment with a transformer.
+            rows: The training rows.
+            progress: Hears of the articles that the teacher has read.
+
+        Raises:
+            DataError: `soft_labels` without votes, or unlabelled articles that cannot be used.
+            NewsstandError: A teacher that cannot be read, or that knows other labels.
+        """
+        assert isinstance(config.model, TransformerConfig)  # noqa: S101 - narrows the type
+        examples = list(rows.examples)
+        if not config.model.soft_labels and config.model.teacher is None:
+            return cls(examples, rows.labels)
+        shares = np.eye(len(rows.names), dtype=np.float32)[rows.labels]
+        if config.model.soft_labels:
+            shares = _votes(rows, shares)
+        if config.model.teacher is None:
+            return cls(examples, shares)
+        return cls(*_taught(config, config.model.teacher, rows, examples, shares, progress))
+
+
+def _votes(rows: Rows, shares: Shares) -> Shares:
+    """The share of a row's votes that each label got; of rows without votes, as they were."""
+    number = {name: place for place, name in enumerate(rows.names)}
+    shares = shares.copy()
+    voted = 0
+    for row, votes in enumerate(rows.column("votes").to_pylist()):
+        if votes:
+            voted += 1
+            counts = np.bincount([number[x] for x in votes if x in number], minlength=len(number))
+            shares[row] = counts / counts.sum()
+    if not voted:
+        raise DataError(
+            "model.soft_labels: no training row has several annotators' votes; name one column for "
+            "each in data.columns.label, or set data.label_separator, or leave soft_labels out"
+        )
+    return shares
+
+
+def _taught(
+    config: Config,
+    settings: TeacherConfig,
+    rows: Rows,
+    examples: list[Example],
+    shares: Shares,
+    progress: Progress,
+) -> tuple[list[Example], Shares, str, str]:
+    """The rows and the unlabelled articles, with the teacher's probabilities of all."""
+    with located(settings.bundle) as folder:
+        teacher, digest = Bundle.load(folder), bundle_hash(folder)
+    if teacher.task != config.task:
+        raise NewsstandError(
+            f"model.teacher.bundle: a {teacher.task} model, but task is {config.task}"
+        )
+    theirs = teacher.labels.labels
+    if set(theirs) != set(rows.names):
+        missing, more = sorted(set(rows.names) - set(theirs)), sorted(set(theirs) - set(rows.names))
+        raise NewsstandError(
+            "model.teacher.bundle: its labels are not those of the data; "
+            f"it lacks {', '.join(missing) or 'none'} and knows {', '.join(more) or 'none'} besides"
+        )
+    given: list[tuple[Article, str | None]] = [
+        (rows.article(i), example.target) for i, example in enumerate(examples)
+    ]
+    note = f"taught by {digest[:12]}"
+    if settings.unlabelled is not None:
+        kept, known = _unlabelled(config, settings.unlabelled, rows)
+        given += kept
+        examples = examples + [encode(*item, config.text.spec()) for item in kept]
+        note += f" on {len(kept):,} unlabelled articles, too"
+        if known:
+            note += f" ({known:,} left out: their texts are in validation or test rows)"
+    found = []
+    for start in range(0, len(given), _CHUNK):
+        chunk = [teacher.encode(*item) for item in given[start : start + _CHUNK]]
+        found.append(teacher.probabilities(chunk))
+        progress("asking the teacher", start + len(chunk), len(given))
+    order = [theirs.index(name) for name in rows.names]
+    probabilities = _flattened(np.vstack(found)[:, order], settings.temperature)
+    own = np.zeros_like(probabilities)
+    own[: len(shares)] = shares
+    return examples, np.hstack([own, probabilities]), digest, note
+
+
+def _flattened(probabilities: NDArray[np.float64], temperature: float) -> Shares:
+    """Probabilities at another temperature; their logarithms are scores of any family."""
+    powers = np.maximum(probabilities, 1e-12) ** (1 / temperature)
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True), dtype=np.float32)
+
+
+def _unlabelled(
+    config: Config, path: str, rows: Rows
+) -> tuple[list[tuple[Article, str | None]], int]:
+    """Articles for the teacher alone, and how many more are in the other splits."""
+    known = rows.texts_elsewhere()
+    kept, dropped = [], 0
+    for article, target in read_articles([path]):
+        if config.task == "stance" and not target:
+            raise DataError(
+                f"model.teacher.unlabelled: {path}: an article without a target; each needs one "
+                "in a column or field 'target'"
+            )
+        one = (article, target if config.task == "stance" else None)
+        if encode(*one, config.text.spec()).text in known:
+            dropped += 1
+        else:
+            kept.append(one)
+    return kept, dropped
