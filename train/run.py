@@ -174,6 +174,8 @@ def _train(
             lesson = Lesson.of(config, fitted, reporter.progress)
             live = stack.enter_context(_run(config, news, name, clock, resume))
             settings_kept = _decisive(config) | {"data": news.digest, "teacher": lesson.teacher}
+            if lesson.teacher:
+                live.tag("newsstand.teacher", lesson.teacher)
             folder = checkpoint_folder(live.run_id)
             if resume is None:
                 note_settings(folder, settings_kept)

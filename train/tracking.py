@@ -168,6 +168,10 @@ class Run:
         """Adds a point to the run's curves."""
         mlflow.log_metrics({f"fit/{k}": v for k, v in figures.items()}, step=step)
 
+    def tag(self, name: str, value: str) -> None:
+        """Adds a tag to the run."""
+        mlflow.set_tag(name, value)
+
     def log_figures(self, figures: Mapping[str, float]) -> None:
         """Notes what came of the run."""
         mlflow.log_metrics({_metric_name(name): value for name, value in figures.items()})

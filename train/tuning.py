@@ -53,7 +53,7 @@ class Loss:
         if tuning.class_weight == "balanced":
             shares = np.eye(count)[targets] if targets.ndim == 1 else targets[:, :count]
             seen = shares.sum(axis=0)
-            balanced = seen.sum() / (count * np.maximum(seen, 1))
+            balanced = seen.sum() / (count * np.where(seen, seen, 1))
             self.weights = torch.tensor(balanced, dtype=torch.float32)
         self.smoothing = tuning.label_smoothing
         self.gamma = tuning.focal_gamma
