@@ -59,6 +59,9 @@ def export_encoder(
         quantize_dynamic(
             path,
             folder / ONNX_FILE,
+            # Not the table of embeddings, which costs no time and much exactness.
+            op_types_to_quantize=["MatMul", "Gemm"],
+            extra_options={"MatMulConstBOnly": True},
             weight_type=QuantType.QInt8,
             per_channel=True,
             reduce_range=True,
