@@ -71,6 +71,10 @@ def impossible(get: Get) -> Iterable[tuple[str, str]]:
             yield f"model.parts.{part}", "a topic model has no targets"
     if task == "topic" and get("model.long_text") == "relevant":
         yield "model.long_text", "'relevant' looks for a target, but task is topic"
+    if task == "topic" and get("model.mark_target") is True:
+        yield "model.mark_target", "a topic model has no targets to mark"
+    if get("model.lora") is not None and get("model.frozen_layers"):
+        yield "model.frozen_layers", "with model.lora, all layers stay as they are; leave it out"
     for kind in ("words", "chars"):
         span = get(f"model.{kind}")
         if _is_range(span) and not 1 <= span[0] <= span[1] <= 8:

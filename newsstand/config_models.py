@@ -210,6 +210,21 @@ class TeacherConfig(Section):
     on (for stance, each with a target). Texts of validation and test rows are left out."""
 
 
+class LoraConfig(Section):
+    """Low-rank adapters (Hu et al. 2022): small matrices beside those of the encoder, which stay
+    as they are. When the fit is done, they are added to it, and scoring knows nothing of them.
+    """
+
+    rank: int = Field(8, ge=1)
+    """Width of the adapters."""
+
+    alpha: float = Field(16.0, gt=0.0)
+    """What the adapters give is multiplied by this, over their rank."""
+
+    dropout: float = Field(0.0, ge=0.0, lt=1.0)
+    """Share of the adapters' inputs that is dropped in training."""
+
+
 class TransformerConfig(_EncoderConfig):
     """A pretrained encoder, fine-tuned with a classifier on top."""
 
@@ -242,6 +257,13 @@ class TransformerConfig(_EncoderConfig):
 
     frozen_layers: int = Field(0, ge=0)
     """The embeddings and so many of the lowest layers stay as they are; 0 freezes nothing."""
+
+    lora: LoraConfig | None = None
+    """Fit low-rank adapters on all linear layers, and the classifier, instead of all weights. They
+    learn well at ten times the usual learning rate."""
+
+    mark_target: bool = False
+    """Put @ before and after the target wherever the text names it in the same words (stance)."""
 
     class_weight: Literal["balanced"] | None = None
     """`balanced` weights each label by its inverse frequency."""

@@ -1,5 +1,6 @@
 """The transformer model: an encoder that was fine-tuned with a classifier on top."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +13,7 @@ from newsstand.encode import Example
 from newsstand.encoder import Encoder
 from newsstand.exported import ExportedEncoder, open_bundled
 from newsstand.likeness import sentence_spans
-from newsstand.long_text import Span, joined
-from newsstand.token_reader import TokenReader
+from newsstand.long_text import Excerpt, Span, joined
 
 Floats = NDArray[np.float64]
 
@@ -24,9 +24,11 @@ class TransformerModel:
 
     Args:
         encoder: A network for sequence classification, its outputs the labels.
+        mark_target: Whether the target is marked where the text names it.
     """
 
     encoder: Encoder | ExportedEncoder
+    mark_target: bool = False
 
     kind = "transformer"
 
@@ -35,7 +37,7 @@ class TransformerModel:
 
         Of an article that is read in several windows, the mean of their scores.
         """
-        read = [read_as(self.encoder, example) for example in examples]
+        read = [self.read_as(example) for example in examples]
         texts = [text for parts in read for text in parts]
         targets = [
             example.target for example, parts in zip(examples, read, strict=True) for _ in parts
@@ -66,13 +68,13 @@ class TransformerModel:
             for span in spans
             if any(a < span[1] and span[0] < b for part in (excerpt, *more) for a, b in part)
         ]
-        whole = [joined(example, part) for part in (excerpt, *more)]
+        whole = [self._text(example, part) for part in (excerpt, *more)]
         texts, owners = list(whole), []
         for span in inside:
             for number, part in enumerate((excerpt, *more)):
                 if any(a < span[1] and span[0] < b for a, b in part):
                     kept = [piece for stretch in part for piece in _without(stretch, span)]
-                    texts.append(joined(example, tuple(kept)))
+                    texts.append(self._text(example, tuple(kept)))
                     owners.append((span, number))
         scores = self._scores(texts, [example.target] * len(texts))
         over = scores[:, label] - scores.mean(axis=1)
@@ -81,13 +83,26 @@ class TransformerModel:
             found[span] += float(over[number] - value) / len(whole)
         return list(found.items())
 
+    def read_as(self, example: Example) -> list[str]:
+        """The texts that stand for an article, one a window."""
+        found = self.encoder.excerpts(example, paired=example.target is not None)
+        return [self._text(example, excerpt) for excerpt in found]
+
+    def _text(self, example: Example, excerpt: Excerpt) -> str:
+        text = joined(example, excerpt)
+        if not (self.mark_target and example.target):
+            return text
+        named = re.compile(rf"(?<!\w){re.escape(example.target)}(?!\w)")
+        return named.sub(r"@ \g<0> @", text)
+
     def _scores(self, texts: Sequence[str], targets: Sequence[str | None]) -> Floats:
         paired = [target or "" for target in targets] if any(targets) else None
         return self.encoder.scores(self.encoder.tokens(texts, paired))
 
     def save(self, folder: Path) -> dict[str, Any]:
         """Writes the network into a folder; returns the settings for `load`."""
-        return self.encoder.save(folder) | {"labels": self.encoder.labels}
+        marks = {"mark_target": True} if self.mark_target else {}
+        return self.encoder.save(folder) | {"labels": self.encoder.labels} | marks
 
     @classmethod
     def load(cls, folder: Path, settings: Mapping[str, Any]) -> Self:
@@ -96,13 +111,9 @@ class TransformerModel:
         Raises:
             NewsstandError: The network cannot be read, or torch or transformers are not installed.
         """
-        return cls(open_bundled(folder, **settings))
-
-
-def read_as(encoder: TokenReader, example: Example) -> list[str]:
-    """The texts that stand for an article, one a window."""
-    found = encoder.excerpts(example, paired=example.target is not None)
-    return [joined(example, excerpt) for excerpt in found]
+        kept = dict(settings)
+        mark_target = kept.pop("mark_target", False)
+        return cls(open_bundled(folder, **kept), mark_target)
 
 
 def _without(stretch: Span, span: Span) -> list[Span]:

@@ -71,7 +71,8 @@ def last_checkpoint(folder: Path) -> Path | None:
 def _whole(checkpoint: Path) -> bool:
     try:
         trainer_state(checkpoint)
-        weights = (checkpoint / "model.safetensors").read_bytes()
+        [path] = checkpoint.glob("*model.safetensors")  # of adapters: adapter_model
+        weights = path.read_bytes()
         size = int.from_bytes(weights[:8], "little")
         header = json.loads(weights[8 : 8 + size])
         end = max(x["data_offsets"][1] for name, x in header.items() if name != "__metadata__")

@@ -85,6 +85,7 @@ def open_transformer(config: Config, fitted: Rows) -> Encoder:
         NewsstandError: The encoder cannot be had or read.
     """
     from newsstand.train.fit_encoder import open_classifier  # imports of seconds, here alone
+    from newsstand.train.lora import Lora
 
     model = config.model
     assert isinstance(model, TransformerConfig)  # noqa: S101 - narrows the type
@@ -96,6 +97,7 @@ def open_transformer(config: Config, fitted: Rows) -> Encoder:
         long_text=model.long_text,
         device=model.device,
         seed=config.seed,
+        lora=Lora(**model.lora.model_dump()) if model.lora else None,
     )
 
 
@@ -142,6 +144,7 @@ def fit_transformer(
         seed=config.seed,
         log=log,
         progress=progress,
+        mark_target=model.mark_target,
     )
 
 

@@ -22,6 +22,7 @@ from newsstand.train.checkpoints import (
     stopped_early,
 )
 from newsstand.train.evaluate import metrics
+from newsstand.train.lora import Lora, merged, with_adapters
 from newsstand.train.processes import disconnect, from_first, processes, rank, take_gpu
 from newsstand.train.trainer import (
     Collator,
@@ -33,7 +34,7 @@ from newsstand.train.trainer import (
     arguments,
 )
 from newsstand.train.tuning import Loss, Tuning, freeze
-from newsstand.transformer import TransformerModel, read_as
+from newsstand.transformer import TransformerModel
 
 
 def open_classifier(
@@ -45,8 +46,11 @@ def open_classifier(
     long_text: LongText,
     device: Literal["auto", "cpu", "cuda"],
     seed: int,
+    lora: Lora | None = None,
 ) -> Encoder:
     """A pretrained encoder with an untrained classifier on top, whose start the seed decides.
+
+    With `lora`, the network has adapters, and learns nothing else but the classifier.
 
     Raises:
         NewsstandError: The encoder cannot be had or read.
@@ -54,9 +58,12 @@ def open_classifier(
     take_gpu(device)
     folder = find_encoder(name, sha256)
     set_seed(seed)
-    return Encoder.open(
+    encoder = Encoder.open(
         folder, max_tokens=max_tokens, long_text=long_text, labels=labels, device=device
     )
+    if lora:
+        encoder.network = with_adapters(encoder.network, lora)
+    return encoder
 
 
 def fit_encoder(
@@ -70,6 +77,7 @@ def fit_encoder(
     seed: int,
     log: Log,
     progress: Progress,
+    mark_target: bool = False,
 ) -> TransformerModel:
     """Fine-tunes, from the last whole checkpoint in a folder if there is one.
 
@@ -86,6 +94,7 @@ def fit_encoder(
         seed: The same seed gives the same weights on the same machine, interrupted or not.
         log: Hears of losses and of validation figures.
         progress: Hears of each step.
+        mark_target: Whether the target is marked where a text names it.
 
     Raises:
         NewsstandError: No room for checkpoints, or a loss that is no number.
@@ -93,10 +102,10 @@ def fit_encoder(
     folder.mkdir(parents=True, exist_ok=True)
     if rank() == 0:
         check_room(folder, encoder.network)
-    rows = _rows(encoder, examples, targets)
+    model = TransformerModel(encoder, mark_target)
+    rows = _rows(model, examples, targets)
     network = encoder.network
     freeze(network, tuning.frozen_layers, words=encoder.long_text == "relevant")
-    model = TransformerModel(encoder)
     batches_a_step = tuning.gradient_accumulation * processes()
     steps = math.ceil(math.ceil(len(rows) / tuning.batch_size) / batches_a_step)
     told = np.array([row["labels"] for row in rows])
@@ -126,22 +135,22 @@ def fit_encoder(
         disconnect()
         # The Trainer has left it computing in bf16, where it has learned so; scoring is in fp32.
         trainer.accelerator.unwrap_model(network, keep_fp32_wrapper=False)
-    network.eval()
+    encoder.network = merged(network).eval()
     return model
 
 
 def _rows(
-    encoder: Encoder, examples: Sequence[Example], targets: NDArray[Any]
+    model: TransformerModel, examples: Sequence[Example], targets: NDArray[Any]
 ) -> list[dict[str, Any]]:
     """A row a window, as the collator takes it."""
     texts, seconds, told = [], [], []
     for example, target in zip(examples, targets.tolist(), strict=True):
-        for text in read_as(encoder, example):
+        for text in model.read_as(example):
             texts.append(text)
             seconds.append(example.target or "")
             told.append(target)
     paired = any(example.target for example in examples)
-    tokens = encoder.tokens(texts, seconds if paired else None)
+    tokens = model.encoder.tokens(texts, seconds if paired else None)
     rows = [{"input_ids": x, "labels": y} for x, y in zip(tokens.ids, told, strict=True)]
     if tokens.segments is None:
         return rows

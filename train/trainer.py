@@ -47,7 +47,7 @@ class EncoderTrainer(Trainer):  # type: ignore[misc]
         """AdamW, with a learning rate for each layer."""
         if self.optimizer is None:  # type: ignore[has-type]
             groups = parameter_groups(model or self.model, self._tuning)
-            self.optimizer = torch.optim.AdamW(groups, lr=self._tuning.learning_rate)
+            self.optimizer = torch.optim.AdamW(groups, lr=self._tuning.learning_rate, fused=True)
         return self.optimizer
 
     def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> Any:

@@ -11,7 +11,7 @@ from newsstand.encode import Example, encode
 from newsstand.encoder import Encoder
 from newsstand.long_text import CHOICES, LongText
 from newsstand.text import TextSpec
-from newsstand.transformer import TransformerModel, read_as
+from newsstand.transformer import TransformerModel
 
 BODY = "Rain fell on the hills. The coach praised the goalkeeper.\n\nShares fell. Snow fell again."
 
@@ -47,7 +47,7 @@ def test_a_batch_gives_what_single_rows_give(
 def test_windows_have_the_mean_of_their_scores(tiny_encoder: Path) -> None:
     windows, head = model(tiny_encoder, "windows"), model(tiny_encoder)
     item = example(BODY * 2)
-    texts = read_as(windows.encoder, item)
+    texts = windows.read_as(item)
     assert len(texts) > 2
     each = head.forward([example(text, title="") for text in texts])
     np.testing.assert_allclose(windows.forward([item])[0], each.mean(axis=0), atol=1e-5)

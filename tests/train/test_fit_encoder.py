@@ -33,6 +33,7 @@ from newsstand.train.checkpoints import check_settings, last_checkpoint, note_se
 from newsstand.train.evaluate import metrics
 from newsstand.train.fit import fit_transformer
 from newsstand.train.fit_encoder import fit_encoder, open_classifier
+from newsstand.train.lora import Lora
 from newsstand.train.trainer import LengthGrouped
 from newsstand.train.tuning import Loss, Tuning, freeze, parameter_groups, use_bf16
 from newsstand.transformer import TransformerModel
@@ -587,3 +588,54 @@ def test_of_several_seeds_the_median_is_kept(
     bundle = next(line.split()[1] for line in done.out.splitlines() if line.startswith("bundle"))
     assert bundle_hash(Path(bundle)) == alone[median]["bundle_hash"]
     assert not any(Path("mlruns/.checkpoints").iterdir())
+
+
+def test_adapters_learn_alone_are_resumed_and_merged(tiny_encoder: Path, tmp_path: Path) -> None:
+    lora = Lora(rank=4, alpha=8.0, dropout=0.1)
+    tuning = replace(QUICK, learning_rate=1e-2)
+    start = open_classifier(
+        str(tiny_encoder),
+        sha256=None,
+        labels=3,
+        max_tokens=24,
+        long_text="head",
+        device="cpu",
+        seed=7,
+        lora=lora,
+    ).network
+    learning = {name for name, x in start.named_parameters() if x.requires_grad}
+    assert learning
+    assert all("lora_" in name or "classifier" in name for name in learning)
+    assert sum("lora_A" in name for name in learning) == 12 + 1  # six a layer, and the pooler
+    whole = fit(tiny_encoder, tmp_path / "whole", tuning, lora=lora)
+    assert not any("lora" in name for name in weights(whole))
+    table = "bert.embeddings.word_embeddings.weight"
+    assert torch.equal(weights(whole)[table], start.get_base_model().state_dict()[table])
+    with pytest.raises(Killed):
+        fit(tiny_encoder, tmp_path / "cut", tuning, kill=8, lora=lora)
+    assert [*(tmp_path / "cut").glob("checkpoint-*/adapter_model.safetensors")]
+    assert same(fit(tiny_encoder, tmp_path / "cut", tuning, lora=lora), whole)
+    # Read from its folder, it is a network like any other.
+    again = TransformerModel.load(tmp_path, whole.save(tmp_path))
+    examples, _ = rows()
+    np.testing.assert_allclose(again.forward(examples), whole.forward(examples), atol=1e-6)
+
+
+def test_targets_are_marked_where_the_text_names_them(tiny_encoder: Path, tmp_path: Path) -> None:
+    plain = fit(tiny_encoder, tmp_path / "fit", replace(QUICK, epochs=1))
+    model = replace(plain, mark_target=True)
+    named = example("The levy (a levy) is cheap. Levying it, or the levy's end?", "levy")
+    assert model.read_as(named) == [
+        "The @ levy @ (a @ levy @) is cheap. Levying it, or the @ levy @'s end?"
+    ]
+    assert model.read_as(example("The levy.")) == ["The levy."]
+    assert plain.read_as(named) == [named.text]
+    again = TransformerModel.load(tmp_path, model.save(tmp_path))
+    assert again.mark_target
+    assert (again.forward([named]) == model.forward([named])).all()
+    assert (again.forward([named]) != plain.forward([named])).any()
+    spans = [span for span, _ in model.gains(named, 1)]
+    assert [named.text[a:b].strip() for a, b in spans] == [
+        "The levy (a levy) is cheap.",
+        "Levying it, or the levy's end?",
+    ]
