@@ -3,7 +3,9 @@
 import json
 import shutil
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from errno import ENOSPC
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,10 @@ from newsstand.errors import NewsstandError
 from newsstand.train.processes import processes
 
 _PREFIX = "checkpoint-"
+_OUT_OF_MEMORY = (
+    "training: out of memory; lower model.batch_size and raise model.gradient_accumulation by as "
+    "much, or lower model.max_tokens"
+)
 _SETTINGS = "settings.json"
 
 
@@ -110,6 +116,34 @@ def stopped_early(checkpoint: Path, patience: int) -> bool:
 def best_checkpoint(checkpoint: Path) -> Path:
     """The best one so far, as a checkpoint beside it remembers."""
     return checkpoint.with_name(f"{_PREFIX}{trainer_state(checkpoint)['best_global_step']}")
+
+
+@contextmanager
+def explained(folder: Path) -> Iterator[None]:
+    """Says what to do where fitting stops for want of disk or memory.
+
+    Args:
+        folder: Where checkpoints go.
+
+    Raises:
+        NewsstandError: What has run out, and what to change.
+    """
+    try:
+        yield
+    except MemoryError as error:
+        raise NewsstandError(_OUT_OF_MEMORY) from error
+    except (OSError, RuntimeError) as error:
+        told = str(error)
+        if any(x in told for x in ("out of memory", "can't allocate memory")):  # CUDA, and the CPU
+            raise NewsstandError(_OUT_OF_MEMORY) from error
+        # Torch and safetensors have errors of their own for a disk that is full.
+        full = any(x in told for x in ("No space left", "os error 28", "PytorchStreamWriter"))
+        if full or getattr(error, "errno", None) == ENOSPC:
+            raise NewsstandError(
+                f"{folder}: the disk was full when a checkpoint was written; make room and go on "
+                "with --resume: the checkpoint before it is kept"
+            ) from error
+        raise
 
 
 def check_room(folder: Path, network: Any) -> None:

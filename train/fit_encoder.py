@@ -18,6 +18,7 @@ from newsstand.long_text import LongText
 from newsstand.train.checkpoints import (
     best_checkpoint,
     check_room,
+    explained,
     last_checkpoint,
     stopped_early,
 )
@@ -97,7 +98,7 @@ def fit_encoder(
         mark_target: Whether the target is marked where a text names it.
 
     Raises:
-        NewsstandError: No room for checkpoints, or a loss that is no number.
+        NewsstandError: No room for checkpoints, no memory, or a loss that is no number.
     """
     folder.mkdir(parents=True, exist_ok=True)
     if rank() == 0:
@@ -131,7 +132,8 @@ def fit_encoder(
         if last is not None and stopped_early(last, tuning.patience):
             trainer.load(best_checkpoint(last))
         else:
-            trainer.train(resume_from_checkpoint=str(last) if last else None)
+            with explained(folder):
+                trainer.train(resume_from_checkpoint=str(last) if last else None)
         disconnect()
         # The Trainer has left it computing in bf16, where it has learned so; scoring is in fp32.
         trainer.accelerator.unwrap_model(network, keep_fp32_wrapper=False)

@@ -1,5 +1,6 @@
 """Fine-tuning: it learns, gives the same weights however often it is cut short, and says so."""
 
+import errno
 import json
 import math
 import os
@@ -29,7 +30,7 @@ from newsstand.serve.evidence import find_evidence
 from newsstand.serve.scorer import Scorer
 from newsstand.text import TextSpec
 from newsstand.train import checkpoints
-from newsstand.train.checkpoints import check_settings, last_checkpoint, note_settings
+from newsstand.train.checkpoints import check_settings, explained, last_checkpoint, note_settings
 from newsstand.train.evaluate import metrics
 from newsstand.train.fit import fit_transformer
 from newsstand.train.fit_encoder import fit_encoder, open_classifier
@@ -639,3 +640,40 @@ def test_targets_are_marked_where_the_text_names_them(tiny_encoder: Path, tmp_pa
         "The levy (a levy) is cheap.",
         "Levying it, or the levy's end?",
     ]
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), "the disk was full when a checkpoint"),
+        (RuntimeError("PytorchStreamWriter failed writing file data/3"), "the disk was full"),
+        (RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"), "lower model.batch_size"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you"), "model.max_tokens"),
+        (MemoryError(), "training: out of memory"),
+    ],
+)
+def test_what_runs_out_is_said_and_the_last_checkpoint_kept(
+    error: Exception,
+    expected: str,
+    tiny_encoder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    saved = torch.save
+
+    def full(value: Any, place: Any, *more: Any, **named: Any) -> None:
+        if "checkpoint-4" in str(place):
+            raise error
+        saved(value, place, *more, **named)
+
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(NewsstandError, match=expected):
+        fit(tiny_encoder, tmp_path, replace(QUICK, epochs=1))
+    last = last_checkpoint(tmp_path)
+    assert last is not None
+    assert last.name == "checkpoint-2"
+
+
+def test_another_error_stays_what_it_is(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match="shapes"), explained(tmp_path):
+        raise RuntimeError("shapes do not fit")
