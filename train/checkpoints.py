@@ -20,6 +20,10 @@ _OUT_OF_MEMORY = (
 _SETTINGS = "settings.json"
 
 
+# How torch's writer and safetensors' say that the disk is full.
+_DISK_FULL = ("No space left", "os error 28", "PytorchStreamWriter", "inline_container", "iostream")
+
+
 def checkpoint_folder(run_id: str) -> Path:
     """Where a run's checkpoints are until it is done, under the working directory."""
     return Path("mlruns") / ".checkpoints" / run_id
@@ -136,8 +140,7 @@ def explained(folder: Path) -> Iterator[None]:
         told = str(error)
         if any(x in told for x in ("out of memory", "can't allocate memory")):  # CUDA, and the CPU
             raise NewsstandError(_OUT_OF_MEMORY) from error
-        # Torch and safetensors have errors of their own for a disk that is full.
-        full = any(x in told for x in ("No space left", "os error 28", "PytorchStreamWriter"))
+        full = any(x in told for x in _DISK_FULL)
         if full or getattr(error, "errno", None) == ENOSPC:
             raise NewsstandError(
                 f"{folder}: the disk was full when a checkpoint was written; make room and go on "

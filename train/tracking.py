@@ -5,7 +5,7 @@ import os
 import re
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, redirect_stderr
+from contextlib import contextmanager, redirect_stderr, suppress
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
@@ -98,15 +98,18 @@ def run(
         raise
     except Exception as error:  # MLflow's own, a database's, or a missing driver's
         raise _refused(error) from error
-    status = "FAILED"
     try:
         mlflow.log_params({key: str(value)[:_LONGEST_PARAM] for key, value in params.items()})
         yield Run(experiment_id, run_id)
-        status = "FINISHED"
-    except MlflowException as error:
-        raise _refused(error) from error
-    finally:
-        mlflow.end_run(status)
+    except BaseException as error:
+        # A database that cannot be written, on a full disk, must not hide what has happened.
+        logging.getLogger("mlflow").setLevel(logging.CRITICAL)
+        with suppress(Exception):
+            mlflow.end_run("FAILED")
+        if isinstance(error, MlflowException):
+            raise _refused(error) from error
+        raise
+    mlflow.end_run("FINISHED")
 
 
 def _refused(error: Exception) -> NewsstandError:

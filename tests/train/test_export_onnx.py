@@ -240,7 +240,7 @@ def test_a_run_exports_says_what_it_costs_and_judges_what_will_score(
     Path("rows.csv").write_text("split,label,body\n" + "".join(x.replace("'", '"') for x in lines))
     text = CONFIG.replace("KIND", kind).replace("MORE", more)
     Path("c.yaml").write_text(text.replace("ENCODER", str(tiny_encoder)))
-    monkeypatch.setattr("newsstand.train.export_onnx.MOST_LOST", 1.0)
+    monkeypatch.setattr(sys.modules["newsstand.train.export_onnx"], "MOST_LOST", 1.0)
     done = cli("train", "c.yaml", "--json")
     assert done.code == 0, done.err
     told = json.loads(done.out)
@@ -256,7 +256,7 @@ def test_a_run_exports_says_what_it_costs_and_judges_what_will_score(
     requirements = list(Path("mlruns").rglob("requirements.txt"))
     assert "newsstand[onnx]" in requirements[0].read_text()
     # Where it costs too much, the network as it is becomes the model.
-    monkeypatch.setattr("newsstand.train.export_onnx.MOST_LOST", -2.0)
+    monkeypatch.setattr(sys.modules["newsstand.train.export_onnx"], "MOST_LOST", -2.0)
     done = cli("train", "c.yaml", "--json")
     assert done.code == 0, done.err
     assert "left out, as int8 costs too much" in done.err

@@ -563,7 +563,7 @@ def test_of_several_seeds_the_median_is_kept(
             raise Killed
         return fit_transformer(config, *others)
 
-    monkeypatch.setattr("newsstand.train.seeds.fit_transformer", interrupted)
+    monkeypatch.setattr(sys.modules["newsstand.train.seeds"], "fit_transformer", interrupted)
     with pytest.raises(Killed):
         cli("train", *settings, "model.seeds=3", "--json")
     [folder] = Path("mlruns/.checkpoints").iterdir()
@@ -647,6 +647,7 @@ def test_targets_are_marked_where_the_text_names_them(tiny_encoder: Path, tmp_pa
     [
         (OSError(errno.ENOSPC, "No space left on device"), "the disk was full when a checkpoint"),
         (RuntimeError("PytorchStreamWriter failed writing file data/3"), "the disk was full"),
+        (RuntimeError("basic_ios::clear: iostream error"), "the disk was full"),
         (RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"), "lower model.batch_size"),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory: you"), "model.max_tokens"),
         (MemoryError(), "training: out of memory"),
