@@ -1,6 +1,5 @@
 """An exported encoder: the network as ONNX Runtime computes it on a CPU, without torch."""
 
-import os
 import shutil
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +14,7 @@ from newsstand.errors import NewsstandError
 from newsstand.libraries import runtime, torch_sees_a_gpu
 from newsstand.long_text import LongText, Span
 from newsstand.token_reader import TokenReader, Tokens
+from newsstand.workers import processors
 
 ONNX_FILE = "encoder.int8.onnx"  # in a bundle, beside the encoder's folder
 
@@ -124,7 +124,7 @@ class ExportedEncoder(TokenReader):
             found: NDArray[np.float32] = self._session.run(None, fed)[0]
             return found
 
-        with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as threads:
+        with ThreadPoolExecutor(processors()) as threads:
             return list(threads.map(one, range(len(tokens.ids))))
 
     def save(self, folder: Path) -> dict[str, Any]:
