@@ -1,5 +1,7 @@
 """What a network is fine-tuned on: texts, and for each the label, votes, or a teacher's opinion."""
 
+import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
@@ -33,12 +35,14 @@ class Lesson:
             of each label. With a teacher, float32, shape (examples, 2 x labels): these, zeros where
             a row has no label, and then the teacher's probabilities.
         teacher: The hash of the teacher's bundle, if there is one.
+        unlabelled: A hash of the articles without labels, if there are some.
         note: What else there is to say.
     """
 
     examples: Sequence[Example]
     targets: NDArray[np.int64] | Shares
     teacher: str | None = None
+    unlabelled: str | None = None
     note: str = ""
 
     @classmethod
@@ -91,7 +95,7 @@ def _taught(
     examples: list[Example],
     shares: Shares,
     progress: Progress,
-) -> tuple[list[Example], Shares, str, str]:
+) -> tuple[list[Example], Shares, str, str | None, str]:
     """The rows and the unlabelled articles, with the teacher's probabilities of all."""
     with located(settings.bundle) as folder:
         teacher, digest = Bundle.load(folder), bundle_hash(folder)
@@ -101,19 +105,22 @@ def _taught(
         )
     theirs = teacher.labels.labels
     if set(theirs) != set(rows.names):
-        missing, more = sorted(set(rows.names) - set(theirs)), sorted(set(theirs) - set(rows.names))
+        missing, others = sorted({*rows.names} - {*theirs}), sorted({*theirs} - {*rows.names})
         raise NewsstandError(
             "model.teacher.bundle: its labels are not those of the data; "
-            f"it lacks {', '.join(missing) or 'none'} and knows {', '.join(more) or 'none'} besides"
+            f"it lacks {', '.join(missing) or 'none'} and has {', '.join(others) or 'none'} besides"
         )
     given: list[tuple[Article, str | None]] = [
         (rows.article(i), example.target) for i, example in enumerate(examples)
     ]
-    note = f"taught by {digest[:12]}"
+    note, unlabelled = f"taught by {digest[:12]}", None
     if settings.unlabelled is not None:
         kept, known = _unlabelled(config, settings.unlabelled, rows)
         given += kept
-        examples = examples + [encode(*item, config.text.spec()) for item in kept]
+        more = [encode(*item, config.text.spec()) for item in kept]
+        examples = examples + more
+        told = json.dumps([(example.text, example.target) for example in more])
+        unlabelled = hashlib.sha256(told.encode()).hexdigest()
         note += f" on {len(kept):,} unlabelled articles, too"
         if known:
             note += f" ({known:,} left out: their texts are in validation or test rows)"
@@ -126,7 +133,7 @@ def _taught(
     probabilities = _flattened(np.vstack(found)[:, order], settings.temperature)
     own = np.zeros_like(probabilities)
     own[: len(shares)] = shares
-    return examples, np.hstack([own, probabilities]), digest, note
+    return examples, np.hstack([own, probabilities]), digest, unlabelled, note
 
 
 def _flattened(probabilities: NDArray[np.float64], temperature: float) -> Shares:

@@ -173,7 +173,8 @@ def _train(
             encoder = open_transformer(config, fitted)
             lesson = Lesson.of(config, fitted, reporter.progress)
             live = stack.enter_context(_run(config, news, name, clock, resume))
-            settings_kept = _decisive(config) | {"data": news.digest, "teacher": lesson.teacher}
+            settings_kept = _decisive(config) | {"data": news.digest}
+            settings_kept |= {"teacher": lesson.teacher, "unlabelled": lesson.unlabelled}
             if lesson.teacher:
                 live.tag("newsstand.teacher", lesson.teacher)
             folder = checkpoint_folder(live.run_id)

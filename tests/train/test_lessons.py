@@ -146,9 +146,14 @@ def test_a_student_learns_its_teachers_doubts(run: Callable[..., Any]) -> None:
     assert params.tags["newsstand.teacher"] == teacher["bundle_hash"]
 
 
-def test_what_a_teacher_must_be_is_said(run: Callable[..., Any], small_stance: Bundle) -> None:
+def test_what_a_teacher_must_be_is_said(
+    run: Callable[..., Any], small: Bundle, small_stance: Bundle
+) -> None:
     small_stance.save(Path("stance"))
     told = run("plain.yaml", "model.teacher.bundle=stance")
     assert told == "newsstand: model.teacher.bundle: a stance model, but task is topic"
+    small.save(Path("topic"))
+    told = run("plain.yaml", "model.teacher.bundle=topic")
+    assert told.startswith("newsstand: model.teacher.bundle: its labels are not those of the data")
     told = run("plain.yaml", "model.teacher.bundle=nowhere")
     assert told.startswith("newsstand: nowhere: no such bundle folder (models in MLflow are")
