@@ -4,7 +4,6 @@ Heavy modules are imported inside the commands, so that each starts as fast as i
 """
 
 import json
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -99,8 +98,9 @@ def train(
     """Train, evaluate and log one model, as a config says."""
     started = time.perf_counter()
     from newsstand.config_file import load_config
+    from newsstand.train.processes import rank
 
-    if int(os.environ.get("RANK", "0")):  # torchrun has started it beside the first process
+    if rank():  # torchrun has started it beside the first process
         with _training_installed():
             from newsstand.train.take_part import take_part
         take_part(config, overrides or ())

@@ -87,11 +87,8 @@ def impossible(get: Get) -> Iterable[tuple[str, str]]:
     for name, usual in () if linear else (("weights", "float32"), ("size_mb", None)):
         if get(f"export.{name}") != usual:
             yield f"export.{name}", "only a linear model's weights can be made smaller"
-    if get("export.onnx") is not None:
-        if get("model.kind") not in ("embedding", "transformer"):
-            yield "export.onnx", "only a model with an encoder has a network to export"
-        elif get("model.long_text") == "relevant":
-            yield "export.onnx", "model.long_text 'relevant' needs the network itself"
+    if get("export.onnx") is not None and get("model.kind") not in ("embedding", "transformer"):
+        yield "export.onnx", "only a model with an encoder has a network to export"
     for rule in get("text.strip") if isinstance(get("text.strip"), (list, tuple)) else ():
         if isinstance(rule, str) and rule not in RULES:
             yield "text.strip", f"unknown rule '{rule}'{did_you_mean(rule, RULES)}"

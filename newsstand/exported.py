@@ -3,18 +3,20 @@
 import shutil
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
 
 from newsstand.encoder import ENCODER_FOLDER, Encoder, Vectors
 from newsstand.errors import NewsstandError
 from newsstand.libraries import runtime, torch_sees_a_gpu
 from newsstand.long_text import LongText, Span
 from newsstand.token_reader import TokenReader, Tokens
-from newsstand.workers import processors
+from newsstand.workers import threads
 
 ONNX_FILE = "encoder.int8.onnx"  # in a bundle, beside the encoder's folder
 
@@ -24,7 +26,7 @@ class ExportedEncoder(TokenReader):
 
     Each input is computed by itself: the numbers of an int8 network are rounded by the range of
     all that is computed together, so that in batches a score would depend on its neighbours.
-    Several inputs are computed at a time, by a thread each.
+    Several inputs are computed at a time, by a thread each; OMP_NUM_THREADS says how many.
 
     Args:
         path: The network in ONNX: token numbers of one input (and which text they are of) to its
@@ -32,14 +34,22 @@ class ExportedEncoder(TokenReader):
         words: Its tokenizer, of the library tokenizers.
         source: The folder with the network in transformers' format, for `save`.
         max_tokens: Inputs are cut to so many tokens.
-        long_text: What is read of a longer article; `relevant` is not possible.
+        long_text: What is read of a longer article.
+        embeddings: What the source calls the table of input embeddings, which `relevant` reads.
 
     Raises:
         NewsstandError: onnxruntime is not installed, or it cannot read the network.
     """
 
     def __init__(
-        self, path: Path, words: Any, source: Path, max_tokens: int, long_text: LongText
+        self,
+        path: Path,
+        words: Any,
+        source: Path,
+        *,
+        max_tokens: int,
+        long_text: LongText,
+        embeddings: str | None = None,
     ) -> None:
         ort = runtime()[0]
         options = ort.SessionOptions()
@@ -54,12 +64,15 @@ class ExportedEncoder(TokenReader):
             raise NewsstandError(
                 f"{path}: not a network that onnxruntime {ort.__version__} can read ({reason})"
             ) from None
-        self._path, self._source = path, source
-        names = [node.name for node in self._session.get_inputs()]
-        super().__init__(words, typed=len(names) > 1, max_tokens=max_tokens, long_text=long_text)
+        self._path, self._source, self._embeddings = path, source, embeddings
+        self._inputs = [node.name for node in self._session.get_inputs()]
+        typed = len(self._inputs) > 1
+        super().__init__(words, typed=typed, max_tokens=max_tokens, long_text=long_text)
 
     @classmethod
-    def open(cls, folder: Path, *, max_tokens: int, long_text: LongText) -> Self:
+    def open(
+        cls, folder: Path, *, max_tokens: int, long_text: LongText, embeddings: str | None = None
+    ) -> Self:
         """Reads an exported encoder from a bundle's folder.
 
         Raises:
@@ -74,7 +87,14 @@ class ExportedEncoder(TokenReader):
             raise
         except Exception as error:
             raise NewsstandError(f"{path}: not a tokenizer ({error})") from None
-        return cls(folder / ONNX_FILE, words, source, max_tokens, long_text)
+        return cls(
+            folder / ONNX_FILE,
+            words,
+            source,
+            max_tokens=max_tokens,
+            long_text=long_text,
+            embeddings=embeddings,
+        )
 
     @property
     def width(self) -> int:
@@ -110,28 +130,46 @@ class ExportedEncoder(TokenReader):
         [states] = self._computed(Tokens([found.ids], [found.type_ids] if self.typed else None))
         return states[0].astype(np.float64), [(int(a), int(b)) for a, b in found.offsets]
 
-    def _computed(self, tokens: Tokens) -> list[NDArray[np.float32]]:
-        names = [node.name for node in self._session.get_inputs()]
+    def _embedded(self, ids: Sequence[int]) -> NDArray[np.float64]:
+        """The network's input embeddings of tokens, of length 1, shape (tokens, width)."""
+        found = self._table[list(ids)].astype(np.float64)
+        lengths = np.linalg.norm(found, axis=1, keepdims=True)
+        unit: NDArray[np.float64] = found / np.maximum(lengths, 1e-12)  # as torch's normalize
+        return unit
 
+    @cached_property
+    def _table(self) -> NDArray[np.float32]:
+        path = self._source / "model.safetensors"
+        try:
+            with safe_open(path, framework="numpy") as file:
+                table: NDArray[np.float32] = file.get_tensor(self._embeddings)
+        except (OSError, SafetensorError, TypeError) as error:
+            raise NewsstandError(
+                f"{path}: the input embeddings '{self._embeddings}' cannot be read ({error})"
+            ) from None
+        return table
+
+    def _computed(self, tokens: Tokens) -> list[NDArray[np.float32]]:
         def one(number: int) -> NDArray[np.float32]:
             given = [tokens.ids[number]]
             if tokens.segments is not None:
                 given.append(tokens.segments[number])
             fed = {
                 name: np.array([values], dtype=np.int64)
-                for name, values in zip(names, given, strict=True)
+                for name, values in zip(self._inputs, given, strict=True)
             }
             found: NDArray[np.float32] = self._session.run(None, fed)[0]
             return found
 
-        with ThreadPoolExecutor(processors()) as threads:
-            return list(threads.map(one, range(len(tokens.ids))))
+        with ThreadPoolExecutor(threads()) as workers:
+            return list(workers.map(one, range(len(tokens.ids))))
 
     def save(self, folder: Path) -> dict[str, Any]:
         """Writes the network in both formats into a bundle's folder; as `Encoder.save`."""
         shutil.copytree(self._source, folder / ENCODER_FOLDER)
         shutil.copy(self._path, folder / ONNX_FILE)
-        return {"max_tokens": self.max_tokens, "long_text": self.long_text, "onnx": "int8"}
+        told = {"max_tokens": self.max_tokens, "long_text": self.long_text, "onnx": "int8"}
+        return told | ({"embeddings": self._embeddings} if self._embeddings else {})
 
 
 def open_bundled(
@@ -142,6 +180,7 @@ def open_bundled(
     labels: int | None = None,
     device: Literal["auto", "cpu", "cuda"] = "auto",
     onnx: str | None = None,
+    embeddings: str | None = None,
 ) -> Encoder | ExportedEncoder:
     """A bundle's encoder: on a GPU if there is one; on a CPU as it was exported, if it was.
 
@@ -152,12 +191,15 @@ def open_bundled(
         labels: Outputs of the classifier on top; None without one.
         device: Where to compute.
         onnx: The kind of numbers of the exported network; None if there is none.
+        embeddings: As `ExportedEncoder` takes it.
 
     Raises:
         NewsstandError: Libraries that are not installed, or files that they cannot read.
     """
     if onnx and (device == "cpu" or (device == "auto" and not torch_sees_a_gpu())):
-        return ExportedEncoder.open(folder, max_tokens=max_tokens, long_text=long_text)
+        return ExportedEncoder.open(
+            folder, max_tokens=max_tokens, long_text=long_text, embeddings=embeddings
+        )
     return Encoder.open(
         folder / ENCODER_FOLDER,
         max_tokens=max_tokens,

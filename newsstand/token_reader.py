@@ -1,5 +1,6 @@
 """From text to token numbers: what an encoder reads of articles, pairs, and long texts."""
 
+from abc import ABC, abstractmethod
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,7 +32,7 @@ class Tokens:
         return np.array([len(tokens) for tokens in self.ids], dtype=np.int64)
 
 
-class TokenReader:
+class TokenReader(ABC):
     """Cuts texts into tokens.
 
     Args:
@@ -123,6 +124,6 @@ class TokenReader:
         spans = sorted(set(read))  # the title is in each window
         return sum(any(a <= start < b for a, b in spans) for start, _ in places), whole
 
+    @abstractmethod
     def _embedded(self, ids: Sequence[int]) -> NDArray[np.float64]:
         """The network's input embeddings of tokens, of length 1, shape (tokens, width)."""
-        raise NotImplementedError

@@ -32,6 +32,12 @@ def processors() -> int:
     return os.cpu_count() or 1
 
 
+def threads() -> int:
+    """How many threads this process may compute with: as OMP_NUM_THREADS says, else all."""
+    said = os.environ.get("OMP_NUM_THREADS", "")
+    return int(said) if said.isdecimal() and int(said) else processors()
+
+
 @contextmanager
 def _inline() -> Iterator[Run]:
     def run(function: Callable[..., _R], tasks: Iterable[tuple[Any, ...]]) -> Iterator[_R]:
@@ -47,7 +53,7 @@ def _processes(workers: int, start: Callable[..., None] | None, given: Any) -> I
     from loky import ProcessPoolExecutor
 
     pool = ProcessPoolExecutor(
-        max_workers=workers, timeout=_IDLE, initializer=start, initargs=given
+        max_workers=workers, timeout=_IDLE, initializer=start, initargs=given, env=_shares(workers)
     )
 
     def run(function: Callable[..., _R], tasks: Iterable[tuple[Any, ...]]) -> Iterator[_R]:
@@ -63,6 +69,13 @@ def _processes(workers: int, start: Callable[..., None] | None, given: Any) -> I
         yield run
     finally:
         pool.shutdown(kill_workers=True)
+
+
+def _shares(workers: int) -> dict[str, str]:
+    """The environment in which workers share the processors rather than fight for them."""
+    if "OMP_NUM_THREADS" in os.environ:
+        return {}
+    return {"OMP_NUM_THREADS": str(max(1, processors() // workers))}
 
 
 def pool(

@@ -28,20 +28,30 @@ os.environ["HF_DATASETS_CACHE"] = _CACHE.name
 ROOT = Path(__file__).parent.parent
 
 
-class Silent:
-    """A reporter that keeps what it hears."""
+class Heard:
+    """A reporter that keeps what it hears: stages begun, stages counted in, notes at their ends."""
 
     def __init__(self) -> None:
-        self.heard: list[tuple[str, str, float]] = []
+        self.begun: list[str] = []
+        self.counted: list[str] = []
+        self.notes: list[str] = []
 
     def begin(self, stage: str) -> None:
-        pass
+        self.begun.append(stage)
 
     def progress(self, stage: str, done: int, total: int | None) -> None:
-        pass
+        self.counted.append(stage)
 
     def end(self, stage: str, detail: str, seconds: float) -> None:
-        self.heard.append((stage, detail, seconds))
+        assert detail
+        assert seconds >= 0
+        self.notes.append(detail)
+
+
+@pytest.fixture
+def reporter() -> Heard:
+    """A reporter of this test's own."""
+    return Heard()
 
 
 @dataclass(frozen=True)
@@ -70,7 +80,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trained]:
             name: train(
                 load_config(ROOT / "configs" / f"{name}-linear.yaml"),
                 name=f"{name}-linear",
-                reporter=Silent(),
+                reporter=Heard(),
             )
             for name in ("topic", "stance")
         }

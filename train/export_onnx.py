@@ -12,11 +12,13 @@ from typing import Any, Literal, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+from safetensors import safe_open
 
 from newsstand.bundle import Model
 from newsstand.calibration import Floats
 from newsstand.embedding import EmbeddingModel
-from newsstand.encoder import Encoder
+from newsstand.encoder import ENCODER_FOLDER, Encoder
+from newsstand.errors import NewsstandError
 from newsstand.exported import ONNX_FILE, ExportedEncoder
 from newsstand.libraries import libraries
 from newsstand.train.calibrate import fit_calibration
@@ -66,12 +68,38 @@ def export_encoder(
             per_channel=True,
             reduce_range=True,
         )
-    return ExportedEncoder.open(folder, max_tokens=encoder.max_tokens, long_text=encoder.long_text)
+    return ExportedEncoder.open(
+        folder,
+        max_tokens=encoder.max_tokens,
+        long_text=encoder.long_text,
+        embeddings=_table_name(encoder, folder) if encoder.long_text == "relevant" else None,
+    )
+
+
+def _table_name(encoder: Encoder, folder: Path) -> str:
+    """What the saved network calls its table of input embeddings.
+
+    Found by its numbers, as a name in the file need not be the network's own.
+    """
+    table = encoder.network.get_input_embeddings().weight.detach().cpu().numpy()
+    path = folder / ENCODER_FOLDER / "model.safetensors"
+    if path.exists():
+        with safe_open(path, framework="numpy") as file:
+            for name in file.keys():  # noqa: SIM118 - no mapping
+                if file.get_slice(name).get_shape() == list(table.shape) and np.array_equal(
+                    file.get_tensor(name), table
+                ):
+                    return str(name)
+    raise NewsstandError(
+        "export.onnx: with long_text 'relevant', the encoder's input embeddings must be one table "
+        f"of {path.name}; leave export.onnx or long_text out"
+    )
 
 
 def _write(encoder: Encoder, path: Path, gives: str) -> None:
     """The network in ONNX, in fp32, for one input of any number of tokens."""
     torch, _ = libraries()
+    device = encoder.network.device
     network = encoder.network.to("cpu").eval()
 
     class OneInput(torch.nn.Module):  # type: ignore[misc, name-defined]
@@ -99,6 +127,7 @@ def _write(encoder: Encoder, path: Path, gives: str) -> None:
         external_data=False,
         verbose=False,
     )
+    network.to(device)
     # Shapes noted for the fp32 network are in the way of the quantiser.
     import onnx
 

@@ -22,6 +22,20 @@ def rank() -> int:
     return int(os.environ["RANK"]) if processes() > 1 else 0
 
 
+def check_unsharded() -> None:
+    """Refuses what would give each process a part of the network only, as scoring needs all of it.
+
+    Raises:
+        NewsstandError: The environment asks accelerate for that.
+    """
+    for kind in ("FSDP", "DEEPSPEED"):
+        name = f"ACCELERATE_USE_{kind}"
+        if os.environ.get(name, "false").lower() not in ("", "0", "n", "no", "f", "false", "off"):
+            raise NewsstandError(
+                f"{name}: each process must hold the whole network; start with torchrun, without it"
+            )
+
+
 def from_first(make: Callable[[], _T]) -> _T:
     """What process 0 makes, in every process; for the rest it is a moment to wait.
 

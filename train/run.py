@@ -1,47 +1,39 @@
 """One training run, from config to logged bundle. Read it from top to bottom."""
 
-import json
 import shutil
 import tempfile
 import time
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, ExitStack, nullcontext
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pyarrow
-from pyarrow import parquet
-
 from newsstand.bundle import Bundle, Model
 from newsstand.calibration import Calibration, Floats
-from newsstand.config import Config, ExportConfig, flatten
-from newsstand.config_file import dump_config
+from newsstand.config import Config, flatten
 from newsstand.config_models import LinearConfig, TransformerConfig
 from newsstand.data.loader import NewsData, load
 from newsstand.data.sources import SPLITS
 from newsstand.embedding import EmbeddingModel
-from newsstand.errors import DataError, NewsstandError
+from newsstand.errors import DataError
 from newsstand.exported import ExportedEncoder
 from newsstand.linear import LinearModel
 from newsstand.pairs import PairModel
-from newsstand.train import evaluate, plots
+from newsstand.train import evaluate
+from newsstand.train.artifacts import write_artifacts
 from newsstand.train.calibrate import fit_calibration
-from newsstand.train.checkpoints import check_settings, checkpoint_folder, note_settings
 from newsstand.train.clock import Clock, Reporter
-from newsstand.train.export import Cost, export
-from newsstand.train.export_onnx import OnnxCost, export_onnx
+from newsstand.train.export import as_exported, asks_for_export, export
+from newsstand.train.fine_tune import FineTuning, begun, check_possible
 from newsstand.train.fit import (
     fit,
     fit_transformer,
-    open_transformer,
     search_linear,
     with_settings,
 )
 from newsstand.train.fit_stream import Unfinished
-from newsstand.train.lessons import Lesson
-from newsstand.train.processes import processes
 from newsstand.train.rows import Rows
 from newsstand.train.search import Found
 from newsstand.train.seeds import fit_seeds
@@ -112,25 +104,9 @@ def train(
         NewsstandError: Data or settings that cannot be used; nothing is logged then.
     """
     clock = Clock(reporter, time.perf_counter() if started is None else started)
-    if processes() > 1:
-        _check_shared(config)
-    if resume is not None:
-        if not isinstance(config.model, TransformerConfig):
-            raise NewsstandError("--resume: only fine-tuning (model.kind: transformer) can go on")
-        check_settings(checkpoint_folder(resume), _decisive(config))
+    check_possible(config, resume)
     with ExitStack() as stack:  # holds the MLflow run of a fine-tuning from its first step on
         return _train(config, name, reporter, clock, resume, stack)
-
-
-def _check_shared(config: Config) -> None:
-    """Refuses what several processes cannot share."""
-    if not isinstance(config.model, TransformerConfig):
-        raise NewsstandError(
-            "torchrun: only fine-tuning (model.kind: transformer) is shared by several processes; "
-            f"model.kind is '{config.model.kind}', so use `newsstand train`"
-        )
-    if config.model.seeds > 1:
-        raise NewsstandError("torchrun: processes share the fit of one seed; set model.seeds: 1")
 
 
 def _train(
@@ -167,26 +143,25 @@ def _train(
                 f"{found.best.macro_f1:.3f}, the best of {len(found.trials)} tried"
             )
 
-    live: tracking.Run | None = None
+    def open_run(
+        one: Config, run_id: str | None, parent: str | None = None
+    ) -> AbstractContextManager["tracking.Run"]:
+        return _run(one, news, name, clock, run_id, parent)
+
+    tuning: FineTuning | None = None
     if isinstance(config.model, TransformerConfig):
         with clock.stage("begin") as note:
-            encoder = open_transformer(config, fitted)
-            lesson = Lesson.of(config, fitted, reporter.progress)
-            live = stack.enter_context(_run(config, news, name, clock, resume))
-            settings_kept = _decisive(config) | {"data": news.digest}
-            settings_kept |= {"teacher": lesson.teacher, "unlabelled": lesson.unlabelled}
-            if lesson.teacher:
-                live.tag("newsstand.teacher", lesson.teacher)
-            folder = checkpoint_folder(live.run_id)
-            if resume is None:
-                note_settings(folder, settings_kept)
-            check_settings(folder, settings_kept)
-            if processes() > 1:
-                from newsstand.train.take_part import call_others
-
-                call_others(folder)
-            said = f"{lesson.note}; " if lesson.note else ""
-            note(f"{said}run {live.run_id}; if it is cut short, go on with --resume {live.run_id}")
+            tuning = stack.enter_context(
+                begun(
+                    config,
+                    fitted,
+                    news.digest,
+                    resume=resume,
+                    open_run=open_run,
+                    progress=reporter.progress,
+                )
+            )
+            note(str(tuning))
 
     def calibrated(model: Model) -> tuple[Calibration, dict[str, float]]:
         scores = model.forward(held_out.examples)
@@ -210,15 +185,15 @@ def _train(
         return _Bundled(bundle, probabilities, named)
 
     model: Model
-    if live and isinstance(config.model, TransformerConfig) and config.model.seeds > 1:
-        parent = live.run_id
+    if tuning and isinstance(config.model, TransformerConfig) and config.model.seeds > 1:
+        parent = tuning.run.run_id
         group = fit_seeds(
             config,
             fitted,
-            lesson,
+            tuning.lesson,
             held_out,
-            folder=checkpoint_folder(parent),
-            begin=lambda one, run_id: _run(one, news, name, clock, run_id, parent),
+            folder=tuning.folder,
+            begin=lambda one, run_id: open_run(one, run_id, parent),
             judge=lambda model: bundled(model, *calibrated(model)).figures,
             clock=clock,
             progress=reporter.progress,
@@ -229,10 +204,15 @@ def _train(
             note(str(group))
     else:
         with clock.stage("fit") as note:
-            if live:
-                folder = checkpoint_folder(live.run_id)
+            if tuning:
                 model = fit_transformer(
-                    config, encoder, lesson, held_out, folder, live.log_step, reporter.progress
+                    config,
+                    tuning.encoder,
+                    tuning.lesson,
+                    held_out,
+                    tuning.folder,
+                    tuning.run.log_step,
+                    reporter.progress,
                 )
             elif found:
                 model = found.model
@@ -241,21 +221,10 @@ def _train(
             resumed = ", gone on from where an earlier run stopped" if unfinished.resumed else ""
             note(f"{_fitted(model)}{resumed}")
 
-    if config.export.onnx:
+    if asks_for_export(config):
         with clock.stage("export") as note:
             files = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-            exported = export_onnx(model, files)
-            before, after = (x.forward(held_out.examples) for x in (model, exported))
-            method = config.calibration.method
-            lost = OnnxCost.measure(before, after, held_out.labels, method)
-            figures |= lost.figures()
-            model = exported if lost.bearable else model
-            note(str(lost))
-
-    if isinstance(model, LinearModel) and config.export != ExportConfig():
-        with clock.stage("export") as note:
-            whole, model = model, _smaller(config, model)
-            cost = Cost.measure(whole, model, held_out.examples, held_out.labels)
+            model, cost = export(config, model, held_out, files)
             figures |= cost.figures()
             note(str(cost))
 
@@ -266,11 +235,7 @@ def _train(
     if config.model.refit:
         with clock.stage("fit") as note:
             every = fitted + held_out + Rows(news, news.spare_numbers)
-            first, model = model, fit(config, every, unfinished, reporter.progress)
-            if isinstance(model, LinearModel):
-                model = _smaller(config, model)
-            if isinstance(first, EmbeddingModel) and isinstance(model, EmbeddingModel):
-                model = replace(model, encoder=first.encoder, vectors=first.vectors)
+            model = as_exported(config, model, fit(config, every, unfinished, reporter.progress))
             spare = f", {len(news.spare):,} of them spare" if news.spare else ""
             note(f"again, on all {len(every):,} training and validation rows{spare}")
 
@@ -285,12 +250,21 @@ def _train(
         settings = config.tracking
         with (
             tempfile.TemporaryDirectory() as scratch,
-            nullcontext(live) if live else _run(config, news, name, clock, None) as run,
+            nullcontext(tuning.run) if tuning else open_run(config, None) as run,
         ):
             folder = Path(scratch) / "bundle"
             bundle_hash = bundle.save(folder, golden=held_out.spread(_GOLDEN_ROWS))
             run.log_dataset(form=config.data.format, path=config.data.path, digest=news.digest)
-            run.log_files(_artifacts(Path(scratch), config, news, probabilities, test, found))
+            files = Path(scratch) / "artifacts"
+            write_artifacts(
+                files,
+                config,
+                labels=news.labels,
+                probabilities=probabilities,
+                test=test,
+                trials=found.trials if found else (),
+            )
+            run.log_files(files)
             logged = run.log_bundle(
                 folder,
                 labels=list(news.labels.labels),
@@ -303,8 +277,8 @@ def _train(
             )
             note(f"MLflow experiment '{settings.experiment}', run {run.run_id}")
     unfinished.remove()
-    if live:
-        shutil.rmtree(checkpoint_folder(live.run_id))
+    if tuning:
+        shutil.rmtree(tuning.folder)
     return Result(
         run_id=run.run_id,
         experiment=settings.experiment,
@@ -345,15 +319,6 @@ def _run(
         resume=resume,
         parent=parent,
     )
-
-
-def _decisive(config: Config) -> dict[str, Any]:
-    """What decides a fine-tuned model, beside the data."""
-    return flatten(config) | {"torchrun's processes": processes()}
-
-
-def _smaller(config: Config, model: LinearModel) -> LinearModel:
-    return export(model, weights=config.export.weights, size_mb=config.export.size_mb)
 
 
 def _fitted(model: Model) -> str:
@@ -404,33 +369,3 @@ def _removed(splits: Iterable[Rows]) -> str:
     of = list(splits)
     stripped, rows = sum(split.stripped() for split in of), sum(map(len, of))
     return f"boilerplate taken out of {stripped:,} of {rows:,} articles"
-
-
-def _artifacts(
-    scratch: Path,
-    config: Config,
-    news: NewsData,
-    probabilities: Floats,
-    test: Rows,
-    found: Found[LinearModel] | None,
-) -> Path:
-    """Writes what the run's page shows beside its figures; returns the folder."""
-    folder = scratch / "artifacts"
-    folder.mkdir()
-    (folder / "config.yaml").write_text(dump_config(config), encoding="utf-8")
-    names = list(news.labels.names.values())
-    plots.confusion_matrix(folder / "confusion_matrix.png", probabilities, test.labels, names)
-    plots.reliability_diagram(folder / "reliability.png", probabilities, test.labels)
-    labels = news.labels.labels
-    columns: dict[str, Any] = {
-        **{name: test.column(name) for name in ("id", "outlet", "target")},
-        "label": [labels[i] for i in test.labels],
-        "predicted": [labels[i] for i in probabilities.argmax(axis=1)],
-        "probability": probabilities.max(axis=1),
-    }
-    columns |= {f"p_{label}": probabilities[:, i] for i, label in enumerate(labels)}
-    if found:
-        told = json.dumps([asdict(trial) for trial in found.trials], indent=2)
-        (folder / "search.json").write_text(told, encoding="utf-8")
-    parquet.write_table(pyarrow.table(columns), folder / "predictions.parquet")
-    return folder

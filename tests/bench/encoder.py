@@ -12,263 +12,32 @@ turns; figures are medians. Seconds are the wall clock's: nothing else may run.
   label) and sentence-transformers + LogisticRegression.
 - score: test documents a second with the same fine-tuned weights, read from one bundle.
 - cold: a whole process that loads the model and scores one document.
+
+Where there is a GPU, all compute on it, newsstand's export excepted, which is left out, and those
+of bf16 and torch.compile take part. The share of the chip's peak counts the operations that the
+real tokens need, whatever was padded (Chowdhery et al. 2022, appendix B).
 """
 
 import argparse
 import json
-import os
-import re
 import shlex
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
+from encoder_contestants import CONFIG, FITS, SCORES, WHOLE_FITS
+from jobs import Record, work
 
-ROOT = Path(__file__).resolve().parents[2]
-CONFIG = ROOT / "configs" / "benchmarks" / "r8-transformer.yaml"
-WARM = 3  # steps that are not timed
-BATCH, TOKENS = 32, 128
-SHOTS = 16  # rows a label that SetFit learns from
-Record = dict[str, Any]
-Texts = list[str]
+from newsstand.libraries import torch_sees_a_gpu
 
+WORKER = Path(__file__).with_name("encoder_contestants.py")
+OFFLINE = {"MLFLOW_DISABLE_TELEMETRY": "true", "HF_HUB_OFFLINE": "1"}
 
-class Enough(Exception):  # noqa: N818 - not an error
-    """So many steps are timed."""
-
-
-# --- Rows ---------------------------------------------------------------------------------
-
-
-def loaded(job: Record) -> tuple[Any, Any]:
-    """The config and its data."""
-    from newsstand.config_file import load_config
-    from newsstand.data.loader import load
-
-    config = load_config(str(CONFIG), [f"data.path={job['data']}", *job.get("overrides", ())])
-    return config, load(**config.loading())
-
-
-def split(job: Record, name: str) -> tuple[list[Any], Texts, NDArray[np.int64]]:
-    """Examples, their texts and labels."""
-    from newsstand.train.rows import Rows
-
-    _, news = loaded(job)
-    rows = Rows(news, news.numbers(name))
-    examples = list(rows.examples)
-    return examples, [example.text for example in examples], rows.labels
-
-
-def encoder_folder(job: Record) -> str:
-    from newsstand.encoders import find_encoder
-
-    config, _ = loaded(job)
-    return str(find_encoder(config.model.encoder, config.model.encoder_sha256))
-
-
-def real_tokens(job: Record, texts: Texts) -> float:
-    """Tokens of a row, padding left out, on average."""
-    from transformers import AutoTokenizer
-
-    tokenizer = AutoTokenizer.from_pretrained(encoder_folder(job))
-    found = tokenizer(texts, truncation=True, max_length=TOKENS)["input_ids"]
-    return statistics.fmean(map(len, found))
-
-
-# --- Fitting ------------------------------------------------------------------------------
-
-
-class Pace:
-    """Notes when each step was done; raises `Enough` after the last that counts."""
-
-    def __init__(self, steps: int | None) -> None:
-        self._steps = steps
-        self.times: list[float] = []
-
-    def step(self) -> None:
-        self.times.append(time.perf_counter())
-        if self._steps and len(self.times) > WARM + self._steps:
-            raise Enough
-
-    def rate(self) -> float:
-        """Rows a second."""
-        timed = self.times[WARM:]
-        return BATCH * (len(timed) - 1) / (timed[-1] - timed[0])
-
-
-def fit_newsstand(job: Record, pace: Pace) -> Callable[[], NDArray[np.int64]]:
-    from newsstand.train.fit import fit_transformer, open_transformer
-    from newsstand.train.lessons import Lesson
-    from newsstand.train.rows import Rows
-
-    config, news = loaded(job)
-    fitted, held_out = (Rows(news, news.numbers(x)) for x in ("train", "validation"))
-    with tempfile.TemporaryDirectory() as scratch:
-        model = fit_transformer(
-            config,
-            open_transformer(config, fitted),
-            Lesson.of(config, fitted, lambda *_: None),
-            held_out,
-            Path(scratch),
-            lambda *_: None,
-            lambda *_: pace.step(),
-        )
-    return lambda: model.forward(split(job, "test")[0]).argmax(axis=1)
-
-
-def fit_run_classification(job: Record, pace: Pace) -> Callable[[], NDArray[np.int64]]:
-    import datasets
-    import transformers
-
-    class Steps(transformers.TrainerCallback):  # type: ignore[misc]
-        def on_step_end(self, *_: Any, **__: Any) -> None:
-            pace.step()
-
-    folder = encoder_folder(job)
-    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
-
-    def rows(name: str) -> Any:
-        _, texts, labels = split(job, name)
-        cut = {"padding": "max_length", "max_length": TOKENS, "truncation": True}
-        return datasets.Dataset.from_dict({**tokenizer(texts, **cut), "label": labels})
-
-    fitted = rows("train")
-    network = transformers.AutoModelForSequenceClassification.from_pretrained(
-        folder, num_labels=len(set(fitted["label"]))
-    )
-    with tempfile.TemporaryDirectory() as scratch:
-        trainer = transformers.Trainer(
-            model=network,
-            args=transformers.TrainingArguments(
-                output_dir=scratch,
-                per_device_train_batch_size=BATCH,
-                learning_rate=1e-4,  # newsstand's, so that only what the example sets differs
-                num_train_epochs=3,
-                save_strategy="no",
-                report_to="none",
-                disable_tqdm=True,
-                seed=13,
-            ),
-            train_dataset=fitted,
-            data_collator=transformers.default_data_collator,
-            callbacks=[Steps()],
-        )
-        trainer.train()
-        return lambda: trainer.predict(rows("test")).predictions.argmax(axis=1)
-
-
-def fit_head(job: Record, _pace: Pace) -> Callable[[], NDArray[np.int64]]:
-    from sentence_transformers import SentenceTransformer
-    from sklearn.linear_model import LogisticRegression
-
-    encoder = SentenceTransformer(encoder_folder(job))
-    encoder.max_seq_length = TOKENS
-    _, texts, labels = split(job, "train")
-    head = LogisticRegression(max_iter=1000).fit(encoder.encode(texts), labels)
-    return lambda: np.asarray(head.predict(encoder.encode(split(job, "test")[1])))
-
-
-def fit_setfit(job: Record, _pace: Pace) -> Callable[[], NDArray[np.int64]]:
-    import datasets
-    import setfit
-
-    _, texts, labels = split(job, "train")
-    rng = np.random.default_rng(13)
-    few = [
-        row
-        for label in np.unique(labels)
-        for row in rng.permutation(np.flatnonzero(labels == label))[:SHOTS]
-    ]
-    model = setfit.SetFitModel.from_pretrained(encoder_folder(job))
-    model.model_body.max_seq_length = TOKENS
-    shown = datasets.Dataset.from_dict({"text": [texts[x] for x in few], "label": labels[few]})
-    settings = setfit.TrainingArguments(num_iterations=20, report_to="none", seed=13)
-    setfit.Trainer(model=model, args=settings, train_dataset=shown).train()
-    return lambda: np.asarray(model.predict(split(job, "test")[1]))
-
-
-FITS: dict[str, Callable[[Record, Pace], Callable[[], NDArray[np.int64]]]] = {
-    "newsstand": fit_newsstand,
-    "Trainer as in run_classification": fit_run_classification,
-    "sentence-transformers + LogisticRegression": fit_head,
-    "SetFit, 16 rows a label": fit_setfit,
-}
-
-
-def fit(job: Record) -> Record:
-    from sklearn.metrics import f1_score
-
-    pace = Pace(job["steps"])
-    started = time.perf_counter()
-    found: Record = {}
-    try:
-        predict = FITS[job["contestant"]](job, pace)
-        found["seconds"] = time.perf_counter() - started
-        _, _, labels = split(job, "test")
-        predicted = predict()
-        found["accuracy"] = float((predicted == labels).mean())
-        found["macro_f1"] = float(f1_score(labels, predicted, average="macro"))
-    except Enough:
-        pass
-    if len(pace.times) > WARM + 1:
-        found["rows"] = pace.rate()
-        found["tokens"] = pace.rate() * real_tokens(job, split(job, "train")[1][:1000])
-    return found
-
-
-# --- Scoring ------------------------------------------------------------------------------
-
-
-def score(job: Record) -> Record:
-    examples, texts, labels = split(job, "test")
-    count = job["documents"] or len(texts)
-    chosen = np.random.default_rng(5).permutation(len(texts))[:count]
-    examples, texts = [examples[x] for x in chosen], [texts[x] for x in chosen]
-    name = job["contestant"]
-    if name.startswith("newsstand"):
-        from newsstand.bundle import Bundle
-
-        bundle = Bundle.load(Path(job["bundles"]["int8" if "int8" in name else "torch"]))
-
-        def run(rows: slice) -> list[int]:
-            return list(bundle.probabilities(examples[rows]).argmax(axis=1))
-
-    else:
-        import transformers
-
-        pipe = transformers.pipeline(
-            "text-classification",
-            model=str(Path(job["bundles"]["torch"]) / "encoder"),
-            batch_size=int(name.rpartition(" ")[2]),
-            truncation=True,
-            max_length=TOKENS,
-        )
-
-        def run(rows: slice) -> list[int]:
-            return [int(x["label"].removeprefix("LABEL_")) for x in pipe(texts[rows])]
-
-    run(slice(0, 8))
-    started = time.perf_counter()
-    predicted = run(slice(None))
-    seconds = time.perf_counter() - started
-    right = float(np.mean(np.array(predicted) == labels[chosen]))
-    return {"documents": len(texts) / seconds, "accuracy": right}
-
-
-SCORES = (
-    "newsstand, int8",
-    "newsstand, torch",
-    "transformers.pipeline, batch 32",
-    "transformers.pipeline, batch 1",
-)
 COLD = """\
 import sys, transformers
 pipe = transformers.pipeline("text-classification", model=sys.argv[1])
@@ -287,31 +56,6 @@ def cold(job: Record, folder: Path) -> Record:
     started = time.perf_counter()
     subprocess.run(command, check=True, capture_output=True)
     return {"cold": time.perf_counter() - started}
-
-
-# --- Turns --------------------------------------------------------------------------------
-
-
-def worker() -> None:
-    job = json.loads(sys.stdin.read())
-    figures = fit(job) if job["do"] == "fit" else score(job)
-    status = Path("/proc/self/status").read_text()
-    peak = re.search(r"VmHWM:\s+(\d+)", status)
-    print("\n" + json.dumps(figures | {"memory": int(peak[1]) / 1024 if peak else None}))
-
-
-def work(job: Record, prefix: list[str]) -> Record:
-    done = subprocess.run(
-        [*prefix, sys.executable, __file__, "--worker"],
-        input=json.dumps(job),
-        env=os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true", "HF_HUB_OFFLINE": "1"},
-        capture_output=True,
-        text=True,
-    )
-    if done.returncode:
-        raise SystemExit(f"{job['contestant']}, {job['do']}: failed\n{done.stderr[-3000:]}")
-    found: Record = json.loads(done.stdout.splitlines()[-1])
-    return found
 
 
 def bundles(options: argparse.Namespace) -> dict[str, str]:
@@ -337,11 +81,12 @@ def asked() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add("--worker", action="store_true", help=argparse.SUPPRESS)
-    add("--data", type=Path, default=Path(), help="folder with r8/")
+    add("--data", type=Path, required=True, help="folder with r8/")
     add("--parts", nargs="+", choices=("fit", "score", "cold"), default=["fit", "score", "cold"])
     add("--steps", type=int, default=20, help="optimiser steps that are timed (20)")
     add("--full", action="store_true", help="whole fits, with their accuracy")
+    add("--only", nargs="+", choices=[*FITS, *SCORES], metavar="NAME", help="these contestants")
+    add("--peak-tflops", type=float, help="the chip's peak, to give its share that a fit reaches")
     add("--documents", type=int, default=0, help="score so many of the test rows; 0: all")
     add("--repeats", type=int, default=3, help="how often each contestant runs (3)")
     add("--settings", nargs="*", default=[], help="KEY=VALUE for the bundles that are scored")
@@ -354,6 +99,7 @@ def asked() -> argparse.Namespace:
 COLUMNS = {
     "rows": ("rows a second", ",.1f"),
     "tokens": ("real tokens a second", ",.0f"),
+    "share": ("of the chip's peak", ".1%"),
     "seconds": ("whole fit, s", ",.0f"),
     "documents": ("documents a second", ",.1f"),
     "cold": ("cold start, s", ".2f"),
@@ -378,28 +124,40 @@ def table(records: list[Record], part: str) -> str:
     return "\n".join([*lines, ""])
 
 
+def taking_part(names: Iterable[str], options: argparse.Namespace) -> list[str]:
+    """Those that are asked for, or that make sense here."""
+    if options.only:
+        return [name for name in names if name in options.only]
+    gpu = torch_sees_a_gpu()
+    left_out = {"newsstand, int8"} if gpu else {name for name in names if "compile" in name}
+    if not options.full:
+        left_out |= set(WHOLE_FITS)
+    if options.full and find_spec("setfit") is None:
+        print("SetFit is left out: pip install setfit", file=sys.stderr)
+        left_out |= {name for name in names if name.startswith("SetFit")}
+    return [name for name in names if name not in left_out]
+
+
 def main() -> None:
     options = asked()
-    if options.worker:
-        worker()
-        return
     records: list[Record] = []
     prefix = shlex.split(options.prefix)
     job: Record = {"data": str(options.data.resolve() / "r8"), "documents": options.documents}
     job["steps"] = None if options.full else options.steps
     if set(options.parts) & {"score", "cold"}:
         job["bundles"] = bundles(options)
-    fits = list(FITS) if options.full else list(FITS)[:2]
-    fits = [x for x in fits if not x.startswith("SetFit") or find_spec("setfit")]
+    job["peak"] = options.peak_tflops
+    names = {"fit": taking_part(FITS, options), "score": taking_part(SCORES, options)}
+    names["cold"] = [x for x in names["score"] if "compile" not in x]
     for repeat in range(options.repeats):
         for part in options.parts:
-            for name in fits if part == "fit" else SCORES:
+            for name in names[part]:
                 one = {**job, "do": part, "contestant": name}
                 if part == "cold":
                     with tempfile.TemporaryDirectory() as scratch:
                         figures = cold(one, Path(scratch))
                 else:
-                    figures = work(one, prefix)
+                    figures = work(WORKER, one, prefix=prefix, env=OFFLINE)
                 records.append({"do": part, "contestant": name} | figures)
                 print(part, name, repeat, json.dumps(figures), file=sys.stderr, flush=True)
     text = "\n".join(table(records, part) for part in options.parts)

@@ -13,12 +13,10 @@ come, so that a run that was cut off goes on; delete the folder to begin anew. L
 import argparse
 import json
 import math
-import os
 import platform
 import shlex
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 from collections import Counter
@@ -29,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from contestants import CONTESTANTS, SHORT, STARTS, THREADS, TIMED, merged
+from jobs import Record, work
 
 from newsstand.article import Article
 from newsstand.config_file import load_config
@@ -38,7 +37,7 @@ from newsstand.errors import NewsstandError
 ROOT = Path(__file__).resolve().parents[2]
 WORKER = Path(__file__).with_name("contestants.py")
 SHORTEST_BUDGET = 10  # seconds
-Record = dict[str, Any]
+THREAD_COUNTS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 # What makes newsstand read what TfidfVectorizer reads, with LinearSVC as it comes.
 WORDS = ("model={kind: linear, words: [1, 2], refit: true}",)
@@ -126,22 +125,6 @@ def write_sample(folder: Path, row: Record) -> None:
 # --- Runs ---------------------------------------------------------------------------------
 
 
-def work(job: Record, threads: int, prefix: list[str]) -> Record:
-    """The figures of one job, done in a process of its own."""
-    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-    done = subprocess.run(
-        [*prefix, sys.executable, str(WORKER)],
-        input=json.dumps(job),
-        env=os.environ | dict.fromkeys(names, str(threads)),
-        capture_output=True,
-        text=True,
-    )
-    if done.returncode:
-        raise SystemExit(f"{job['contestant']}, {job['do']}: failed\n{done.stderr[-3000:]}")
-    figures: Record = json.loads(done.stdout.splitlines()[-1])
-    return figures
-
-
 def contest(
     options: argparse.Namespace, name: str, contestant: str, rows: Path, budget: int
 ) -> Record:
@@ -158,9 +141,11 @@ def contest(
             "overrides": [*located(source(options, name)), *words],
             "budget": budget,
         }
-        figures = work({**job, "do": "fit"}, THREADS, prefix)
-        figures |= work({**job, "do": "score"}, 1, prefix)
-        return figures | work({**job, "do": "cold"}, 1, prefix)
+        figures: Record = {}
+        for do, threads in (("fit", THREADS), ("score", 1), ("cold", 1)):
+            env = dict.fromkeys(THREAD_COUNTS, str(threads))
+            figures |= work(WORKER, {**job, "do": do}, prefix=prefix, env=env)
+        return figures
 
 
 def budget_for(name: str, records: list[Record]) -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from newsstand.workers import pool, processors
+from newsstand.workers import pool, processors, threads
 
 # Functions of the standard library, which workers can import.
 
@@ -59,3 +59,23 @@ def test_tasks_are_read_as_they_are_needed(workers: int) -> None:
 
 def test_there_is_a_processor() -> None:
     assert processors() >= 1
+
+
+def test_workers_share_the_processors(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr("newsstand.workers.processors", lambda: 7)
+    assert threads() == 7
+    with pool(2) as run:
+        assert set(run(os.getenv, [("OMP_NUM_THREADS",)] * 6)) == {"3"}
+    with pool(9) as run:
+        assert set(run(os.getenv, [("OMP_NUM_THREADS",)] * 2)) == {"1"}
+    assert "OMP_NUM_THREADS" not in os.environ
+
+
+def test_a_number_of_threads_that_is_set_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "5")
+    assert threads() == 5
+    with pool(2) as run:
+        assert set(run(os.getenv, [("OMP_NUM_THREADS",)] * 6)) == {"5"}
+    monkeypatch.setenv("OMP_NUM_THREADS", "many")
+    assert threads() == processors()

@@ -224,12 +224,10 @@ def test_a_run_exports_says_what_it_costs_and_judges_what_will_score(
     kind: str,
     more: str,
     tiny_encoder: Path,
-    tmp_path: Path,
+    workplace: Path,
     monkeypatch: pytest.MonkeyPatch,
     cli: Callable[..., Any],
 ) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
     lines = [
         f"{split},{label},{text}\n"
         for split in ("train", "validation", "test")
@@ -265,18 +263,31 @@ def test_a_run_exports_says_what_it_costs_and_judges_what_will_score(
     assert isinstance(again.model.encoder, Encoder)
 
 
-@pytest.mark.parametrize(
-    ("settings", "expected"),
-    [
-        (["model={kind: linear}"], "export.onnx: only a model with an encoder has a network"),
-        (["task=stance", "model.long_text=relevant"], "export.onnx: model.long_text 'relevant'"),
-    ],
-)
-def test_what_cannot_be_exported_is_refused(
-    settings: list[str], expected: str, tmp_path: Path, cli: Callable[..., Any]
-) -> None:
+def test_what_is_relevant_is_read_by_both(tiny_encoder: Path, tmp_path: Path) -> None:
+    long = [encode(Article(body=" ".join(BODIES)), x, TextSpec()) for x in ("rain", "the bank")]
+    torch.manual_seed(3)
+    encoder = Encoder.open(
+        tiny_encoder, max_tokens=24, long_text="relevant", labels=3, device="cpu"
+    )
+    model = TransformerModel(encoder)
+    exported = export_onnx(model, tmp_path / "exported")
+    assert isinstance(exported, TransformerModel)
+    loaded = TransformerModel.load(tmp_path / "b", exported.save(tmp_path / "b"))
+    assert isinstance(loaded.encoder, ExportedEncoder)
+    read = [model.read_as(item) for item in long]
+    assert read[0] != read[1]
+    assert [exported.read_as(item) for item in long] == read
+    assert [loaded.read_as(item) for item in long] == read
+    assert (loaded.forward(long) == exported.forward(long)).all()
+    (tmp_path / "b" / "encoder" / "model.safetensors").write_bytes(b"short")
+    broken = TransformerModel.load(tmp_path / "b", exported.save(tmp_path / "c"))
+    with pytest.raises(NewsstandError, match=r"the input embeddings .* cannot be read"):
+        broken.read_as(long[0])
+
+
+def test_what_cannot_be_exported_is_refused(tmp_path: Path, cli: Callable[..., Any]) -> None:
     text = CONFIG.replace("KIND", "transformer").replace("MORE", "epochs: 1")
     (tmp_path / "c.yaml").write_text(text.replace("ENCODER", "x"))
-    done = cli("config", str(tmp_path / "c.yaml"), *settings)
+    done = cli("config", str(tmp_path / "c.yaml"), "model={kind: linear}")
     assert done.code == 2
-    assert expected in done.err
+    assert "export.onnx: only a model with an encoder has a network to export" in done.err

@@ -1,13 +1,8 @@
 """Fine-tuning: it learns, gives the same weights however often it is cut short, and says so."""
 
 import errno
-import json
 import math
-import os
 import shutil
-import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,14 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from accelerate.data_loader import BatchSamplerShard
-from mlflow import MlflowClient
-from torch.utils.data import BatchSampler
 
 from newsstand.article import Article
-from newsstand.bundle import Bundle, bundle_hash, verify
+from newsstand.bundle import Bundle, verify
 from newsstand.calibration import Calibration
 from newsstand.encode import Example, encode
+from newsstand.encoder import Encoder
 from newsstand.errors import NewsstandError
 from newsstand.labels import LabelSet
 from newsstand.serve.evidence import find_evidence
@@ -32,11 +25,9 @@ from newsstand.text import TextSpec
 from newsstand.train import checkpoints
 from newsstand.train.checkpoints import check_settings, explained, last_checkpoint, note_settings
 from newsstand.train.evaluate import metrics
-from newsstand.train.fit import fit_transformer
 from newsstand.train.fit_encoder import fit_encoder, open_classifier
 from newsstand.train.lora import Lora
-from newsstand.train.trainer import LengthGrouped
-from newsstand.train.tuning import Loss, Tuning, freeze, parameter_groups, use_bf16
+from newsstand.train.tuning import Loss, Tuning, use_bf16
 from newsstand.transformer import TransformerModel
 
 TOPICS = {
@@ -68,6 +59,11 @@ class Killed(BaseException):
     """Stands in for a process that ends."""
 
 
+def opened(tiny: Path, **settings: Any) -> Encoder:
+    usual: dict[str, Any] = {"max_tokens": 24, "long_text": "head", "device": "cpu", "seed": 7}
+    return open_classifier(str(tiny), sha256=None, labels=3, **{**usual, **settings})
+
+
 def fit(
     tiny: Path,
     folder: Path,
@@ -85,13 +81,11 @@ def fit(
             raise Killed
 
     examples, labels = data or rows()
-    usual: dict[str, Any] = {"max_tokens": 24, "long_text": "head", "device": "cpu", "seed": 7}
-    encoder = open_classifier(str(tiny), sha256=None, labels=3, **{**usual, **settings})
     return fit_encoder(
         examples,
         labels,
         validation=(examples[::2], labels[::2]),
-        encoder=encoder,
+        encoder=opened(tiny, **settings),
         tuning=tuning,
         folder=folder,
         seed=settings.get("seed", 7),
@@ -227,26 +221,16 @@ def test_too_little_room_for_checkpoints_is_said_before_anything_is_fitted(
         fit(tiny_encoder, tmp_path)
 
 
-def without_dropout(encoder: Path, folder: Path) -> Path:
-    """The encoder, in a folder of its own, computing in training as it does in scoring."""
-    shutil.copytree(encoder, folder)
-    config = json.loads((folder / "config.json").read_text())
-    config |= {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
-    (folder / "config.json").write_text(json.dumps(config))
-    return folder
-
-
 def test_accumulated_gradients_are_those_of_a_larger_batch(
-    tiny_encoder: Path, tmp_path: Path
+    plain_encoder: Path, tmp_path: Path
 ) -> None:
-    plain = without_dropout(tiny_encoder, tmp_path / "plain")
     data = ([example("Rain on the coast.")] * 40, np.array([1] * 40))
     heard: list[dict[str, float]] = []
     for batch, accumulation in ((4, 1), (2, 2)):
         tuning = replace(QUICK, epochs=1, evaluations=1, learning_rate=1e-6, batch_size=batch)
         tuning = replace(tuning, gradient_accumulation=accumulation)
         fit(
-            plain,
+            plain_encoder,
             tmp_path / str(batch),
             tuning,
             data=data,
@@ -257,83 +241,14 @@ def test_accumulated_gradients_are_those_of_a_larger_batch(
     assert small["grad_norm"] == pytest.approx(large["grad_norm"], rel=1e-3)
 
 
-def test_losses_are_weighted_smoothed_and_focal() -> None:
-    logits = torch.tensor([[2.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 0.0]])
-    labels = torch.tensor([0, 1, 1])
-    told = np.array([0, 1, 1])
-    p = torch.softmax(logits, dim=1)
-    own = -torch.log(p[range(3), labels])
-
-    def loss(items: int | None = None, **settings: Any) -> float:
-        found = Loss(told, 3, Tuning(**settings))({"logits": logits}, labels, items)
-        return float(found)
-
-    assert loss() == pytest.approx(float(own.mean()))
-    assert loss(6) == pytest.approx(float(own.sum()) / 6)
-    weights_ = torch.tensor([1.0, 0.5, 0.5])
-    assert loss(class_weight="balanced") == pytest.approx(float((own * weights_).mean()))
-    focal = own * (1 - p[range(3), labels]) ** 2
-    assert loss(focal_gamma=2.0) == pytest.approx(float(focal.mean()))
-    smooth = 0.7 * own + 0.3 * -torch.log(p).mean(dim=1)
-    assert loss(label_smoothing=0.3) == pytest.approx(float(smooth.mean()))
-
-
-def test_lower_layers_learn_less_and_frozen_ones_not_at_all(tiny_encoder: Path) -> None:
-    usual: dict[str, Any] = {"sha256": None, "labels": 3, "max_tokens": 24, "long_text": "head"}
-    network = open_classifier(str(tiny_encoder), **usual, device="cpu", seed=1).network
-    tuning = Tuning(learning_rate=1.0, layer_decay=0.5, weight_decay=0.1)
-    names = {id(weights): name for name, weights in network.named_parameters()}
-    rates = {
-        names[id(weights)]: (group["lr"], group["weight_decay"])
-        for group in parameter_groups(network, tuning)
-        for weights in group["params"]
-    }
-    assert len(rates) == len(names)
-    assert rates["classifier.weight"] == (1.0, 0.1)
-    assert rates["classifier.bias"] == (1.0, 0.0)
-    assert rates["bert.encoder.layer.1.output.dense.weight"] == (0.5, 0.1)
-    assert rates["bert.encoder.layer.0.output.LayerNorm.weight"] == (0.25, 0.0)
-    assert rates["bert.embeddings.word_embeddings.weight"] == (0.125, 0.1)
-    freeze(network, 1, words=False)
-    moving = {name for name, weights in network.named_parameters() if weights.requires_grad}
-    assert not [name for name in moving if "embeddings" in name or "layer.0" in name]
-    assert [name for name in moving if "layer.1" in name]
-    assert len(parameter_groups(network, tuning)) == 4
-
-
 def test_what_relevant_reads_by_stays_as_it_is(tiny_encoder: Path, tmp_path: Path) -> None:
     data = ([example(LONG, target) for target in ("rain", "the bank", "the coach")] * 2, [0, 1, 2])
     truth = np.array([*data[1], *data[1]])
     tuning = replace(QUICK, epochs=1)
     fitted = fit(tiny_encoder, tmp_path, tuning, data=(data[0], truth), long_text="relevant")
-    start = open_classifier(
-        str(tiny_encoder),
-        sha256=None,
-        labels=3,
-        max_tokens=24,
-        long_text="head",
-        device="cpu",
-        seed=1,
-    )
-    tables = [x.network.get_input_embeddings().weight for x in (start, fitted.encoder)]
+    both = (opened(tiny_encoder, seed=1), fitted.encoder)
+    tables = [x.network.get_input_embeddings().weight for x in both]
     assert torch.equal(*tables)
-
-
-def test_rows_of_like_length_are_together_in_an_order_of_seed_and_epoch() -> None:
-    lengths = np.random.default_rng(0).integers(1, 500, size=1003).tolist()
-    sampler = LengthGrouped(lengths, 8, seed=3)
-    first = list(sampler)
-    assert sorted(first) == list(range(1003))
-    assert len(sampler) == 1003
-    assert list(sampler) == first
-    sampler.set_epoch(1)
-    assert list(sampler) != first
-    assert list(LengthGrouped(lengths, 8, seed=4)) != first
-    padded = sum(8 * max(lengths[i] for i in first[k : k + 8]) for k in range(0, 1000, 8))
-    assert padded < 1.05 * sum(lengths)
-    # The batches themselves are not sorted.
-    tops = [max(lengths[i] for i in first[k : k + 8]) for k in range(0, 400, 8)]
-    assert tops != sorted(tops, reverse=True)
 
 
 def test_what_was_fitted_in_bf16_scores_in_fp32(tiny_encoder: Path, tmp_path: Path) -> None:
@@ -383,227 +298,10 @@ def test_bundles_of_it_are_whole_and_scored_with_evidence(
         assert item.quoted == item.text.startswith("“")
 
 
-CONFIG = """
-task: topic
-labels: [sport, weather, economy]
-seed: 5
-data: {format: table, path: rows.csv, near_duplicates: null, repeats: keep}
-model:
-  {kind: transformer, encoder: ENCODER, max_tokens: 24, device: cpu, precision: fp32, epochs: 2,
-   batch_size: 4, learning_rate: 2e-3, evaluations: 2}
-tracking: {experiment: tuned}
-"""
-# Trains in a process of its own, which ends without a word after so many steps.
-KILLED = """
-import os, signal, sys
-from newsstand.train import trainer
-
-told = trainer.Teller.on_step_end
-
-def on_step_end(self, args, state, control, **more):
-    told(self, args, state, control, **more)
-    if state.global_step == int(os.environ["KILL_AT"]):
-        os.kill(os.getpid(), signal.SIGKILL)
-
-trainer.Teller.on_step_end = on_step_end
-from newsstand.cli import main
-
-sys.argv = ["newsstand", "train", *sys.argv[1:]]
-main()
-"""
-
-
-TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2")
-
-
-def prepared_run(encoder: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Rows and a config, `t.yaml`, in a working directory of their own."""
-    monkeypatch.chdir(folder)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/mlflow.db")
-    lines = [
-        f"{split},{label},{text}\n"
-        for split in ("train", "train", "validation", "test")
-        for label, texts in TOPICS.items()
-        for text in texts
-    ]
-    Path("rows.csv").write_text("split,label,body\n" + "".join(lines))
-    Path("t.yaml").write_text(CONFIG.replace("ENCODER", str(encoder)))
-
-
-def test_a_run_that_was_killed_goes_on_and_ends_in_the_same_bundle(
-    tiny_encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cli: Callable[..., Any]
-) -> None:
-    prepared_run(tiny_encoder, tmp_path, monkeypatch)
-    done = cli("train", "t.yaml", "--json")
-    assert done.code == 0, done.err
-    whole = json.loads(done.out)
-    assert "go on with --resume" in done.err
-    assert not any(Path("mlruns/.checkpoints").iterdir())
-    client = MlflowClient()
-    curve = client.get_metric_history(whole["run_id"], "fit/macro_f1")
-    assert [point.step for point in curve] == [2, 4, 6, 8, 10]
-    killed = subprocess.run(
-        [sys.executable, "-c", KILLED, "t.yaml"],
-        env={**os.environ, "KILL_AT": "7"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert killed.returncode == -signal.SIGKILL, killed.stderr
-    [folder] = Path("mlruns/.checkpoints").iterdir()
-    done = cli("train", "t.yaml", "--resume", folder.name, "model.epochs=3")
-    assert (done.code, done.err.splitlines()[-1]) == (
-        2,
-        "newsstand: --resume: the run was begun with other settings: "
-        "model.epochs: 2 in the run, 3 now",
-    )
-    done = cli("train", "t.yaml", "--resume", folder.name, "--json")
-    assert done.code == 0, done.err
-    again = json.loads(done.out)
-    assert again["run_id"] == folder.name
-    assert again["bundle_hash"] == whole["bundle_hash"]
-    assert again["metrics"] == whole["metrics"]
-    assert client.get_run(folder.name).info.status == "FINISHED"
-    assert not folder.exists()
-    done = cli("train", "t.yaml", "--resume", folder.name)
-    assert done.code == 2
-    assert "--resume: no checkpoints of run" in done.err
-    Path("l.yaml").write_text(
-        CONFIG.partition("model:")[0] + "model: {kind: linear}\ntracking: {experiment: x}\n"
-    )
-    done = cli("train", "l.yaml", "--resume", "x")
-    assert done.err == "newsstand: --resume: only fine-tuning (model.kind: transformer) can go on\n"
-    # An encoder that cannot be had leaves no run.
-    before = len(client.search_runs(["1"]))
-    done = cli("train", "t.yaml", "model.encoder=./nowhere")
-    assert done.err.endswith("encoder './nowhere': no such folder (model.encoder)\n")
-    assert len(client.search_runs(["1"])) == before
-    assert not any(Path("mlruns/.checkpoints").iterdir())
-
-
-def test_processes_take_the_batches_of_one_in_turn() -> None:
-    lengths = [3, 9, 4, 4, 8, 5, 5, 6, 7, 2, 9, 1, 3]
-
-    def batches(processes: int) -> list[list[int]]:
-        order = LengthGrouped(lengths, 2, seed=3, processes=processes)
-        cut = BatchSampler(order, 2, drop_last=False)
-        shares = [list(BatchSamplerShard(cut, processes, rank)) for rank in range(processes)]
-        assert len({len(share) for share in shares}) == 1
-        return [batch for turn in zip(*shares, strict=True) for batch in turn]
-
-    def real(found: list[list[int]]) -> list[list[int]]:
-        kept = [[row for row in batch if row < len(lengths)] for batch in found]
-        return [batch for batch in kept if batch]
-
-    alone = list(BatchSampler(LengthGrouped(lengths, 2, seed=3), 2, drop_last=False))
-    assert sorted(row for batch in alone for row in batch) == list(range(len(lengths)))
-    assert real(batches(2)) == real(batches(4)) == alone
-
-
-def test_two_processes_fit_as_one_that_accumulates(
-    tiny_encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cli: Callable[..., Any]
-) -> None:
-    prepared_run(tiny_encoder, tmp_path, monkeypatch)
-    without_dropout(tiny_encoder, tmp_path / "plain")
-    settings = ["model.encoder=plain", "model.batch_size=2", "model.epochs=3"]
-    shared = subprocess.run(
-        [sys.executable, *TORCHRUN, "-m", "newsstand", "train", "t.yaml", *settings, "--json"],
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert shared.returncode == 0, shared.stderr
-    done = cli("train", "t.yaml", *settings, "model.gradient_accumulation=2", "--json")
-    assert done.code == 0, done.err
-    both, alone = json.loads(shared.stdout), json.loads(done.out)
-    client = MlflowClient()
-    for name in ("loss", "grad_norm", "log_loss", "macro_f1"):
-        curves = [client.get_metric_history(x["run_id"], f"fit/{name}") for x in (both, alone)]
-        one, other = ([(point.step, point.value) for point in curve] for curve in curves)
-        assert len(one) >= (1 if name in ("loss", "grad_norm") else 6)
-        assert [step for step, _ in one] == [step for step, _ in other]
-        assert [y for _, y in one] == pytest.approx([y for _, y in other], rel=1e-3)
-    figures = {x: y for x, y in alone["metrics"].items() if not x.startswith("seconds")}
-    assert both["metrics"] == pytest.approx(figures, abs=1e-3)
-    assert not any(Path("mlruns/.checkpoints").iterdir())
-
-
-def test_other_families_are_not_shared_by_processes(
-    tiny_encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cli: Callable[..., Any]
-) -> None:
-    prepared_run(tiny_encoder, tmp_path, monkeypatch)
-    for name, value in (("TORCHELASTIC_RUN_ID", "x"), ("WORLD_SIZE", "2"), ("RANK", "0")):
-        monkeypatch.setenv(name, value)
-    done = cli("train", "t.yaml", "model={kind: linear}")
-    assert (done.code, done.err.splitlines()[-1]) == (
-        2,
-        "newsstand: torchrun: only fine-tuning (model.kind: transformer) is shared by several "
-        "processes; model.kind is 'linear', so use `newsstand train`",
-    )
-
-
-def test_of_several_seeds_the_median_is_kept(
-    tiny_encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cli: Callable[..., Any]
-) -> None:
-    prepared_run(tiny_encoder, tmp_path, monkeypatch)
-    settings = ["t.yaml", "model.epochs=1", "model.learning_rate=1e-3"]
-    alone = {}
-    for seed in (5, 6, 7):
-        done = cli("train", *settings, f"seed={seed}", "--json")
-        assert done.code == 0, done.err
-        alone[seed] = json.loads(done.out)
-    scores = {seed: found["metrics"]["validation/macro_f1"] for seed, found in alone.items()}
-    median = sorted(scores, key=lambda seed: scores[seed])[1]
-    fits: list[int] = []
-
-    def interrupted(config: Any, *others: Any) -> Any:
-        fits.append(config.seed)
-        if fits == [5, 6]:
-            raise Killed
-        return fit_transformer(config, *others)
-
-    monkeypatch.setattr(sys.modules["newsstand.train.seeds"], "fit_transformer", interrupted)
-    with pytest.raises(Killed):
-        cli("train", *settings, "model.seeds=3", "--json")
-    [folder] = Path("mlruns/.checkpoints").iterdir()
-    done = cli("train", *settings, "model.seeds=3", "--resume", folder.name)
-    assert done.code == 0, done.err
-    assert fits == [5, 6, 6, 7]
-    assert f"the median is seed {median}'s" in done.err
-    client = MlflowClient()
-    group = client.get_run(folder.name)
-    tested = [found["metrics"]["test/macro_f1"] for found in alone.values()]
-    assert group.data.metrics["test/macro_f1_mean"] == pytest.approx(np.mean(tested))
-    assert group.data.metrics["test/macro_f1_std"] == pytest.approx(np.std(tested, ddof=1))
-    assert group.data.metrics["test/macro_f1"] == alone[median]["metrics"]["test/macro_f1"]
-    part_of = f"tags.mlflow.parentRunId = '{folder.name}'"
-    children = client.search_runs([group.info.experiment_id], part_of)
-    assert {run.info.run_name: run.data.metrics["test/macro_f1"] for run in children} == {
-        f"t, seed {seed}": found["metrics"]["test/macro_f1"] for seed, found in alone.items()
-    }
-    assert {run.info.status for run in children} == {"FINISHED"}
-    mean, deviation = np.mean(tested), np.std(tested, ddof=1)
-    assert f"macro_f1 {mean:.4f} ± {deviation:.4f}" in done.out
-    # The bundle is the one of the median seed alone, byte for byte.
-    bundle = next(line.split()[1] for line in done.out.splitlines() if line.startswith("bundle"))
-    assert bundle_hash(Path(bundle)) == alone[median]["bundle_hash"]
-    assert not any(Path("mlruns/.checkpoints").iterdir())
-
-
 def test_adapters_learn_alone_are_resumed_and_merged(tiny_encoder: Path, tmp_path: Path) -> None:
     lora = Lora(rank=4, alpha=8.0, dropout=0.1)
     tuning = replace(QUICK, learning_rate=1e-2)
-    start = open_classifier(
-        str(tiny_encoder),
-        sha256=None,
-        labels=3,
-        max_tokens=24,
-        long_text="head",
-        device="cpu",
-        seed=7,
-        lora=lora,
-    ).network
+    start = opened(tiny_encoder, lora=lora).network
     learning = {name for name, x in start.named_parameters() if x.requires_grad}
     assert learning
     assert all("lora_" in name or "classifier" in name for name in learning)

@@ -155,34 +155,15 @@ tracking: {experiment: pairs}
 """
 
 
-class Silent:
-    def __init__(self) -> None:
-        self.notes: list[str] = []
-
-    def begin(self, stage: str) -> None:
-        pass
-
-    def progress(self, stage: str, done: int, total: int | None) -> None:
-        pass
-
-    def end(self, stage: str, detail: str, seconds: float) -> None:
-        self.notes.append(detail)
-
-
-def test_a_run_fits_again_on_all_given_training_rows(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
+def test_a_run_fits_again_on_all_given_training_rows(workplace: Path, reporter: Any) -> None:
     for split, things in (("train", THINGS[:14]), ("test", THINGS[14:])):
         examples, truth = pairs(things)
-        with (tmp_path / f"{split}.csv").open("w", encoding="utf-8", newline="") as stream:
+        with (workplace / f"{split}.csv").open("w", encoding="utf-8", newline="") as stream:
             rows = csv.writer(stream)
             rows.writerow(["body", "target", "label"])
             for item, label in zip(examples, truth.tolist(), strict=True):
                 rows.writerow([item.prepared.body.text, item.target, LABELS[label]])
-    (tmp_path / "pairs.yaml").write_text(CONFIG, encoding="utf-8")
-    reporter = Silent()
+    (workplace / "pairs.yaml").write_text(CONFIG, encoding="utf-8")
     first, second = (
         train(load_config("pairs.yaml"), name="pairs", reporter=reporter) for _ in range(2)
     )

@@ -80,12 +80,8 @@ TEXTS = {
 
 
 @pytest.fixture
-def run(
-    tiny_encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cli: Callable[..., Any]
-) -> Callable[..., Any]:
+def run(tiny_encoder: Path, workplace: Path, cli: Callable[..., Any]) -> Callable[..., Any]:
     """Trains on rows that three annotators gave labels, in a working directory of their own."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
     lines = ["split,label,second,third,body"]
     for split in (*["train"] * 40, "validation", "test"):
         for label, texts in TEXTS.items():

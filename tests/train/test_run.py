@@ -35,21 +35,6 @@ class Trained(Protocol):
     topic_bundle: Path
 
 
-class Reporter:
-    def __init__(self) -> None:
-        self.heard: list[str] = []
-
-    def begin(self, stage: str) -> None:
-        self.heard.append(stage)
-
-    def progress(self, stage: str, done: int, total: int | None) -> None:
-        pass
-
-    def end(self, stage: str, detail: str, seconds: float) -> None:
-        assert detail
-        assert seconds >= 0
-
-
 CONFIG = """
 task: topic
 labels: from-data
@@ -83,7 +68,9 @@ def store(trained: object, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 
 @pytest.fixture
-def quick(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+def quick(
+    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reporter: Any
+) -> Callable[..., Result]:
     """Trains on a few rows; keyword arguments are overrides with dots as `__`."""
     monkeypatch.chdir(tmp_path)
     write_rows(Path("rows.csv"), WORDS)
@@ -91,7 +78,7 @@ def quick(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Calla
 
     def run(**overrides: Any) -> Result:
         texts = [f"{key.replace('__', '.')}={value}" for key, value in overrides.items()]
-        return train(load_config("quick.yaml", texts), name="quick", reporter=Reporter())
+        return train(load_config("quick.yaml", texts), name="quick", reporter=reporter)
 
     return run
 
@@ -231,14 +218,13 @@ def test_refit_learns_from_the_validation_rows(quick: Callable[..., Result]) -> 
     assert after.score("zebra").probabilities["economy"] > 0.1 + unknown["economy"]
 
 
-def test_stages_are_reported_in_order(quick: Callable[..., Result]) -> None:
-    reporter = Reporter()
+def test_stages_are_reported_in_order(quick: Callable[..., Result], reporter: Any) -> None:
     config = load_config(
         "quick.yaml",
         ["model.refit=true", "tracking.register_as=null", "tracking.alias=null"],
     )
     result = train(config, name="n", reporter=reporter)
-    assert reporter.heard == ["load", "prepare", "fit", "calibrate", "fit", "evaluate", "log"]
+    assert reporter.begun == ["load", "prepare", "fit", "calibrate", "fit", "evaluate", "log"]
     assert result.model.startswith("models:/m-")
     assert newsstand.load(result.model).score("shares").label == "economy"
 
@@ -285,7 +271,11 @@ def test_an_experiment_of_any_name_is_found_again(
     ],
 )
 def test_data_that_cannot_be_used_leave_no_run_and_no_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str | None, message: str
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    reporter: Any,
+    text: str | None,
+    message: str,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
@@ -294,7 +284,7 @@ def test_data_that_cannot_be_used_leave_no_run_and_no_file(
         Path("rows.csv").write_text(text)
     before = sorted(os.listdir())
     with pytest.raises(DataError) as caught:
-        train(load_config("quick.yaml"), name="quick", reporter=Reporter())
+        train(load_config("quick.yaml"), name="quick", reporter=reporter)
     assert str(caught.value) == message
     assert sorted(os.listdir()) == before
 
@@ -407,20 +397,20 @@ def test_a_streaming_fit_leaves_nothing_behind(
 
 
 def test_a_streaming_fit_that_was_stopped_goes_on(
-    quick: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+    quick: Callable[..., Result], monkeypatch: pytest.MonkeyPatch, reporter: Any
 ) -> None:
     whole = quick(model__classifier="sgd", seed=3)
     with monkeypatch.context() as patch:
         patch.setattr(fit_stream, "_SAVED_EVERY", 0.0)
-        patch.setattr(Reporter, "progress", stop_while_fitting)
+        patch.setattr(reporter, "progress", stop_while_fitting)
         with pytest.raises(KeyboardInterrupt):
             quick(model__classifier="sgd", seed=3)
-    heard: list[str] = []
-    monkeypatch.setattr(Reporter, "end", lambda self, stage, detail, seconds: heard.append(detail))
     assert quick(model__classifier="sgd", seed=3).bundle_hash == whole.bundle_hash
-    assert any(detail.endswith("gone on from where an earlier run stopped") for detail in heard)
+    assert any(
+        detail.endswith("gone on from where an earlier run stopped") for detail in reporter.notes
+    )
 
 
-def stop_while_fitting(reporter: Reporter, stage: str, done: int, total: int | None) -> None:
+def stop_while_fitting(stage: str, done: int, total: int | None) -> None:
     if stage.startswith("fit, epoch 2"):
         raise KeyboardInterrupt

@@ -10,7 +10,7 @@ from newsstand.encode import Example
 from newsstand.errors import DataError
 from newsstand.linear import WEIGHTS_FILE, FeatureSpec, LinearModel, count
 from newsstand.packing import Stored
-from newsstand.train.export import Cost, export
+from newsstand.train.export_linear import LinearCost, export_linear
 from newsstand.train.fit_linear import fit_linear
 
 SPEC = FeatureSpec(words=(1, 2), chars=(3, 4), bits=18)
@@ -45,7 +45,7 @@ def size(model: LinearModel, folder: Path) -> int:
 def test_it_is_as_small_as_asked_and_the_same_on_disk(
     model: LinearModel, tmp_path: Path, weights: Stored, size_mb: float | None
 ) -> None:
-    smaller = export(model, weights=weights, size_mb=size_mb)
+    smaller = export_linear(model, weights=weights, size_mb=size_mb)
     settings = smaller.save(tmp_path)
     loaded = LinearModel.load(tmp_path, settings)
     examples, truth = rows(200, seed=1)
@@ -59,23 +59,23 @@ def test_it_is_as_small_as_asked_and_the_same_on_disk(
 
 
 def test_nothing_asked_for_changes_nothing(model: LinearModel) -> None:
-    same = export(model, weights="float32", size_mb=None)
+    same = export_linear(model, weights="float32", size_mb=None)
     assert np.array_equal(same.coefficients, model.coefficients)
     assert np.array_equal(same.features.blocks[1].buckets, model.features.blocks[1].buckets)
-    large = export(model, weights="float32", size_mb=100.0)
+    large = export_linear(model, weights="float32", size_mb=100.0)
     assert len(large.coefficients) == len(model.coefficients)
 
 
 def test_smaller_numbers_take_less_room(model: LinearModel, tmp_path: Path) -> None:
     sizes = [
-        size(export(model, weights=weights, size_mb=None), tmp_path)
+        size(export_linear(model, weights=weights, size_mb=None), tmp_path)
         for weights in ("float32", "float16", "int8")
     ]
     assert sizes[0] > 1.3 * sizes[1] > 1.3 * sizes[2]
 
 
 def test_what_tells_labels_apart_stays(model: LinearModel) -> None:
-    few = export(model, weights="float32", size_mb=0.003)
+    few = export_linear(model, weights="float32", size_mb=0.003)
     assert 0 < len(few.coefficients) < 100
     telling = [Example.of_prepared("", word, None) for word in SIGNS]
     assert few.forward(telling).argmax(axis=1).tolist() == [0, 1, 2]
@@ -83,13 +83,13 @@ def test_what_tells_labels_apart_stays(model: LinearModel) -> None:
 
 def test_too_small_a_size_is_refused(model: LinearModel) -> None:
     with pytest.raises(DataError, match=r"^export\.size_mb: too small"):
-        export(model, weights="int8", size_mb=0.001)
+        export_linear(model, weights="int8", size_mb=0.001)
 
 
 def test_the_cost_is_told(model: LinearModel) -> None:
     examples, truth = rows(200, seed=2)
-    few = export(model, weights="int8", size_mb=0.01)
-    cost = Cost.measure(model, few, examples, truth)
+    few = export_linear(model, weights="int8", size_mb=0.01)
+    cost = LinearCost.measure(model, few, examples, truth)
     figures = cost.figures()
     assert figures["export/before_megabytes"] > figures["export/after_megabytes"] > 0
     assert figures["export/after_accuracy"] == np.mean(few.forward(examples).argmax(1) == truth)

@@ -1,0 +1,225 @@
+"""Runs that fine-tune: killed and gone on with, shared by processes, with several seeds."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from mlflow import MlflowClient
+
+from newsstand.bundle import bundle_hash
+from newsstand.train.fit import fit_transformer
+
+ROWS = (
+    "sport,The striker scored twice.",
+    "sport,The coach praised the goalkeeper.",
+    "sport,A penalty.",
+    "weather,Rain on the coast.",
+    "weather,Snow fell overnight.",
+    "weather,Strong winds and heavy rain.",
+    "economy,Shares fell.",
+    "economy,The bank raised interest rates.",
+    "economy,Profits and a dividend.",
+)
+CONFIG = """
+task: topic
+labels: [sport, weather, economy]
+seed: 5
+data: {format: table, path: rows.csv, near_duplicates: null, repeats: keep}
+model:
+  {kind: transformer, encoder: ENCODER, max_tokens: 24, device: cpu, precision: fp32, epochs: 2,
+   batch_size: 4, learning_rate: 2e-3, evaluations: 2}
+tracking: {experiment: tuned}
+"""
+# Trains in a process of its own, which ends without a word after so many steps.
+KILLED = """
+import os, signal, sys
+from newsstand.train import trainer
+
+told = trainer.Teller.on_step_end
+
+def on_step_end(self, args, state, control, **more):
+    told(self, args, state, control, **more)
+    if state.global_step == int(os.environ["KILL_AT"]):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+trainer.Teller.on_step_end = on_step_end
+from newsstand.cli import main
+
+sys.argv = ["newsstand", "train", *sys.argv[1:]]
+main()
+"""
+
+
+TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2")
+
+
+class Killed(BaseException):
+    """Stands in for a process that ends."""
+
+
+@pytest.fixture
+def run(tiny_encoder: Path, workplace: Path, cli: Callable[..., Any]) -> Callable[..., Any]:
+    """`newsstand train`, where there are rows and a config, `t.yaml`."""
+    lines = [
+        f"{split},{row}\n" for split in ("train", "train", "validation", "test") for row in ROWS
+    ]
+    Path("rows.csv").write_text("split,label,body\n" + "".join(lines))
+    Path("t.yaml").write_text(CONFIG.replace("ENCODER", str(tiny_encoder)))
+    return lambda *arguments: cli("train", *arguments)
+
+
+def test_a_run_that_was_killed_goes_on_and_ends_in_the_same_bundle(run: Callable[..., Any]) -> None:
+    done = run("t.yaml", "--json")
+    assert done.code == 0, done.err
+    whole = json.loads(done.out)
+    assert "go on with --resume" in done.err
+    assert not any(Path("mlruns/.checkpoints").iterdir())
+    client = MlflowClient()
+    curve = client.get_metric_history(whole["run_id"], "fit/macro_f1")
+    assert [point.step for point in curve] == [2, 4, 6, 8, 10]
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED, "t.yaml"],
+        env={**os.environ, "KILL_AT": "7"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    [folder] = Path("mlruns/.checkpoints").iterdir()
+    done = run("t.yaml", "--resume", folder.name, "model.epochs=3")
+    assert (done.code, done.err.splitlines()[-1]) == (
+        2,
+        "newsstand: --resume: the run was begun with other settings: "
+        "model.epochs: 2 in the run, 3 now",
+    )
+    done = run("t.yaml", "--resume", folder.name, "--json")
+    assert done.code == 0, done.err
+    again = json.loads(done.out)
+    assert again["run_id"] == folder.name
+    assert again["bundle_hash"] == whole["bundle_hash"]
+    assert again["metrics"] == whole["metrics"]
+    assert client.get_run(folder.name).info.status == "FINISHED"
+    assert not folder.exists()
+    done = run("t.yaml", "--resume", folder.name)
+    assert done.code == 2
+    assert "--resume: no checkpoints of run" in done.err
+    Path("l.yaml").write_text(
+        CONFIG.partition("model:")[0] + "model: {kind: linear}\ntracking: {experiment: x}\n"
+    )
+    done = run("l.yaml", "--resume", "x")
+    assert done.err == "newsstand: --resume: only fine-tuning (model.kind: transformer) can go on\n"
+    # An encoder that cannot be had leaves no run.
+    before = len(client.search_runs(["1"]))
+    done = run("t.yaml", "model.encoder=./nowhere")
+    assert done.err.endswith("encoder './nowhere': no such folder (model.encoder)\n")
+    assert len(client.search_runs(["1"])) == before
+    assert not any(Path("mlruns/.checkpoints").iterdir())
+
+
+def test_two_processes_fit_as_one_that_accumulates(
+    plain_encoder: Path, run: Callable[..., Any]
+) -> None:
+    settings = [f"model.encoder={plain_encoder}", "model.batch_size=2", "model.epochs=3"]
+    shared = subprocess.run(
+        [sys.executable, *TORCHRUN, "-m", "newsstand", "train", "t.yaml", *settings, "--json"],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert shared.returncode == 0, shared.stderr
+    done = run("t.yaml", *settings, "model.gradient_accumulation=2", "--json")
+    assert done.code == 0, done.err
+    both, alone = json.loads(shared.stdout), json.loads(done.out)
+    client = MlflowClient()
+    for name in ("loss", "grad_norm", "log_loss", "macro_f1"):
+        curves = [client.get_metric_history(x["run_id"], f"fit/{name}") for x in (both, alone)]
+        one, other = ([(point.step, point.value) for point in curve] for curve in curves)
+        assert len(one) >= (1 if name in ("loss", "grad_norm") else 6)
+        assert [step for step, _ in one] == [step for step, _ in other]
+        assert [y for _, y in one] == pytest.approx([y for _, y in other], rel=1e-3)
+    figures = {x: y for x, y in alone["metrics"].items() if not x.startswith("seconds")}
+    assert both["metrics"] == pytest.approx(figures, abs=1e-3)
+    assert not any(Path("mlruns/.checkpoints").iterdir())
+
+
+def test_other_families_are_not_shared_by_processes(
+    run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("TORCHELASTIC_RUN_ID", "x"), ("WORLD_SIZE", "2"), ("RANK", "0")):
+        monkeypatch.setenv(name, value)
+    done = run("t.yaml", "model={kind: linear}")
+    assert (done.code, done.err.splitlines()[-1]) == (
+        2,
+        "newsstand: torchrun: only fine-tuning (model.kind: transformer) is shared by several "
+        "processes; model.kind is 'linear', so use `newsstand train`",
+    )
+
+
+@pytest.mark.parametrize("kind", ["FSDP", "DEEPSPEED"])
+def test_parts_of_a_network_are_refused(
+    kind: str, run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(f"ACCELERATE_USE_{kind}", "true")
+    done = run("t.yaml")
+    assert (done.code, done.err.splitlines()[-1]) == (
+        2,
+        f"newsstand: ACCELERATE_USE_{kind}: each process must hold the whole network; start with "
+        "torchrun, without it",
+    )
+    monkeypatch.setenv(f"ACCELERATE_USE_{kind}", "false")
+    assert "each process" not in run("t.yaml", "model.encoder=./nowhere").err
+
+
+def test_of_several_seeds_the_median_is_kept(
+    run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = ["t.yaml", "model.epochs=1", "model.learning_rate=1e-3"]
+    alone = {}
+    for seed in (5, 6, 7):
+        done = run(*settings, f"seed={seed}", "--json")
+        assert done.code == 0, done.err
+        alone[seed] = json.loads(done.out)
+    scores = {seed: found["metrics"]["validation/macro_f1"] for seed, found in alone.items()}
+    median = sorted(scores, key=lambda seed: scores[seed])[1]
+    fits: list[int] = []
+
+    def interrupted(config: Any, *others: Any) -> Any:
+        fits.append(config.seed)
+        if fits == [5, 6]:
+            raise Killed
+        return fit_transformer(config, *others)
+
+    monkeypatch.setattr(sys.modules["newsstand.train.seeds"], "fit_transformer", interrupted)
+    with pytest.raises(Killed):
+        run(*settings, "model.seeds=3", "--json")
+    [folder] = Path("mlruns/.checkpoints").iterdir()
+    done = run(*settings, "model.seeds=3", "--resume", folder.name)
+    assert done.code == 0, done.err
+    assert fits == [5, 6, 6, 7]
+    assert f"the median is seed {median}'s" in done.err
+    client = MlflowClient()
+    group = client.get_run(folder.name)
+    tested = [found["metrics"]["test/macro_f1"] for found in alone.values()]
+    assert group.data.metrics["test/macro_f1_mean"] == pytest.approx(np.mean(tested))
+    assert group.data.metrics["test/macro_f1_std"] == pytest.approx(np.std(tested, ddof=1))
+    assert group.data.metrics["test/macro_f1"] == alone[median]["metrics"]["test/macro_f1"]
+    part_of = f"tags.mlflow.parentRunId = '{folder.name}'"
+    children = client.search_runs([group.info.experiment_id], part_of)
+    assert {run.info.run_name: run.data.metrics["test/macro_f1"] for run in children} == {
+        f"t, seed {seed}": found["metrics"]["test/macro_f1"] for seed, found in alone.items()
+    }
+    assert {run.info.status for run in children} == {"FINISHED"}
+    mean, deviation = np.mean(tested), np.std(tested, ddof=1)
+    assert f"macro_f1 {mean:.4f} ± {deviation:.4f}" in done.out
+    # The bundle is the one of the median seed alone, byte for byte.
+    bundle = next(line.split()[1] for line in done.out.splitlines() if line.startswith("bundle"))
+    assert bundle_hash(Path(bundle)) == alone[median]["bundle_hash"]
+    assert not any(Path("mlruns/.checkpoints").iterdir())

@@ -1,0 +1,93 @@
+"""How fine-tuning weighs errors, moves layers, and orders rows."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from accelerate.data_loader import BatchSamplerShard
+from torch.utils.data import BatchSampler
+
+from newsstand.encoder import Encoder
+from newsstand.train.trainer import LengthGrouped
+from newsstand.train.tuning import Loss, Tuning, freeze, parameter_groups
+
+
+def test_losses_are_weighted_smoothed_and_focal() -> None:
+    logits = torch.tensor([[2.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 0.0]])
+    labels = torch.tensor([0, 1, 1])
+    told = np.array([0, 1, 1])
+    p = torch.softmax(logits, dim=1)
+    own = -torch.log(p[range(3), labels])
+
+    def loss(items: int | None = None, **settings: Any) -> float:
+        found = Loss(told, 3, Tuning(**settings))({"logits": logits}, labels, items)
+        return float(found)
+
+    assert loss() == pytest.approx(float(own.mean()))
+    assert loss(6) == pytest.approx(float(own.sum()) / 6)
+    weights_ = torch.tensor([1.0, 0.5, 0.5])
+    assert loss(class_weight="balanced") == pytest.approx(float((own * weights_).mean()))
+    focal = own * (1 - p[range(3), labels]) ** 2
+    assert loss(focal_gamma=2.0) == pytest.approx(float(focal.mean()))
+    smooth = 0.7 * own + 0.3 * -torch.log(p).mean(dim=1)
+    assert loss(label_smoothing=0.3) == pytest.approx(float(smooth.mean()))
+
+
+def test_lower_layers_learn_less_and_frozen_ones_not_at_all(tiny_encoder: Path) -> None:
+    network = Encoder.open(tiny_encoder, max_tokens=24, labels=3, device="cpu").network
+    tuning = Tuning(learning_rate=1.0, layer_decay=0.5, weight_decay=0.1)
+    names = {id(weights): name for name, weights in network.named_parameters()}
+    rates = {
+        names[id(weights)]: (group["lr"], group["weight_decay"])
+        for group in parameter_groups(network, tuning)
+        for weights in group["params"]
+    }
+    assert len(rates) == len(names)
+    assert rates["classifier.weight"] == (1.0, 0.1)
+    assert rates["classifier.bias"] == (1.0, 0.0)
+    assert rates["bert.encoder.layer.1.output.dense.weight"] == (0.5, 0.1)
+    assert rates["bert.encoder.layer.0.output.LayerNorm.weight"] == (0.25, 0.0)
+    assert rates["bert.embeddings.word_embeddings.weight"] == (0.125, 0.1)
+    freeze(network, 1, words=False)
+    moving = {name for name, weights in network.named_parameters() if weights.requires_grad}
+    assert not [name for name in moving if "embeddings" in name or "layer.0" in name]
+    assert [name for name in moving if "layer.1" in name]
+    assert len(parameter_groups(network, tuning)) == 4
+
+
+def test_rows_of_like_length_are_together_in_an_order_of_seed_and_epoch() -> None:
+    lengths = np.random.default_rng(0).integers(1, 500, size=1003).tolist()
+    sampler = LengthGrouped(lengths, 8, seed=3)
+    first = list(sampler)
+    assert sorted(first) == list(range(1003))
+    assert len(sampler) == 1003
+    assert list(sampler) == first
+    sampler.set_epoch(1)
+    assert list(sampler) != first
+    assert list(LengthGrouped(lengths, 8, seed=4)) != first
+    padded = sum(8 * max(lengths[i] for i in first[k : k + 8]) for k in range(0, 1000, 8))
+    assert padded < 1.05 * sum(lengths)
+    # The batches themselves are not sorted.
+    tops = [max(lengths[i] for i in first[k : k + 8]) for k in range(0, 400, 8)]
+    assert tops != sorted(tops, reverse=True)
+
+
+def test_processes_take_the_batches_of_one_in_turn() -> None:
+    lengths = [3, 9, 4, 4, 8, 5, 5, 6, 7, 2, 9, 1, 3]
+
+    def batches(processes: int) -> list[list[int]]:
+        order = LengthGrouped(lengths, 2, seed=3, processes=processes)
+        cut = BatchSampler(order, 2, drop_last=False)
+        shares = [list(BatchSamplerShard(cut, processes, rank)) for rank in range(processes)]
+        assert len({len(share) for share in shares}) == 1
+        return [batch for turn in zip(*shares, strict=True) for batch in turn]
+
+    def real(found: list[list[int]]) -> list[list[int]]:
+        kept = [[row for row in batch if row < len(lengths)] for batch in found]
+        return [batch for batch in kept if batch]
+
+    alone = list(BatchSampler(LengthGrouped(lengths, 2, seed=3), 2, drop_last=False))
+    assert sorted(row for batch in alone for row in batch) == list(range(len(lengths)))
+    assert real(batches(2)) == real(batches(4)) == alone

@@ -1,0 +1,115 @@
+"""A run that fine-tunes an encoder: tracked from its first step on, gone on with if cut short."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from newsstand.config import Config, flatten
+from newsstand.config_models import TransformerConfig
+from newsstand.data.prepare import Progress
+from newsstand.encoder import Encoder
+from newsstand.errors import NewsstandError
+from newsstand.train.checkpoints import check_settings, checkpoint_folder, note_settings
+from newsstand.train.fit import open_transformer
+from newsstand.train.lessons import Lesson
+from newsstand.train.processes import check_unsharded, processes
+from newsstand.train.rows import Rows
+
+if TYPE_CHECKING:
+    from newsstand.train.tracking import Run
+
+
+@dataclass(frozen=True, slots=True)
+class FineTuning:
+    """What a fine-tuning begins with.
+
+    Args:
+        encoder: With an untrained classifier.
+        lesson: What is learned.
+        run: The tracked run.
+        folder: Where its checkpoints are.
+    """
+
+    encoder: Encoder
+    lesson: Lesson
+    run: "Run"
+    folder: Path
+
+    def __str__(self) -> str:
+        said = f"{self.lesson.note}; " if self.lesson.note else ""
+        run_id = self.run.run_id
+        return f"{said}run {run_id}; if it is cut short, go on with --resume {run_id}"
+
+
+def check_possible(config: Config, resume: str | None) -> None:
+    """Refuses, before any data is read, what cannot be shared by processes or gone on with.
+
+    Args:
+        config: The experiment.
+        resume: The run to go on with.
+
+    Raises:
+        NewsstandError: What cannot be, and what to change.
+    """
+    check_unsharded()
+    tuned = isinstance(config.model, TransformerConfig)
+    if processes() > 1 and not tuned:
+        raise NewsstandError(
+            "torchrun: only fine-tuning (model.kind: transformer) is shared by several processes; "
+            f"model.kind is '{config.model.kind}', so use `newsstand train`"
+        )
+    if processes() > 1 and getattr(config.model, "seeds", 1) > 1:
+        raise NewsstandError("torchrun: processes share the fit of one seed; set model.seeds: 1")
+    if resume is not None:
+        if not tuned:
+            raise NewsstandError("--resume: only fine-tuning (model.kind: transformer) can go on")
+        check_settings(checkpoint_folder(resume), _decisive(config))
+
+
+@contextmanager
+def begun(
+    config: Config,
+    fitted: Rows,
+    digest: str,
+    *,
+    resume: str | None,
+    open_run: Callable[[Config, str | None], AbstractContextManager["Run"]],
+    progress: Progress,
+) -> Iterator[FineTuning]:
+    """Begins a run, or goes on with one, for a `with` statement.
+
+    Args:
+        config: An experiment with a transformer.
+        fitted: The training rows.
+        digest: Of the data.
+        resume: The run to go on with.
+        open_run: Begins the tracked run of a config, or goes on with the one of that id.
+        progress: Hears of the teacher's work.
+
+    Raises:
+        NewsstandError: The encoder or the teacher cannot be had, or other settings than those
+            that the run was begun with.
+    """
+    encoder = open_transformer(config, fitted)
+    lesson = Lesson.of(config, fitted, progress)
+    settings = _decisive(config) | {"data": digest}
+    settings |= {"teacher": lesson.teacher, "unlabelled": lesson.unlabelled}
+    with open_run(config, resume) as run:
+        if lesson.teacher:
+            run.tag("newsstand.teacher", lesson.teacher)
+        folder = checkpoint_folder(run.run_id)
+        if resume is None:
+            note_settings(folder, settings)
+        check_settings(folder, settings)
+        if processes() > 1:
+            from newsstand.train.take_part import call_others
+
+            call_others(folder)
+        yield FineTuning(encoder, lesson, run, folder)
+
+
+def _decisive(config: Config) -> dict[str, Any]:
+    """What decides a fine-tuned model, beside the data."""
+    return flatten(config) | {"torchrun's processes": processes()}
