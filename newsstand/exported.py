@@ -3,7 +3,6 @@
 import shutil
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -51,23 +50,22 @@ class ExportedEncoder(TokenReader):
         long_text: LongText,
         embeddings: str | None = None,
     ) -> None:
-        ort = runtime()[0]
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.log_severity_level = 3
-        try:
-            self._session = ort.InferenceSession(
-                str(path), options, providers=["CPUExecutionProvider"]
-            )
-        except Exception as error:
-            reason = next(iter(str(error).splitlines()), type(error).__name__)
-            raise NewsstandError(
-                f"{path}: not a network that onnxruntime {ort.__version__} can read ({reason})"
-            ) from None
+        # All is read now: the folder of a model that was downloaded is gone afterwards.
+        self._network = path.read_bytes() if path.is_file() else b""
+        self._session = _session(self._network, path)
         self._path, self._source, self._embeddings = path, source, embeddings
+        self._table = _table(source, embeddings) if embeddings else None
         self._inputs = [node.name for node in self._session.get_inputs()]
         typed = len(self._inputs) > 1
         super().__init__(words, typed=typed, max_tokens=max_tokens, long_text=long_text)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a worker process gets: a session is of one process."""
+        return {name: value for name, value in vars(self).items() if name != "_session"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._session = _session(self._network, self._path)
 
     @classmethod
     def open(
@@ -132,22 +130,11 @@ class ExportedEncoder(TokenReader):
 
     def _embedded(self, ids: Sequence[int]) -> NDArray[np.float64]:
         """The network's input embeddings of tokens, of length 1, shape (tokens, width)."""
+        assert self._table is not None  # noqa: S101 - `relevant` comes with a table
         found = self._table[list(ids)].astype(np.float64)
         lengths = np.linalg.norm(found, axis=1, keepdims=True)
         unit: NDArray[np.float64] = found / np.maximum(lengths, 1e-12)  # as torch's normalize
         return unit
-
-    @cached_property
-    def _table(self) -> NDArray[np.float32]:
-        path = self._source / "model.safetensors"
-        try:
-            with safe_open(path, framework="numpy") as file:
-                table: NDArray[np.float32] = file.get_tensor(self._embeddings)
-        except (OSError, SafetensorError, TypeError) as error:
-            raise NewsstandError(
-                f"{path}: the input embeddings '{self._embeddings}' cannot be read ({error})"
-            ) from None
-        return table
 
     def _computed(self, tokens: Tokens) -> list[NDArray[np.float32]]:
         def one(number: int) -> NDArray[np.float32]:
@@ -167,9 +154,37 @@ class ExportedEncoder(TokenReader):
     def save(self, folder: Path) -> dict[str, Any]:
         """Writes the network in both formats into a bundle's folder; as `Encoder.save`."""
         shutil.copytree(self._source, folder / ENCODER_FOLDER)
-        shutil.copy(self._path, folder / ONNX_FILE)
+        (folder / ONNX_FILE).write_bytes(self._network)
         told = {"max_tokens": self.max_tokens, "long_text": self.long_text, "onnx": "int8"}
         return told | ({"embeddings": self._embeddings} if self._embeddings else {})
+
+
+def _session(network: bytes, path: Path) -> Any:
+    """What computes a network, by one thread for an input."""
+    ort = runtime()[0]
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 3
+    try:
+        return ort.InferenceSession(network, options, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise NewsstandError(
+            f"{path}: not a network that onnxruntime {ort.__version__} can read ({reason})"
+        ) from None
+
+
+def _table(source: Path, name: str) -> NDArray[np.float32]:
+    """Input embeddings, shape (tokens, width), from the network in transformers' format."""
+    path = source / "model.safetensors"
+    try:
+        with safe_open(path, framework="numpy") as file:
+            table: NDArray[np.float32] = file.get_tensor(name)
+    except (OSError, SafetensorError) as error:
+        raise NewsstandError(
+            f"{path}: the input embeddings '{name}' cannot be read ({error})"
+        ) from None
+    return table
 
 
 def open_bundled(

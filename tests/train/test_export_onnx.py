@@ -1,6 +1,7 @@
 """Exported encoders: they score as the network does, in any company, without torch."""
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -23,6 +24,7 @@ from newsstand.encoder import Encoder
 from newsstand.errors import NewsstandError
 from newsstand.exported import ExportedEncoder, open_bundled
 from newsstand.labels import LabelSet
+from newsstand.serve.scorer import Scorer
 from newsstand.text import TextSpec
 from newsstand.train.export_onnx import OnnxCost, export_encoder, export_onnx
 from newsstand.transformer import TransformerModel
@@ -177,6 +179,20 @@ def test_its_bundle_scores_without_torch(exported: TransformerModel, tmp_path: P
     assert replace(again).save(tmp_path / "again", golden) == first
 
 
+def test_workers_score_alike_also_when_its_folder_is_gone(
+    exported: TransformerModel, tmp_path: Path
+) -> None:
+    bundle(exported).save(tmp_path / "b", [])
+    loaded = Bundle.load(tmp_path / "b")
+    shutil.rmtree(tmp_path / "b")
+    scorer = Scorer(loaded)
+    alone = list(scorer.score_many(BODIES))
+    assert list(scorer.score_many(BODIES, workers=2)) == alone
+    assert [score.probabilities for score in alone] == [
+        score.probabilities for score in Scorer(bundle(exported)).score_many(BODIES)
+    ]
+
+
 def test_on_a_gpu_it_is_the_network_of_torch_that_scores(
     exported: TransformerModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -280,9 +296,8 @@ def test_what_is_relevant_is_read_by_both(tiny_encoder: Path, tmp_path: Path) ->
     assert [loaded.read_as(item) for item in long] == read
     assert (loaded.forward(long) == exported.forward(long)).all()
     (tmp_path / "b" / "encoder" / "model.safetensors").write_bytes(b"short")
-    broken = TransformerModel.load(tmp_path / "b", exported.save(tmp_path / "c"))
     with pytest.raises(NewsstandError, match=r"the input embeddings .* cannot be read"):
-        broken.read_as(long[0])
+        TransformerModel.load(tmp_path / "b", exported.save(tmp_path / "c"))
 
 
 def test_what_cannot_be_exported_is_refused(tmp_path: Path, cli: Callable[..., Any]) -> None:
