@@ -101,6 +101,5 @@ print(json.dumps(codes), file=sys.stderr)
         "newsstand: models:/topic@champion: needs MLflow (pip install mlflow); "
         "a bundle folder does not",
         "newsstand: encoders need torch and transformers: pip install 'newsstand[encoder]'",
-        "newsstand: this needs pyarrow: pip install 'newsstand[train]'",
-        *["newsstand: this needs datasets: pip install 'newsstand[train]'"] * 2,
+        *["newsstand: this needs datasets: pip install 'newsstand[train]'"] * 3,
     ]
