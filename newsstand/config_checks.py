@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from newsstand.boilerplate import RULES
+from newsstand.boilerplate_rules import RULES
 from newsstand.errors import did_you_mean
 from newsstand.labels import FNC_LABELS, FROM_DATA, SCHEMES
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
-from newsstand.boilerplate import RULES
+from newsstand.boilerplate_rules import RULES
 from newsstand.config_section import Section, as_tuple
 from newsstand.text import TextSpec
 

@@ -23,7 +23,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
 from newsstand.article import Article
-from newsstand.boilerplate import RULES, Edit, Lines, Rules, compiled
+from newsstand.boilerplate import Edit, Lines
+from newsstand.boilerplate_rules import RULES, Rules, compiled
 from newsstand.cleaning import blanks, characters, compose, has_single_breaks, markup, unwrap
 from newsstand.errors import ConfigError, did_you_mean
 

@@ -15,10 +15,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from newsstand import ngrams as engine
+from newsstand.letters import BETWEEN as BETWEEN_WORDS
+from newsstand.letters import lowered
 from newsstand.ngrams import HashedNgrams, text_key
 
 WRAP = 2**64
-BETWEEN = "".join(f"\\U{first:08x}-\\U{last:08x}" for first, last in engine._BETWEEN)
+BETWEEN = "".join(f"\\U{first:08x}-\\U{last:08x}" for first, last in BETWEEN_WORDS)
 LETTER = rf"[^\x00-/:-@\[-^`{{-\x7f{BETWEEN}]"
 WORD = re.compile(rf"{LETTER}+(?:['’]{LETTER}+)*")
 
@@ -171,7 +173,7 @@ def test_case_and_punctuation_make_no_difference_but_order_does():
 
 
 def test_lower_casing_keeps_the_length_and_agrees_with_python_on_every_code_point():
-    table = engine._lowered(np.arange(sys.maxunicode + 1, dtype=np.uint32))
+    table = lowered(np.arange(sys.maxunicode + 1, dtype=np.uint32))
     assert len(table) == sys.maxunicode + 1
     changed = [code for code in range(len(table)) if len(chr(code).lower()) != 1]
     assert [chr(code) for code in changed] == ["İ"]
@@ -184,7 +186,7 @@ def test_lower_casing_keeps_the_length_and_agrees_with_python_on_every_code_poin
 
 
 def test_every_letter_and_digit_is_in_words():
-    table = engine._lowered(np.arange(sys.maxunicode + 1, dtype=np.uint32))
+    table = lowered(np.arange(sys.maxunicode + 1, dtype=np.uint32))
     lost = {code for code in range(0x2E80) if chr(code).isalnum() and not table[code]}
     # Superscripts, fractions and circled numbers, the ordinal signs and the micro sign.
     assert all(code < 0xC0 or code >= 0x2000 for code in lost)
