@@ -12,7 +12,6 @@ import json
 import pickle
 import random
 import re
-import statistics
 import subprocess
 import sys
 import time
@@ -22,14 +21,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jobs import Clock, Record, answer, peak, rate
 from numpy.typing import NDArray
 
 from newsstand.calibration import Calibration
 from newsstand.encode import Example
 
 Floats = NDArray[np.float64]
-Job = dict[str, Any]
-Figures = dict[str, Any]
 
 SHORT = 30  # words
 TIMED = 4000  # test rows that speed is measured on, at most
@@ -93,7 +91,7 @@ class Newsstand:
         self.merge = merge
         self.raw = not merge
 
-    def fit(self, job: Job, rows: Path, folder: Path) -> Figures:
+    def fit(self, job: Record, rows: Path, folder: Path) -> Record:
         from newsstand.bundle import Bundle
         from newsstand.config_file import load_config
         from newsstand.labels import CUSTOM, LabelSet
@@ -158,7 +156,7 @@ class Tfidf:
 
     raw = False
 
-    def fit(self, job: Job, rows: Path, folder: Path) -> Figures:
+    def fit(self, job: Record, rows: Path, folder: Path) -> Record:
         from newsstand.train.calibrate import fit_calibration
 
         parts = [Rows.read(rows, name) for name in FIT_SPLITS]
@@ -217,13 +215,13 @@ class FastText:
     def __init__(self, tune: bool) -> None:
         self.tune = tune
 
-    def fit(self, job: Job, rows: Path, folder: Path) -> Figures:
+    def fit(self, job: Record, rows: Path, folder: Path) -> Record:
         import fasttext
 
         folder.mkdir()
         files = self._files(rows, folder)
-        settings: Figures = {}
-        told: Figures = {}
+        settings: Record = {}
+        told: Record = {}
         clock = Clock()
         if self.tune:
             settings, budget = self._tuned(files, job["budget"])
@@ -254,7 +252,7 @@ class FastText:
         return files
 
     @staticmethod
-    def _tuned(files: dict[str, Path], budget: int) -> tuple[Figures, int]:
+    def _tuned(files: dict[str, Path], budget: int) -> tuple[Record, int]:
         """The best settings, and the seconds allowed: twice as many until one trial is done."""
         import fasttext
 
@@ -320,55 +318,14 @@ CONTESTANTS: dict[str, Callable[[], Any]] = {
 }
 
 
-def rate(run: Callable[[], object], rows: int) -> float:
-    """Rows a processor second: the median of as many runs as fit into two seconds, at least one.
-
-    With one thread that is a second, less what other work on the machine takes of it.
-    """
-    seconds: list[float] = []
-    while sum(seconds) < 2:
-        start = time.process_time()
-        run()
-        seconds.append(time.process_time() - start)
-    return rows / statistics.median(seconds)
-
-
-class Clock:
-    """Seconds and processor seconds since the start, and since the last mark."""
-
-    def __init__(self) -> None:
-        self.start = self.last = self._now()
-
-    @staticmethod
-    def _now() -> tuple[float, float]:
-        return time.perf_counter(), time.process_time()
-
-    def mark(self) -> None:
-        """The last fit begins."""
-        self.last = self._now()
-
-    def figures(self) -> Figures:
-        now = self._now()
-        fit, processor = (end - start for end, start in zip(now, self.last, strict=True))
-        return {"fit": fit, "processor": processor, "total": now[0] - self.start[0]}
-
-
-def peak() -> float:
-    """Megabytes: the most this process has held so far.
-
-    Not `ru_maxrss`, which begins at what the process that started this one held.
-    """
-    return int(re.findall(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())[0]) / 1024
-
-
-def fit(contestant: Any, job: Job) -> Figures:
+def fit(contestant: Any, job: Record) -> Record:
     folder = Path(job["model"])
     figures = contestant.fit(job, Path(job["rows"]), folder)
     size = sum(path.stat().st_size for path in folder.iterdir()) / 2**20
     return {**figures, "fit_memory": peak(), "size": size}
 
 
-def score(contestant: Any, job: Job) -> Figures:
+def score(contestant: Any, job: Record) -> Record:
     rows = Path(job["rows"])
     test = Rows.read(rows, "test")
     contestant.load(Path(job["model"]))
@@ -399,7 +356,7 @@ def raw_rate(scorer: Any, rows: Path) -> float:
     return rate(lambda: list(scorer.score_many(articles, target=targets)), len(articles))
 
 
-def cold(contestant: Any, job: Job) -> Figures:
+def cold(contestant: Any, job: Record) -> Record:
     """Seconds of a whole process that loads a model and scores one article: the quickest."""
     sample = Path(job["rows"]) / ("sample.json" if contestant.raw else "sample-merged.json")
     command = [sys.executable, "-c", contestant.cold, job["model"], str(sample)]
@@ -412,10 +369,11 @@ def cold(contestant: Any, job: Job) -> Figures:
 
 
 def main() -> None:
-    job = json.load(sys.stdin)
-    contestant = CONTESTANTS[job["contestant"]]()
-    figures = {"fit": fit, "score": score, "cold": cold}[job["do"]](contestant, job)
-    print("\n" + json.dumps(figures))
+    def done(job: Record) -> Record:
+        contestant = CONTESTANTS[job["contestant"]]()
+        return {"fit": fit, "score": score, "cold": cold}[job["do"]](contestant, job)
+
+    answer(done)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,6 @@
 """The contestants of `encoder.py`: each fits or scores in a process of its own (see `jobs`)."""
 
-import json
-import re
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -11,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jobs import Record, answer, peak
 from numpy.typing import NDArray
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -18,7 +16,6 @@ CONFIG = ROOT / "configs" / "benchmarks" / "r8-transformer.yaml"
 WARM = 3  # steps that are not timed
 BATCH, TOKENS = 32, 128
 SHOTS = 16  # rows a label that SetFit learns from
-Record = dict[str, Any]
 Texts = list[str]
 
 
@@ -285,13 +282,5 @@ SCORES = (
 )
 
 
-def main() -> None:
-    job = json.loads(sys.stdin.read())
-    figures = fit(job) if job["do"] == "fit" else score(job)
-    status = Path("/proc/self/status").read_text()
-    peak = re.search(r"VmHWM:\s+(\d+)", status)
-    print("\n" + json.dumps(figures | {"memory": int(peak[1]) / 1024 if peak else None}))
-
-
 if __name__ == "__main__":
-    main()
+    answer(lambda job: (fit(job) if job["do"] == "fit" else score(job)) | {"memory": peak()})

@@ -6,9 +6,12 @@ standard output.
 
 import json
 import os
+import re
+import statistics
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,3 +40,49 @@ def work(
         raise SystemExit(f"{job['contestant']}, {job['do']}: failed\n{done.stderr[-3000:]}")
     figures: Record = json.loads(done.stdout.splitlines()[-1])
     return figures
+
+
+def answer(do: Callable[[Record], Record]) -> None:
+    """In the process of a job: does what standard input asks for, and prints the figures."""
+    print("\n" + json.dumps(do(json.load(sys.stdin))))
+
+
+def rate(run: Callable[[], object], rows: int) -> float:
+    """Rows a processor second: the median of as many runs as fit into two seconds, at least one.
+
+    With one thread that is a second, less what other work on the machine takes of it.
+    """
+    seconds: list[float] = []
+    while sum(seconds) < 2:
+        start = time.process_time()
+        run()
+        seconds.append(time.process_time() - start)
+    return rows / statistics.median(seconds)
+
+
+class Clock:
+    """Seconds and processor seconds since the start, and since the last mark."""
+
+    def __init__(self) -> None:
+        self.start = self.last = self._now()
+
+    @staticmethod
+    def _now() -> tuple[float, float]:
+        return time.perf_counter(), time.process_time()
+
+    def mark(self) -> None:
+        """The last fit begins."""
+        self.last = self._now()
+
+    def figures(self) -> Record:
+        now = self._now()
+        fit, processor = (end - start for end, start in zip(now, self.last, strict=True))
+        return {"fit": fit, "processor": processor, "total": now[0] - self.start[0]}
+
+
+def peak() -> float:
+    """Megabytes: the most this process has held so far.
+
+    Not `ru_maxrss`, which begins at what the process that started this one held.
+    """
+    return int(re.findall(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())[0]) / 1024
