@@ -4,16 +4,16 @@ import io
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from given import Cli, Done, Heard, Trained
+
 if TYPE_CHECKING:
     from newsstand.bundle import Bundle
-    from newsstand.train.run import Result
 
 # Before anything imports MLflow or datasets.
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
@@ -28,41 +28,10 @@ os.environ["HF_DATASETS_CACHE"] = _CACHE.name
 ROOT = Path(__file__).parent.parent
 
 
-class Heard:
-    """A reporter that keeps what it hears: stages begun, stages counted in, notes at their ends."""
-
-    def __init__(self) -> None:
-        self.begun: list[str] = []
-        self.counted: list[str] = []
-        self.notes: list[str] = []
-
-    def begin(self, stage: str) -> None:
-        self.begun.append(stage)
-
-    def progress(self, stage: str, done: int, total: int | None) -> None:
-        self.counted.append(stage)
-
-    def end(self, stage: str, detail: str, seconds: float) -> None:
-        assert detail
-        assert seconds >= 0
-        self.notes.append(detail)
-
-
 @pytest.fixture
 def reporter() -> Heard:
     """A reporter of this test's own."""
     return Heard()
-
-
-@dataclass(frozen=True)
-class Trained:
-    """Where the session's models are."""
-
-    folder: Path  # holds mlflow.db and mlruns/
-    topic: "Result"
-    stance: "Result"
-    topic_bundle: Path
-    stance_bundle: Path
 
 
 @pytest.fixture(scope="session")
@@ -220,17 +189,15 @@ def tiny_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@dataclass(frozen=True)
-class Done:
-    """How a command ended."""
-
-    code: int
-    out: str
-    err: str
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working directory of the test's own."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
 
 
 @pytest.fixture
-def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Done]:
+def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cli:
     """Runs the `newsstand` command in this process."""
     from newsstand.cli import main
 

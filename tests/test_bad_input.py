@@ -2,25 +2,17 @@
 
 import json
 import os
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import pytest
 
+from given import Cli
 from newsstand.bundle import Bundle
 
 SPORT, WEATHER = "The goalkeeper saved a penalty in the match.", "Heavy rain and snow on the coast."
 
-
-class Done(Protocol):
-    code: int
-    out: str
-    err: str
-
-
-Cli = Callable[..., Done]
 
 CONFIG = """\
 task: topic

@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jobs import Clock, Record, answer, peak, rate
 from numpy.typing import NDArray
 
+from jobs import Clock, Record, answer, peak, rate
 from newsstand.calibration import Calibration
 from newsstand.encode import Example
 

@@ -32,7 +32,6 @@ from pathlib import Path
 
 from encoder_contestants import CONFIG, FITS, SCORES, WHOLE_FITS
 from jobs import Record, work
-
 from newsstand.libraries import torch_sees_a_gpu
 
 WORKER = Path(__file__).with_name("encoder_contestants.py")

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jobs import Record, answer, peak
 from numpy.typing import NDArray
+
+from jobs import Record, answer, peak
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = ROOT / "configs" / "benchmarks" / "r8-transformer.yaml"

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
+
 from cost import Cost, measured
 from reprints import write
 

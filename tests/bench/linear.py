@@ -28,7 +28,6 @@ from typing import Any
 
 from contestants import CONTESTANTS, SHORT, STARTS, THREADS, TIMED, merged
 from jobs import Record, work
-
 from newsstand.article import Article
 from newsstand.config_file import load_config
 from newsstand.encode import Example

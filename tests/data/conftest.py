@@ -109,3 +109,9 @@ def write() -> Callable[..., str]:
 @pytest.fixture
 def unused() -> str:
     return UNUSED
+
+
+@pytest.fixture
+def in_tmp_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Makes a folder of the test's own the working directory."""
+    monkeypatch.chdir(tmp_path)

@@ -1,30 +1,14 @@
-"""The checks that count: each fires on data made for it with the right figure, else stays calm."""
-
-# ruff: noqa: RUF001 - damaged letters and foreign quotes are what is tested
+"""None"""
 
 import random
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
-from newsstand.data.audit import CHECKS, LIMITS, Finding, audit, lines
-from newsstand.data.findings import View
-from newsstand.data.loader import NewsData
+from audits import GERMAN, Make, Rows, counted
+from newsstand.data.audit import CHECKS, LIMITS, audit, lines
 
-Rows = list[dict[str, Any]]
-Make = Callable[..., Any]
-
-GERMAN = (
-    "Der Stadtrat hat am Dienstag beschlossen, dass die neue Brücke über den Fluss erst im "
-    "kommenden Jahr gebaut wird, weil das Geld für die Arbeiten noch nicht bewilligt worden ist."
-)
-
-
-def counted(news: NewsData, check: str, *, task: str = "topic") -> Finding:
-    """The finding of one check that counts."""
-    view = View(news, task=task, seed=0, limits=LIMITS)
-    return next(x for look in CHECKS.values() for x in look(view) if x.check == check)
+"""The checks that count: each fires on data made for it with the right figure, else stays calm."""
 
 
 @pytest.mark.parametrize("task", ["topic", "stance"])
@@ -282,64 +266,6 @@ def test_rows_of_no_split_count_among_the_data_only(
     assert counted(news, "left-out").title == (
         "1 of 200 rows are in no split: 1 left out by the data's own lists"
     )
-
-
-@pytest.mark.parametrize(
-    ("text", "flawed"),
-    [
-        ("so ein Spaß“, sagte er", False),  # German: a letter and a quote that look like bytes
-        ("« À L’ÉTÉ »", False),
-        ("naïve façade – “déjà vu”", False),
-        ("Привет, мир", False),
-        ("ÐŸÑ€Ð¸Ð²ÐµÑ‚, Ð¼Ð¸Ñ€", True),
-        ("CafÃ© and naÃ¯ve", True),
-        ("It costs Â£5", True),
-        ("it’s � lost", True),
-    ],
-)
-def test_damage_is_told_from_foreign_letters(
-    make_rows: Make, make_news: Make, text: str, flawed: bool
-) -> None:
-    rows = make_rows()
-    rows[0]["body"] += f" {text}"
-    assert (counted(make_news(rows), "encoding").verdict != "ok") == flawed
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["if a < b and c > d", "<3 & co; R&D", "see https://example.org/" + "a/" * 80, "a {b} c"],
-)
-def test_signs_are_no_markup_and_links_no_garbage(
-    make_rows: Make, make_news: Make, text: str
-) -> None:
-    rows = make_rows()
-    rows[0]["body"] += f" {text}"
-    news = make_news(rows)
-    assert counted(news, "markup").verdict == counted(news, "no-text").verdict == "ok"
-
-
-def test_a_row_may_say_its_language(make_rows: Make, make_news: Make) -> None:
-    rows = make_rows()
-    rows[0] |= {"body": GERMAN, "language": "de-AT"}
-    assert counted(make_news(rows), "language").verdict == "ok"
-    rows[1]["language"] = "fr"
-    found = counted(make_news(rows), "language")
-    assert (found.figures["wrong"], found.examples[0][:2]) == (1, "r1")
-
-
-def test_data_in_several_languages_have_no_wrong_one(make_rows: Make, make_news: Make) -> None:
-    rows = make_rows(60)
-    for number, row in enumerate(rows[::2]):
-        row["body"] = f"{GERMAN} ({number})"
-    found = counted(make_news(rows), "language")
-    assert (found.verdict, found.figures["in_de"], found.figures["in_en"]) == ("ok", 30, 30)
-
-
-def test_short_texts_have_no_language(make_rows: Make, make_news: Make) -> None:
-    rows = make_rows()
-    for number, row in enumerate(rows):
-        row["body"] = f"Nein danke, {number} mal nein, sagte er."
-    assert counted(make_news(rows), "language").figures["told"] == 0
 
 
 def test_dates_missing_overlapping_and_in_the_right_order(make_rows: Make, make_news: Make) -> None:

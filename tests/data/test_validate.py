@@ -1,50 +1,17 @@
 """Validation: every bad row is one line with its place and field, and none gets through."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from datetime import date, datetime
 from typing import Any
 
 import pytest
 
+from checking import OTHERS, STANCES, check, found, problems
 from newsstand.data.sources import UNUSED, Found
 from newsstand.data.validate import Row, Validator
 from newsstand.errors import DataError
 from newsstand.labels import FROM_DATA, LabelSet
-from newsstand.records import Problem, Record
-
-STANCES = "favor-against-neutral"
-OTHERS = [
-    {"label": "acq", "body": "Wheat fell."},
-    {"label": "earn", "body": "Corn rose."},
-]
-
-
-def found(rows: Sequence[Mapping[str, Any]], split: str | None = None) -> list[Found]:
-    return [
-        (split, Record(dict(values), "d/w.csv", f"d/w.csv:{line}"))
-        for line, values in enumerate(rows, start=2)
-    ]
-
-
-def check(
-    items: list[Found],
-    *,
-    task: str = "topic",
-    scheme: str | tuple[str, ...] = FROM_DATA,
-    **settings: Any,
-) -> tuple[list[Row], LabelSet]:
-    validator = Validator(task=task, scheme=scheme, **settings)
-    rows = list(validator.rows(items))
-    found = validator.problems()
-    if found:
-        raise DataError(found)
-    return rows, validator.labels()
-
-
-def problems(items: list[Found], **settings: Any) -> list[str]:
-    with pytest.raises(DataError) as caught:
-        check(items, **settings)
-    return caught.value.problems
+from newsstand.records import Problem
 
 
 def test_rows_in_canonical_columns() -> None:
@@ -345,62 +312,6 @@ def test_published_that_is_no_date_is_a_problem() -> None:
         "d/w.csv:2: field 'published': nan: expected a date, such as 2019-05-03, "
         "2019-05-03T10:00:00Z or 3 May 2019"
     ]
-
-
-VOTES: list[tuple[list[object], str | None, list[str] | None]] = [
-    (["favor", "against", "favor"], "favor", ["favor", "against", "favor"]),
-    (["Favour ", None, "favor", ""], "favor", ["favor", "favor"]),
-    (["against"], "against", ["against"]),
-    (["favor", "against"], None, None),
-    (["favor", "against", "neutral", "favor", "against"], None, None),
-]
-
-
-@pytest.mark.parametrize(("votes", "label", "kept"), VOTES)
-@pytest.mark.parametrize("how", ["list", "columns", "separator"])
-def test_the_majority_of_votes_is_the_label(
-    how: str, votes: list[object], label: str | None, kept: list[str] | None
-) -> None:
-    names = [f"ann{number}" for number in range(len(votes))]
-    values: Mapping[str, object] = {
-        "list": {"label": votes},
-        "columns": dict(zip(names, votes, strict=True)),
-        "separator": {"label": "|".join(str(vote or "") for vote in votes)},
-    }[how]
-    validator = Validator(
-        task="topic",
-        scheme=STANCES,
-        columns={"label": names} if how == "columns" else {},
-        separator="|" if how == "separator" else None,
-    )
-    rows = list(validator.rows(found([{"body": "x", **values}])))
-    assert validator.ties == (label is None)
-    assert [(row.label, row.votes) for row in rows] == ([(label, kept)] if label else [])
-    if label is None:
-        assert validator.problems() == ["the data: no rows without a tie (1 tied)"]
-
-
-def test_one_plain_label_has_no_votes() -> None:
-    assert [row.votes for row in check(found(OTHERS))[0]] == [None, None]
-
-
-def test_wrong_and_missing_votes_are_named() -> None:
-    rows: list[dict[str, Any]] = [
-        {"body": "x", "a": "favor", "b": "agianst"},
-        {"body": "x", "a": "", "b": None},
-        {"body": "x", "a": ["favor"], "b": 1},
-        {"body": "x", "a": "favor"},
-    ]
-    assert problems(found(rows), scheme=STANCES, columns={"label": ("a", "b")}) == [
-        "d/w.csv:5: field 'b': missing",
-        "d/w.csv:2: field 'b': unknown label 'agianst'; did you mean 'against'?",
-        "d/w.csv:3: field 'a': empty; expected a label",
-        "d/w.csv:4: field 'a': expected text, got list ['favor']",
-        "d/w.csv:4: field 'b': integer 1 without a name; give each a name in data.labels",
-    ]
-    assert problems(found(rows[:1]), scheme=STANCES, columns={"label": ("a", "c")})[0] == (
-        "d/w.csv: no column 'c' (columns here: body, a, b)"
-    )
 
 
 def test_labels_that_differ_only_in_case() -> None:

@@ -3,11 +3,11 @@
 from collections.abc import Iterable
 from itertools import pairwise
 from pathlib import Path
-from typing import Protocol
 
 import pytest
 
 import newsstand
+from given import Trained
 from newsstand.article import Article
 from newsstand.bundle import Bundle
 from newsstand.records import Record, read_records
@@ -15,11 +15,6 @@ from newsstand.serve.evidence import Evidence, find_evidence
 from newsstand.serve.scorer import Scorer
 
 CORPUS = Path(__file__).parents[2] / "data/corpus/articles.jsonl"
-
-
-class Trained(Protocol):
-    topic_bundle: Path
-    stance_bundle: Path
 
 
 def check(article: Article, evidence: Iterable[Evidence]) -> None:

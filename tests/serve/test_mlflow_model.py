@@ -1,7 +1,7 @@
 """The bundle as MLflow sees it: a function from DataFrame to DataFrame."""
 
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import mlflow
 import numpy as np
@@ -9,17 +9,13 @@ import pandas as pd
 import pytest
 from mlflow.models import get_model_info
 
+from given import Trained
 from newsstand.bundle import Bundle
 from newsstand.errors import InputError
 from newsstand.serve.mlflow_model import BundleModel, _load_pyfunc
 from newsstand.serve.scorer import Scorer
 
 SPORT, WEATHER = "The goalkeeper saved a penalty.", "Rain and snow on the coast."
-
-
-class Trained(Protocol):
-    topic_bundle: Path
-    stance_bundle: Path
 
 
 def test_a_frame_in_and_a_frame_out(small: Bundle) -> None:

@@ -6,7 +6,6 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import mlflow
 import pandas as pd
@@ -14,10 +13,10 @@ import pytest
 from pyarrow import parquet
 
 import newsstand
+from given import Trained
 from newsstand.article import Article
 from newsstand.records import Record, read_records
 from newsstand.serve.scorer import Score
-from newsstand.train.run import Result
 
 CORPUS = Path(__file__).parents[2] / "data/corpus/articles.jsonl"
 ODD = (
@@ -31,14 +30,6 @@ ODD = (
     "The council will vote on the harbour stadium. " * 2200,  # 100 kB
 )
 Bits = tuple[str, ...]
-
-
-class Trained(Protocol):
-    folder: Path
-    topic: Result
-    stance: Result
-    topic_bundle: Path
-    stance_bundle: Path
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,12 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import pytest
 
 import newsstand
+from given import Trained
 from newsstand.article import Article
 from newsstand.bundle import Bundle
 from newsstand.errors import BundleError, InputError
@@ -21,12 +22,6 @@ SPORT, ECONOMY, WEATHER = (
     "The bank raised interest rates and shares fell.",
     "Heavy rain and snow on the coast.",
 )
-
-
-class Trained(Protocol):
-    folder: Path
-    topic: Any
-    topic_bundle: Path
 
 
 @pytest.fixture

@@ -1,92 +1,29 @@
-"""A whole run: what it gives back, what it leaves in MLflow, and that failures leave nothing."""
+"""A whole run: what it gives back, and what it leaves in MLflow."""
 
-import csv
 import json
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import datasets
 import mlflow
 import numpy as np
 import pytest
 from mlflow import MlflowClient
-from mlflow.entities import ViewType
 from pyarrow import parquet
 
 import newsstand
+from given import Trained
 from newsstand.bundle import bundle_hash, verify
 from newsstand.config import flatten
 from newsstand.config_file import load_config
 from newsstand.data.loader import load
-from newsstand.errors import DataError, NewsstandError
-from newsstand.train import fit_stream, plots
+from newsstand.train import fit_stream
 from newsstand.train.run import Result, train
+from quick_run import runs, write_rows
 
 ROOT = Path(__file__).parents[2]
 STAGES = ["load", "prepare", "fit", "calibrate", "evaluate", "log"]
-
-
-class Trained(Protocol):
-    folder: Path
-    topic: Result
-    stance: Result
-    topic_bundle: Path
-
-
-CONFIG = """
-task: topic
-labels: from-data
-data: {format: table, path: rows.csv}
-model: {kind: linear, words: [1, 1], bits: 12, C: 10.0}
-tracking: {experiment: quick, register_as: quick, alias: champion}
-"""
-WORDS = {"sport": "goal", "economy": "shares"}
-
-
-def write_rows(path: Path, words: dict[str, str]) -> None:
-    """Three rows of each label in each split; `zebra` is in the second label's validation rows."""
-    with path.open("w", encoding="utf-8", newline="") as stream:
-        table = csv.writer(stream)
-        table.writerow(["id", "body", "label", "split"])
-        for split in ("train", "validation", "test"):
-            for number, (label, word) in enumerate(words.items()):
-                more = "zebra" if split == "validation" and number == 1 else ""
-                for i in range(3):
-                    body = f"the {word} {word} {split} {i} {more}"
-                    table.writerow([f"{split}-{label}-{i}", body, label, split])
-
-
-@pytest.fixture(scope="module")
-def store(trained: object, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """An MLflow store of this module, beside the session's."""
-    folder = tmp_path_factory.mktemp("store")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/mlflow.db")
-        yield folder
-
-
-@pytest.fixture
-def quick(
-    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reporter: Any
-) -> Callable[..., Result]:
-    """Trains on a few rows; keyword arguments are overrides with dots as `__`."""
-    monkeypatch.chdir(tmp_path)
-    write_rows(Path("rows.csv"), WORDS)
-    Path("quick.yaml").write_text(CONFIG, encoding="utf-8")
-
-    def run(**overrides: Any) -> Result:
-        texts = [f"{key.replace('__', '.')}={value}" for key, value in overrides.items()]
-        return train(load_config("quick.yaml", texts), name="quick", reporter=reporter)
-
-    return run
-
-
-def runs(experiment: str) -> list[Any]:
-    found = mlflow.get_experiment_by_name(experiment)
-    assert found is not None
-    return list(MlflowClient().search_runs([found.experiment_id]))
 
 
 @pytest.fixture
@@ -260,100 +197,6 @@ def test_an_experiment_of_any_name_is_found_again(
     assert verify(Path(result.bundle)) == 6
     assert Path(result.bundle).is_relative_to(tmp_path / "mlruns")
     assert newsstand.load(f"runs:/{result.run_id}").score("the goal").label == "sport"
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("body,label\na,b\n", "rows.csv: expected at least two labels, all 1 rows have 'b'"),
-        ("body,label\n,b\n", "rows.csv:2: field 'body': empty; expected the article's text"),
-        (None, "rows.csv: no such file or folder (data.path)"),
-    ],
-)
-def test_data_that_cannot_be_used_leave_no_run_and_no_file(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    reporter: Any,
-    text: str | None,
-    message: str,
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    Path("quick.yaml").write_text(CONFIG, encoding="utf-8")
-    if text:
-        Path("rows.csv").write_text(text)
-    before = sorted(os.listdir())
-    with pytest.raises(DataError) as caught:
-        train(load_config("quick.yaml"), name="quick", reporter=reporter)
-    assert str(caught.value) == message
-    assert sorted(os.listdir()) == before
-
-
-def test_a_metric_of_a_label_without_rows_is_refused(quick: Callable[..., Result]) -> None:
-    with pytest.raises(DataError, match=r"evaluation\.f_avg: .*'sprot'"):
-        quick(evaluation__f_avg="[sport, sprot]", tracking__experiment="none")
-    assert mlflow.get_experiment_by_name("none") is None
-
-
-def test_an_exception_while_logging_marks_the_run_as_failed(
-    quick: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(*_: object) -> None:
-        raise RuntimeError("no ink")
-
-    monkeypatch.setattr(plots, "confusion_matrix", fail)
-    with pytest.raises(RuntimeError, match="no ink"):
-        quick(tracking__experiment="failing")
-    assert [run.info.status for run in runs("failing")] == ["FAILED"]
-    assert mlflow.active_run() is None
-
-
-@pytest.mark.parametrize(
-    ("overrides", "reason"),
-    [
-        ({"tracking__register_as": "a/b"}, "Invalid model name 'a/b'"),
-        ({"tracking__alias": "latest"}, "'latest' alias name"),
-    ],
-)
-def test_what_mlflow_refuses_is_a_message(
-    quick: Callable[..., Result], overrides: dict[str, str], reason: str
-) -> None:
-    with pytest.raises(NewsstandError) as caught:
-        quick(tracking__experiment="refused", **overrides)
-    assert str(caught.value).startswith("MLflow at sqlite:///")
-    assert reason in str(caught.value)
-    assert "\n" not in str(caught.value)
-    assert {run.info.status for run in runs("refused")} == {"FAILED"}
-
-
-def test_a_deleted_experiment_is_named_with_its_cure(quick: Callable[..., Result]) -> None:
-    quick(tracking__experiment="old")
-    found = mlflow.get_experiment_by_name("old")
-    assert found is not None
-    mlflow.delete_experiment(found.experiment_id)
-    with pytest.raises(NewsstandError) as caught:
-        quick(tracking__experiment="old")
-    assert str(caught.value) == (
-        "MLflow experiment 'old' is deleted; restore it (mlflow experiments restore "
-        f"--experiment-id {found.experiment_id}) or set tracking.experiment"
-    )
-    gone = MlflowClient().search_runs([found.experiment_id], run_view_type=ViewType.ALL)
-    assert len(gone) == 1
-
-
-def test_a_folder_that_cannot_be_written_is_a_message_at_once(
-    quick: Callable[..., Result], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.delenv("MLFLOW_TRACKING_URI")
-    monkeypatch.setattr(os, "access", lambda place, mode: mode != os.W_OK)
-    before = sorted(os.listdir())
-    with pytest.raises(NewsstandError) as caught:
-        quick()
-    assert str(caught.value).endswith(
-        f"mlflow.db: {tmp_path} is not writable; train in a folder that is, "
-        "or set MLFLOW_TRACKING_URI"
-    )
-    assert sorted(os.listdir()) == before
 
 
 def test_a_quick_search_chooses_and_says_what_it_tried(quick: Callable[..., Result]) -> None:

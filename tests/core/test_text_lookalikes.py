@@ -1,0 +1,128 @@
+"""Sentences that only look like what agencies and papers put around them: all of them stay.
+
+Every sentence is made up.
+"""
+
+import pytest
+
+from newsstand.article import Article
+from newsstand.text import TextSpec, normalise
+from sentences import LEAD, REST, TWO
+
+LOOKALIKES = [
+    "Write to jane@example.org, the wife begged.",
+    "Thank you for signing up to a war nobody wanted, he wrote to them",
+    "Subscribe to our theory and the channel is gone",
+    "Click here and your savings are gone, fraudsters know",
+    "File: the bureau had one on him since 1962",
+    "NATO (North Atlantic Treaty Organization) - for short, the alliance - met.",
+    "The Press/Media: a study of two trades.",
+    "Photo: a word that the Greeks made of light. It has lasted.",
+    "For immediate release of the men they offered a ransom.",
+    # prose at the start, in the middle and at the end of an article
+    "Read more books, the minister urged.",
+    "Read more carefully and you will find the clause, the judge said.",
+    "The photo showed a flooded street in the old town.",
+    "(The photo was taken in March, the museum said.)",
+    "Photo finishes are rare in rowing, but Sunday brought two.",
+    "He signed up for the army at eighteen.",
+    "Sign up for the draft, the poster read.",
+    "Sign up for flood alerts, residents were warned by e-mail.",
+    "By Monday the river had risen by two metres.",
+    "By Monday Night",
+    "By land, sea and air they came.",
+    "Related companies fell on the exchange.",
+    "Copyright law was debated in parliament for three hours.",
+    "Copyright 2019 reforms were debated in parliament",
+    "The court held that all rights reserved to the state had lapsed.",
+    "Score: 3-2",
+    "Open 24/7",
+    "9/11",
+    "2020/21",
+    "The season of 2020/21 ended early.",
+    "The shop is open 24/7.",
+    "NATO — the alliance of thirty states — met in Brussels.",
+    "UNESCO: the heritage list grows.",
+    "AMY GOODE: Well, we begin with wheat.",
+    "LONDON — the city of bankers — slept.",
+    "Paris is worth a mass, said the king.",
+    "Agence France-Presse (AFP) said its reporter had been freed.",
+    "The Associated Press (AP) has asked for the files.",
+    "Alcoholics Anonymous (AA): The fellowship turned ninety.",
+    "(AP) said that its reporter had been freed.",
+    "Follow the money: it leads to the harbour.",
+    "Follow the leader was the game of the evening.",
+    "Subscribe to that theory and you must accept the rest, she said.",
+    "Get rid of the newsletter, critics demanded.",
+    "Share prices fell on the exchange.",
+    "Print is not dead.",
+    "Comments by the minister drew laughter.",
+    "Updated rules take effect in May.",
+    "Updated at 10:55 p.m. - Crowd cheers",
+    "Published poets rarely live from poems.",
+    "Reporting by the agency found that the wells were dry.",
+    "Editing is half of writing.",
+    "Many officials contributed to the plan.",
+    "Years of drought contributed to this reporter's despair.",
+    "File-sharing sites were shut on Monday.",
+    "Media source close to the talks: no deal yet.",
+    "More on the economy later in the week",
+    "More from the study:",
+    "More than 30 people were hurt.",
+    "Close to the border, shops reopened.",
+    "Ends justify nothing, the bishop said.",
+    "Watch out: the ice is thin.",
+    "See also how the other half lives.",
+    "Code is law, the programmers say.",
+    "Code: a history of signals",
+    "Advertisement revenue fell by a tenth.",
+    "Opinion: divided.",
+    "Image is everything in this trade.",
+    "Video of the accident was shown in court.",
+    "All rights activists were freed.",
+    "From New Delhi With Love",
+    "Special for the season",
+    "Dawn broke over the harbour.",
+    "The Hill was quiet.",
+    "It is 10:42 and the hall is empty.",
+    "May 3 was a cold day.",
+    "The mail went to press@example.org and nobody answered.",
+    "His handle, @graindesk, has four followers.",
+    "See https://example.org/report for the whole report.",
+    "“Thank you for reading it to me,” he said.",
+    "%",
+    "…",
+    "👏👏👏",
+    "خبر",
+]
+
+
+@pytest.mark.parametrize("line", LOOKALIKES)
+@pytest.mark.parametrize("place", ["alone", "first", "middle", "last"])
+def test_lookalike_survives(line: str, place: str) -> None:
+    body = {
+        "alone": line,
+        "first": f"{line}\n\n{TWO}",
+        "middle": f"{LEAD}\n\n{line}\n\n{REST}",
+        "last": f"{TWO}\n\n{line}",
+    }[place]
+    prepared = normalise(Article(body=body), TextSpec())
+    assert prepared.removed == ()
+    assert prepared.body.text == body
+
+
+TRAILING = [
+    "The alliance is open to all. See also the treaty of 1949.",
+    "He gave one piece of advice. Follow the money: it leads to the top.",
+    "The firms are related. Related firms must file together.",
+    "It never closes. 24/7",
+    "“Sign up now!” the poster said. Sign up they did.",
+    "She had two wishes. Read more and sleep more.",
+    "He tested the link. The link (AP) was dead.",
+]
+
+
+@pytest.mark.parametrize("line", TRAILING)
+def test_the_end_of_a_paragraph_survives(line: str) -> None:
+    prepared = normalise(Article(body=f"{LEAD}\n\n{line}"), TextSpec())
+    assert prepared.removed == ()

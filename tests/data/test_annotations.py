@@ -1,0 +1,64 @@
+"""Several annotators' labels of a row: the majority's is the row's, and ties are left out."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from checking import OTHERS, STANCES, check, found, problems
+from newsstand.data.validate import Validator
+
+VOTES: list[tuple[list[object], str | None, list[str] | None]] = [
+    (["favor", "against", "favor"], "favor", ["favor", "against", "favor"]),
+    (["Favour ", None, "favor", ""], "favor", ["favor", "favor"]),
+    (["against"], "against", ["against"]),
+    (["favor", "against"], None, None),
+    (["favor", "against", "neutral", "favor", "against"], None, None),
+]
+
+
+@pytest.mark.parametrize(("votes", "label", "kept"), VOTES)
+@pytest.mark.parametrize("how", ["list", "columns", "separator"])
+def test_the_majority_of_votes_is_the_label(
+    how: str, votes: list[object], label: str | None, kept: list[str] | None
+) -> None:
+    names = [f"ann{number}" for number in range(len(votes))]
+    values: Mapping[str, object] = {
+        "list": {"label": votes},
+        "columns": dict(zip(names, votes, strict=True)),
+        "separator": {"label": "|".join(str(vote or "") for vote in votes)},
+    }[how]
+    validator = Validator(
+        task="topic",
+        scheme=STANCES,
+        columns={"label": names} if how == "columns" else {},
+        separator="|" if how == "separator" else None,
+    )
+    rows = list(validator.rows(found([{"body": "x", **values}])))
+    assert validator.ties == (label is None)
+    assert [(row.label, row.votes) for row in rows] == ([(label, kept)] if label else [])
+    if label is None:
+        assert validator.problems() == ["the data: no rows without a tie (1 tied)"]
+
+
+def test_one_plain_label_has_no_votes() -> None:
+    assert [row.votes for row in check(found(OTHERS))[0]] == [None, None]
+
+
+def test_wrong_and_missing_votes_are_named() -> None:
+    rows: list[dict[str, Any]] = [
+        {"body": "x", "a": "favor", "b": "agianst"},
+        {"body": "x", "a": "", "b": None},
+        {"body": "x", "a": ["favor"], "b": 1},
+        {"body": "x", "a": "favor"},
+    ]
+    assert problems(found(rows), scheme=STANCES, columns={"label": ("a", "b")}) == [
+        "d/w.csv:5: field 'b': missing",
+        "d/w.csv:2: field 'b': unknown label 'agianst'; did you mean 'against'?",
+        "d/w.csv:3: field 'a': empty; expected a label",
+        "d/w.csv:4: field 'a': expected text, got list ['favor']",
+        "d/w.csv:4: field 'b': integer 1 without a name; give each a name in data.labels",
+    ]
+    assert problems(found(rows[:1]), scheme=STANCES, columns={"label": ("a", "c")})[0] == (
+        "d/w.csv: no column 'c' (columns here: body, a, b)"
+    )

@@ -1,0 +1,36 @@
+"""A run of a second: its config, its rows, and what MLflow has of it."""
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import mlflow
+from mlflow import MlflowClient
+
+CONFIG = """
+task: topic
+labels: from-data
+data: {format: table, path: rows.csv}
+model: {kind: linear, words: [1, 1], bits: 12, C: 10.0}
+tracking: {experiment: quick, register_as: quick, alias: champion}
+"""
+WORDS = {"sport": "goal", "economy": "shares"}
+
+
+def write_rows(path: Path, words: dict[str, str]) -> None:
+    """Three rows of each label in each split; `zebra` is in the second label's validation rows."""
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        table = csv.writer(stream)
+        table.writerow(["id", "body", "label", "split"])
+        for split in ("train", "validation", "test"):
+            for number, (label, word) in enumerate(words.items()):
+                more = "zebra" if split == "validation" and number == 1 else ""
+                for i in range(3):
+                    body = f"the {word} {word} {split} {i} {more}"
+                    table.writerow([f"{split}-{label}-{i}", body, label, split])
+
+
+def runs(experiment: str) -> list[Any]:
+    found = mlflow.get_experiment_by_name(experiment)
+    assert found is not None
+    return list(MlflowClient().search_runs([found.experiment_id]))

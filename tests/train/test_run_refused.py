@@ -1,0 +1,111 @@
+"""Runs that fail: each says why in a line, and leaves no run, or one marked as failed."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import pytest
+from mlflow import MlflowClient
+from mlflow.entities import ViewType
+
+from newsstand.config_file import load_config
+from newsstand.errors import DataError, NewsstandError
+from newsstand.train import plots
+from newsstand.train.run import Result, train
+from quick_run import CONFIG, runs
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("body,label\na,b\n", "rows.csv: expected at least two labels, all 1 rows have 'b'"),
+        ("body,label\n,b\n", "rows.csv:2: field 'body': empty; expected the article's text"),
+        (None, "rows.csv: no such file or folder (data.path)"),
+    ],
+)
+def test_data_that_cannot_be_used_leave_no_run_and_no_file(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    reporter: Any,
+    text: str | None,
+    message: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    Path("quick.yaml").write_text(CONFIG, encoding="utf-8")
+    if text:
+        Path("rows.csv").write_text(text)
+    before = sorted(os.listdir())
+    with pytest.raises(DataError) as caught:
+        train(load_config("quick.yaml"), name="quick", reporter=reporter)
+    assert str(caught.value) == message
+    assert sorted(os.listdir()) == before
+
+
+def test_a_metric_of_a_label_without_rows_is_refused(quick: Callable[..., Result]) -> None:
+    with pytest.raises(DataError, match=r"evaluation\.f_avg: .*'sprot'"):
+        quick(evaluation__f_avg="[sport, sprot]", tracking__experiment="none")
+    assert mlflow.get_experiment_by_name("none") is None
+
+
+def test_an_exception_while_logging_marks_the_run_as_failed(
+    quick: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("no ink")
+
+    monkeypatch.setattr(plots, "confusion_matrix", fail)
+    with pytest.raises(RuntimeError, match="no ink"):
+        quick(tracking__experiment="failing")
+    assert [run.info.status for run in runs("failing")] == ["FAILED"]
+    assert mlflow.active_run() is None
+
+
+@pytest.mark.parametrize(
+    ("overrides", "reason"),
+    [
+        ({"tracking__register_as": "a/b"}, "Invalid model name 'a/b'"),
+        ({"tracking__alias": "latest"}, "'latest' alias name"),
+    ],
+)
+def test_what_mlflow_refuses_is_a_message(
+    quick: Callable[..., Result], overrides: dict[str, str], reason: str
+) -> None:
+    with pytest.raises(NewsstandError) as caught:
+        quick(tracking__experiment="refused", **overrides)
+    assert str(caught.value).startswith("MLflow at sqlite:///")
+    assert reason in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert {run.info.status for run in runs("refused")} == {"FAILED"}
+
+
+def test_a_deleted_experiment_is_named_with_its_cure(quick: Callable[..., Result]) -> None:
+    quick(tracking__experiment="old")
+    found = mlflow.get_experiment_by_name("old")
+    assert found is not None
+    mlflow.delete_experiment(found.experiment_id)
+    with pytest.raises(NewsstandError) as caught:
+        quick(tracking__experiment="old")
+    assert str(caught.value) == (
+        "MLflow experiment 'old' is deleted; restore it (mlflow experiments restore "
+        f"--experiment-id {found.experiment_id}) or set tracking.experiment"
+    )
+    gone = MlflowClient().search_runs([found.experiment_id], run_view_type=ViewType.ALL)
+    assert len(gone) == 1
+
+
+def test_a_folder_that_cannot_be_written_is_a_message_at_once(
+    quick: Callable[..., Result], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    monkeypatch.setattr(os, "access", lambda place, mode: mode != os.W_OK)
+    before = sorted(os.listdir())
+    with pytest.raises(NewsstandError) as caught:
+        quick()
+    assert str(caught.value).endswith(
+        f"mlflow.db: {tmp_path} is not writable; train in a folder that is, "
+        "or set MLFLOW_TRACKING_URI"
+    )
+    assert sorted(os.listdir()) == before
