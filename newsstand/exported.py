@@ -51,7 +51,7 @@ class ExportedEncoder(TokenReader):
         embeddings: str | None = None,
     ) -> None:
         # All is read now: the folder of a model that was downloaded is gone afterwards.
-        self._network = path.read_bytes() if path.is_file() else b""
+        self._network = path.read_bytes()
         self._session = _session(self._network, path)
         self._path, self._source, self._embeddings = path, source, embeddings
         self._table = _table(source, embeddings) if embeddings else None

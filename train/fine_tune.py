@@ -53,19 +53,21 @@ def check_possible(config: Config, resume: str | None) -> None:
     Raises:
         NewsstandError: What cannot be, and what to change.
     """
-    check_unsharded()
-    tuned = isinstance(config.model, TransformerConfig)
-    if processes() > 1 and not tuned:
+    if isinstance(config.model, TransformerConfig):
+        check_unsharded()
+        if processes() > 1 and config.model.seeds > 1:
+            raise NewsstandError(
+                "torchrun: processes share the fit of one seed; set model.seeds: 1"
+            )
+        if resume is not None:
+            check_settings(checkpoint_folder(resume), _decisive(config))
+    elif processes() > 1:
         raise NewsstandError(
             "torchrun: only fine-tuning (model.kind: transformer) is shared by several processes; "
             f"model.kind is '{config.model.kind}', so use `newsstand train`"
         )
-    if processes() > 1 and getattr(config.model, "seeds", 1) > 1:
-        raise NewsstandError("torchrun: processes share the fit of one seed; set model.seeds: 1")
-    if resume is not None:
-        if not tuned:
-            raise NewsstandError("--resume: only fine-tuning (model.kind: transformer) can go on")
-        check_settings(checkpoint_folder(resume), _decisive(config))
+    elif resume is not None:
+        raise NewsstandError("--resume: only fine-tuning (model.kind: transformer) can go on")
 
 
 @contextmanager

@@ -146,7 +146,23 @@ def _train(
     def open_run(
         one: Config, run_id: str | None, parent: str | None = None
     ) -> AbstractContextManager["tracking.Run"]:
-        return _run(one, news, name, clock, run_id, parent)
+        """The MLflow run of an experiment, begun or gone on with, or of a seed inside it."""
+        from newsstand.train import tracking
+
+        title = config.tracking.run_name or name
+        return tracking.run(
+            one.tracking.experiment,
+            name=f"{title}, seed {one.seed}" if parent else title,
+            params=flatten(one),
+            tags={
+                "newsstand.task": one.task,
+                "newsstand.data_digest": news.digest,
+                "newsstand.splits": news.note,
+            },
+            started=time.time() - (0 if parent else clock.elapsed()),
+            resume=run_id,
+            parent=parent,
+        )
 
     tuning: FineTuning | None = None
     if isinstance(config.model, TransformerConfig):
@@ -291,33 +307,6 @@ def _train(
         seconds=clock.seconds(),
         labels=evaluate.label_reports(probabilities, test.labels, news.labels.labels),
         names=dict(news.labels.names),
-    )
-
-
-def _run(
-    config: Config,
-    news: NewsData,
-    name: str,
-    clock: Clock,
-    resume: str | None,
-    parent: str | None = None,
-) -> AbstractContextManager["tracking.Run"]:
-    """The MLflow run of an experiment, with its settings and data noted."""
-    from newsstand.train import tracking
-
-    title = config.tracking.run_name or name
-    return tracking.run(
-        config.tracking.experiment,
-        name=f"{title}, seed {config.seed}" if parent else title,
-        params=flatten(config),
-        tags={
-            "newsstand.task": config.task,
-            "newsstand.data_digest": news.digest,
-            "newsstand.splits": news.note,
-        },
-        started=time.time() - (0 if parent else clock.elapsed()),
-        resume=resume,
-        parent=parent,
     )
 
 
