@@ -44,8 +44,7 @@ def export_encoder(
 ) -> ExportedEncoder:
     """The encoder as ONNX Runtime computes it, its weights in int8 with a scale for each output.
 
-    What goes through it is rounded as it comes (dynamic quantisation). Weights have seven bits of
-    the eight: processors without VNNI overflow with more, and would give other scores.
+    What goes through it is rounded as it comes (dynamic quantisation).
 
     Args:
         encoder: With a classifier on top for `scores`, without for `states`.
@@ -66,7 +65,6 @@ def export_encoder(
             extra_options={"MatMulConstBOnly": True},
             weight_type=QuantType.QInt8,
             per_channel=True,
-            reduce_range=True,
         )
     return ExportedEncoder.open(
         folder,

@@ -27,12 +27,17 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
 from encoder_contestants import CONFIG, FITS, SCORES, WHOLE_FITS
 from jobs import Record, work
+from newsstand.bundle import Bundle
+from newsstand.encoder import ENCODER_FOLDER, Encoder
+from newsstand.exported import ExportedEncoder
 from newsstand.libraries import torch_sees_a_gpu
+from newsstand.transformer import TransformerModel
 
 WORKER = Path(__file__).with_name("encoder_contestants.py")
 OFFLINE = {"MLFLOW_DISABLE_TELEMETRY": "true", "HF_HUB_OFFLINE": "1"}
@@ -58,21 +63,30 @@ def cold(job: Record, folder: Path) -> Record:
 
 
 def bundles(options: argparse.Namespace) -> dict[str, str]:
-    """A bundle with the network alone and one with its export, the same weights in both."""
-    found = {}
-    for name, export in (("torch", "null"), ("int8", "int8")):
-        folder = options.work / name
-        if not (folder / "told.json").exists():
-            folder.mkdir(parents=True, exist_ok=True)
-            command = [sys.executable, "-m", "newsstand", "train", str(CONFIG), "--json"]
-            command += [f"data.path={options.data / 'r8'}", f"export.onnx={export}"]
-            command += options.settings
-            done = subprocess.run(
-                command, cwd=folder, check=True, stdout=subprocess.PIPE, text=True
-            )
-            (folder / "told.json").write_text(done.stdout)
-        found[name] = json.loads((folder / "told.json").read_text())["bundle"]
-    return found
+    """A bundle with the network's export and one without, the same weights in both."""
+    exported = options.work / "int8.json"
+    if not exported.exists():
+        options.work.mkdir(parents=True, exist_ok=True)
+        command = [sys.executable, "-m", "newsstand", "train", str(CONFIG), "--json"]
+        command += [f"data.path={options.data.resolve() / 'r8'}", "export.onnx=int8"]
+        command += options.settings
+        done = subprocess.run(
+            command, cwd=options.work, check=True, stdout=subprocess.PIPE, text=True
+        )
+        exported.write_text(done.stdout)
+    folder = Path(json.loads(exported.read_text())["bundle"])
+    if torch_sees_a_gpu():  # where scoring leaves the export alone
+        return {"torch": str(folder)}
+    bundle = Bundle.load(folder)
+    model = bundle.model
+    if not isinstance(model, TransformerModel) or not isinstance(model.encoder, ExportedEncoder):
+        raise SystemExit(f"{folder}: has no export, which cost too much; give other --settings")
+    encoder = Encoder.open(
+        folder / ENCODER_FOLDER, max_tokens=model.encoder.max_tokens, labels=len(bundle.labels)
+    )
+    plain = options.work / "torch"
+    replace(bundle, model=replace(model, encoder=encoder)).save(plain)
+    return {"int8": str(folder), "torch": str(plain)}
 
 
 def asked() -> argparse.Namespace:

@@ -22,7 +22,7 @@ from newsstand.embedding import EmbeddingModel
 from newsstand.encode import Example, encode
 from newsstand.encoder import Encoder
 from newsstand.errors import NewsstandError
-from newsstand.exported import ExportedEncoder, open_bundled
+from newsstand.exported import ExportedEncoder, _has_vnni, open_bundled
 from newsstand.labels import LabelSet
 from newsstand.serve.scorer import Scorer
 from newsstand.text import TextSpec
@@ -67,6 +67,31 @@ def test_scores_are_nearly_those_of_the_network(
     assert 0 < np.abs(before - after).max() < 0.2 * np.abs(before).max()
     assert exported.encoder.labels == 3
     assert exported.forward([]).shape == (0, 3)
+
+
+def test_processors_that_would_overflow_score_the_same(
+    exported: TransformerModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exported.encoder.save(tmp_path)
+    scores = []
+    for vnni in (True, False):
+        monkeypatch.setattr("newsstand.exported._has_vnni", lambda vnni=vnni: vnni)
+        encoder = ExportedEncoder.open(tmp_path, max_tokens=24, long_text="head")
+        scores.append(TransformerModel(encoder).forward(EXAMPLES))
+        if not vnni:
+            options = encoder._session.get_session_options()
+            assert options.get_session_config_entry("session.x64quantprecision") == "1"
+    if _has_vnni():  # elsewhere the first of them overflows
+        np.testing.assert_allclose(scores[0], scores[1], atol=1e-4)
+
+
+def test_a_processor_is_safe_if_it_says_so(tmp_path: Path) -> None:
+    said = tmp_path / "cpuinfo"
+    assert not _has_vnni(said)
+    said.write_text("flags : fpu avx2 avx512f\n")
+    assert not _has_vnni(said)
+    said.write_text("flags : fpu avx2 avx512_vnni avx512_bf16\n")
+    assert _has_vnni(said)
 
 
 def test_a_score_does_not_depend_on_its_neighbours(exported: TransformerModel) -> None:
