@@ -75,6 +75,8 @@ def impossible(get: Get) -> Iterable[tuple[str, str]]:
         yield "model.mark_target", "a topic model has no targets to mark"
     if get("model.lora") is not None and get("model.frozen_layers"):
         yield "model.frozen_layers", "with model.lora, all layers stay as they are; leave it out"
+    if get("model.lora") is not None and get("model.fsdp"):
+        yield "model.fsdp", "not with model.lora, whose adapters leave little to share out"
     for kind in ("words", "chars"):
         span = get(f"model.{kind}")
         if _is_range(span) and not 1 <= span[0] <= span[1] <= 8:

@@ -231,6 +231,11 @@ class TransformerConfig(_EncoderConfig):
     kind: Literal["transformer"]
     """Model family."""
 
+    fsdp: bool = False
+    """Each process that torchrun starts holds its share of weights, gradients and AdamW's means
+    (fully sharded data parallel, FSDP2), instead of all of them. For GPUs that the network's
+    training does not fit on."""
+
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """Of the sums in training; `auto` takes bf16 where the hardware has it. Weights are fp32."""
 

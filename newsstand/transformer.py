@@ -14,8 +14,22 @@ from newsstand.encoder import Encoder
 from newsstand.exported import ExportedEncoder, open_bundled
 from newsstand.likeness import sentence_spans
 from newsstand.long_text import Excerpt, Span, joined
+from newsstand.token_reader import Tokens
 
 Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What the network reads of some examples.
+
+    Args:
+        tokens: Of all their windows, one after another.
+        windows: How many each example has.
+    """
+
+    tokens: Tokens
+    windows: list[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +51,24 @@ class TransformerModel:
 
         Of an article that is read in several windows, the mean of their scores.
         """
+        return self.pooled(self.inputs(examples))
+
+    def inputs(self, examples: Sequence[Example]) -> "Inputs":
+        """What the network reads of each example; the same however often it learns."""
         read = [self.read_as(example) for example in examples]
         texts = [text for parts in read for text in parts]
         targets = [
             example.target for example, parts in zip(examples, read, strict=True) for _ in parts
         ]
-        scores = self._scores(texts, targets)
-        owner = np.repeat(np.arange(len(read)), [len(parts) for parts in read])
-        pooled = np.zeros((len(read), scores.shape[1]))
+        return Inputs(self._tokens(texts, targets), [len(parts) for parts in read])
+
+    def pooled(self, inputs: "Inputs") -> Floats:
+        """As `forward`, of what `inputs` gave."""
+        scores = self.encoder.scores(inputs.tokens)
+        owner = np.repeat(np.arange(len(inputs.windows)), inputs.windows)
+        pooled = np.zeros((len(inputs.windows), scores.shape[1]))
         np.add.at(pooled, owner, scores)
-        pooled /= np.array([len(parts) for parts in read]).reshape(-1, 1)
+        pooled /= np.array(inputs.windows).reshape(-1, 1)
         return pooled
 
     def gains(self, example: Example, label: int) -> list[tuple[Span, float]]:
@@ -76,7 +98,7 @@ class TransformerModel:
                     kept = [piece for stretch in part for piece in _without(stretch, span)]
                     texts.append(self._text(example, tuple(kept)))
                     owners.append((span, number))
-        scores = self._scores(texts, [example.target] * len(texts))
+        scores = self.encoder.scores(self._tokens(texts, [example.target] * len(texts)))
         over = scores[:, label] - scores.mean(axis=1)
         found = dict.fromkeys(inside, 0.0)
         for (span, number), value in zip(owners, over[len(whole) :], strict=True):
@@ -95,9 +117,9 @@ class TransformerModel:
         named = re.compile(rf"(?<!\w){re.escape(example.target)}(?!\w)")
         return named.sub(r"@ \g<0> @", text)
 
-    def _scores(self, texts: Sequence[str], targets: Sequence[str | None]) -> Floats:
+    def _tokens(self, texts: Sequence[str], targets: Sequence[str | None]) -> Tokens:
         paired = [target or "" for target in targets] if any(targets) else None
-        return self.encoder.scores(self.encoder.tokens(texts, paired))
+        return self.encoder.tokens(texts, paired)
 
     def save(self, folder: Path) -> dict[str, Any]:
         """Writes the network into a folder; returns the settings for `load`."""

@@ -89,7 +89,9 @@ def _whole(checkpoint: Path) -> bool:
         states = [f"rng_state_{number}.pth" for number in range(processes())]
         if len(states) == 1:
             states = ["rng_state.pth"]
-        pickles = [checkpoint / name for name in ("optimizer.pt", "scheduler.pt", *states)]
+        shared_out = checkpoint / "pytorch_model_fsdp.bin"  # of a network that FSDP shared out
+        optimizer = ("optimizer.bin", shared_out.name) if shared_out.exists() else ("optimizer.pt",)
+        pickles = [checkpoint / name for name in (*optimizer, "scheduler.pt", *states)]
         return len(weights) == 8 + size + end and all(map(_unbroken, pickles))
     except (OSError, ValueError, KeyError):
         return False
@@ -149,10 +151,11 @@ def explained(folder: Path) -> Iterator[None]:
         raise
 
 
-def check_room(folder: Path, network: Any) -> None:
+def check_room(folder: Path, network: Any, *, fsdp: bool) -> None:
     """Refuses to begin where two checkpoints and one in the making would not fit."""
     weights = sum(x.numel() * x.element_size() for x in network.parameters())
-    needed, free = 3 * 3 * weights, shutil.disk_usage(folder).free  # Adam keeps two more of each
+    copies = 4 if fsdp else 3  # Adam keeps two more of each, and accelerate writes weights twice
+    needed, free = 3 * copies * weights, shutil.disk_usage(folder).free
     if free < needed:
         raise NewsstandError(
             f"{folder}: checkpoints need {needed / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free; "

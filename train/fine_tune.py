@@ -14,7 +14,7 @@ from newsstand.errors import NewsstandError
 from newsstand.train.checkpoints import check_settings, checkpoint_folder, note_settings
 from newsstand.train.fit import open_transformer
 from newsstand.train.lessons import Lesson
-from newsstand.train.processes import check_unsharded, processes
+from newsstand.train.processes import check_sharding, processes
 from newsstand.train.rows import Rows
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def check_possible(config: Config, resume: str | None) -> None:
         NewsstandError: What cannot be, and what to change.
     """
     if isinstance(config.model, TransformerConfig):
-        check_unsharded()
+        check_sharding(config.model.device, fsdp=config.model.fsdp)
         if processes() > 1 and config.model.seeds > 1:
             raise NewsstandError(
                 "torchrun: processes share the fit of one seed; set model.seeds: 1"

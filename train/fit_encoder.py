@@ -34,7 +34,7 @@ from newsstand.train.trainer import (
     TokenRows,
     arguments,
 )
-from newsstand.train.tuning import Loss, Tuning, freeze
+from newsstand.train.tuning import Loss, Tuning, freeze, layer_classes
 from newsstand.transformer import TransformerModel
 
 
@@ -102,7 +102,7 @@ def fit_encoder(
     """
     folder.mkdir(parents=True, exist_ok=True)
     if rank() == 0:
-        check_room(folder, encoder.network)
+        check_room(folder, encoder.network, fsdp=tuning.fsdp)
     model = TransformerModel(encoder, mark_target)
     rows = _rows(model, examples, targets)
     network = encoder.network
@@ -110,13 +110,17 @@ def fit_encoder(
     batches_a_step = tuning.gradient_accumulation * processes()
     steps = math.ceil(math.ceil(len(rows) / tuning.batch_size) / batches_a_step)
     told = np.array([row["labels"] for row in rows])
+    asked, wanted = model.inputs(validation[0]), validation[1]
+    kind = type(network)
     with quiet():
         trainer = EncoderTrainer(
-            judge=lambda: _judge(model, *validation),
+            judge=lambda: _judge(model.pooled(asked), wanted),
             tuning=tuning,
             lengths=[len(row["input_ids"]) for row in rows],
             model=network,
-            args=arguments(tuning, folder, seed, steps, network.device.type),
+            args=arguments(
+                tuning, folder, seed, steps, network.device.type, layer_classes(network)
+            ),
             train_dataset=TokenRows(rows),
             eval_dataset=TokenRows(rows[:1]),  # must be there; `judge` is what is asked
             data_collator=Collator(int(encoder.tokenizer.pad_token_id or 0)),
@@ -134,6 +138,8 @@ def fit_encoder(
         else:
             with explained(folder):
                 trainer.train(resume_from_checkpoint=str(last) if last else None)
+        if tuning.fsdp:
+            network = trainer.gathered(kind)
         disconnect()
         # The Trainer has left it computing in bf16, where it has learned so; scoring is in fp32.
         trainer.accelerator.unwrap_model(network, keep_fp32_wrapper=False)
@@ -159,10 +165,7 @@ def _rows(
     return [{**row, "token_type_ids": x} for row, x in zip(rows, tokens.segments, strict=True)]
 
 
-def _judge(
-    model: TransformerModel, examples: Sequence[Example], labels: NDArray[np.int64]
-) -> dict[str, float]:
-    scores = model.forward(examples)
+def _judge(scores: NDArray[np.float64], labels: NDArray[np.int64]) -> dict[str, float]:
     probabilities = Calibration("temperature", (1.0,)).apply(scores)
     names = [str(number) for number in range(scores.shape[1])]
     found = metrics(probabilities, labels, names)

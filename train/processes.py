@@ -22,33 +22,63 @@ def rank() -> int:
     return int(os.environ["RANK"]) if processes() > 1 else 0
 
 
-def check_unsharded() -> None:
-    """Refuses what would give each process a part of the network only, as scoring needs all of it.
+def check_sharding(device: str, *, fsdp: bool) -> None:
+    """Refuses ways of giving each process a share of the network that cannot work.
+
+    Args:
+        device: What the config says.
+        fsdp: Whether the config asks for it.
 
     Raises:
-        NewsstandError: The environment asks accelerate for that.
+        NewsstandError: There is one process, or no GPU, or the environment asks accelerate for it.
     """
+    if fsdp and processes() == 1:
+        raise NewsstandError(
+            "model.fsdp: one process alone has nobody to share with; start several with torchrun, "
+            "or leave it out"
+        )
+    if fsdp and not on_gpus(device):
+        raise NewsstandError(
+            "model.fsdp: accelerate shares networks out on GPUs only; leave it out, and each "
+            "process holds the whole network"
+        )
     for kind in ("FSDP", "DEEPSPEED"):
         name = f"ACCELERATE_USE_{kind}"
         if os.environ.get(name, "false").lower() not in ("", "0", "n", "no", "f", "false", "off"):
             raise NewsstandError(
-                f"{name}: each process must hold the whole network; start with torchrun, without it"
+                f"{name}: start with torchrun, without it; model.fsdp: true gives each process a "
+                "share of the network"
             )
 
 
-def from_first(make: Callable[[], _T]) -> _T:
-    """What process 0 makes, in every process; for the rest it is a moment to wait.
+def from_first(make: Callable[[], _T], *, together: bool = False) -> _T:
+    """What process 0 makes, in every process.
 
     Transformers' Trainer must have connected the processes before.
+
+    Args:
+        make: Makes it.
+        together: All must make it, as each has a share of what it takes; else the rest wait.
     """
     if processes() == 1:
         return make()
     from torch import distributed
 
-    held: list[Any] = [make() if rank() == 0 else None]
+    held: list[Any] = [make() if together or rank() == 0 else None]
     distributed.broadcast_object_list(held, src=0)
     found: _T = held[0]
     return found
+
+
+def on_gpus(device: str) -> bool:
+    """Whether the processes compute on GPUs.
+
+    Args:
+        device: What the config says.
+    """
+    import torch
+
+    return device != "cpu" and torch.cuda.is_available()
 
 
 def take_gpu(device: str) -> None:
@@ -60,10 +90,10 @@ def take_gpu(device: str) -> None:
     Raises:
         NewsstandError: The machine has fewer GPUs than processes.
     """
+    if processes() == 1 or not on_gpus(device):
+        return
     import torch
 
-    if processes() == 1 or device == "cpu" or not torch.cuda.is_available():
-        return
     here, gpus = int(os.environ["LOCAL_WORLD_SIZE"]), torch.cuda.device_count()
     if here > gpus:
         raise NewsstandError(

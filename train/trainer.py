@@ -11,7 +11,7 @@ import torch
 from transformers import Trainer, TrainerCallback, TrainingArguments
 
 from newsstand.errors import NewsstandError
-from newsstand.train.processes import from_first, processes
+from newsstand.train.processes import from_first, processes, rank
 from newsstand.train.tuning import NO_LABEL, Tuning, parameter_groups, use_bf16
 
 # Called with what the last steps gave, losses or validation figures by name, and the step.
@@ -69,11 +69,26 @@ class EncoderTrainer(Trainer):  # type: ignore[misc]
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
         """Validation figures, from `judge` instead of the Trainer's own loop."""
         self.model.eval()
-        found = {f"eval_{name}": value for name, value in from_first(self._judge).items()}
+        figures = from_first(self._judge, together=self._tuning.fsdp)
+        found = {f"eval_{name}": value for name, value in figures.items()}
         self.log(dict(found))
         handler = self.callback_handler
         self.control = handler.on_evaluate(self.args, self.state, self.control, found)  # type: ignore[has-type]
         return found
+
+    def gathered(self, kind: type) -> Any:
+        """A new network with the weights that each process has a share of.
+
+        Only process 0 gets them; in the others they stay as they began.
+
+        Args:
+            kind: The network's class before it was shared out, which changes it.
+        """
+        weights = self.accelerator.get_state_dict(self.model)
+        network = kind(self.model.config)
+        if rank() == 0:
+            network.load_state_dict(weights)
+        return network.to(self.args.device)
 
     def load(self, checkpoint: Path) -> None:
         """Puts a checkpoint's weights into the network."""
@@ -204,7 +219,7 @@ class Collator:
 
 
 def arguments(
-    tuning: Tuning, folder: Path, seed: int, steps: int, device: str
+    tuning: Tuning, folder: Path, seed: int, steps: int, device: str, layers: Sequence[str]
 ) -> TrainingArguments:
     """What the Trainer takes.
 
@@ -214,6 +229,9 @@ def arguments(
         seed: Of rows and dropout.
         steps: Steps of an epoch.
         device: `cpu` or `cuda`.
+        layers: The classes of the network's layers, which FSDP shares out one by one. What
+            transformers takes by itself has BERT's embeddings in it, which accelerate 1.15 then
+            shares out twice, and fails.
     """
     every = max(1, steps // tuning.evaluations)
     return TrainingArguments(
@@ -225,6 +243,10 @@ def arguments(
         warmup_steps=tuning.warmup,
         weight_decay=tuning.weight_decay,
         bf16=use_bf16(tuning.precision, device),
+        fsdp=True if tuning.fsdp else None,
+        fsdp_config={"transformer_layer_cls_to_wrap": list(layers)}
+        if tuning.fsdp and layers
+        else None,
         use_cpu=device == "cpu",
         seed=seed,
         full_determinism=device != "cpu",

@@ -30,6 +30,7 @@ class Tuning:
     evaluations: int = 1
     patience: int = 0
     precision: Literal["auto", "fp32", "bf16"] = "auto"
+    fsdp: bool = False
     teacher_weight: float = 0.0
     teacher_temperature: float = 1.0
 
@@ -129,6 +130,16 @@ def freeze(network: Any, layers: int, *, words: bool) -> None:
             weights.requires_grad_(False)
     if words:
         network.get_input_embeddings().weight.requires_grad_(False)
+
+
+def layer_classes(network: Any) -> list[str]:
+    """The names of the classes that a network's layers have."""
+    layers = (
+        type(module).__name__
+        for name, module in network.named_modules()
+        if _LAYER.search(f"{name}.") and name.rpartition(".")[2].isdigit()
+    )
+    return sorted(set(layers))
 
 
 def use_bf16(precision: str, device: str) -> bool:
