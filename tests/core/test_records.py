@@ -113,7 +113,7 @@ def test_csv_with_a_byte_order_mark_and_a_cell_of_5_mb() -> None:
         ),
         (
             "a.csv",
-            gzip.compress(b"label,body\n"),
+            gzip.compress(b"label,body\n", mtime=0),
             ["a.csv: byte 0: expected UTF-8 text, this looks like gzip"],
         ),
         (
