@@ -299,7 +299,7 @@ class TransformerConfig(_EncoderConfig):
     patience: int = Field(0, ge=0)
     """Stop when so many evaluations in a row bring no better macro-F1; 0 never stops early."""
 
-    @property
-    def refit(self) -> bool:
-        """Never: without validation rows, there is no best checkpoint."""
-        return False
+    refit: bool = False
+    """After calibration, fit once more on all rows that are not test rows: training, validation,
+    and those left out to keep the two apart; up to the step, by its share of all, at which the
+    best checkpoint was. Of several seeds, the median one is fit again."""

@@ -112,16 +112,30 @@ def trainer_state(checkpoint: Path) -> dict[str, Any]:
     return dict(found)
 
 
-def stopped_early(checkpoint: Path, patience: int) -> bool:
-    """Whether fitting had come to its end early at a checkpoint."""
-    kept = trainer_state(checkpoint)["stateful_callbacks"].get("EarlyStoppingCallback")
+def ended_with(checkpoint: Path, *, patience: int, last_step: int | None) -> Path | None:
+    """The checkpoint that a fit ends with, if it had come to its end before its last epoch did.
+
+    Args:
+        checkpoint: Its last one.
+        patience: Of judged fits: evaluations without a better figure that end it; 0 for never.
+        last_step: Of fits that are not judged: where they end.
+    """
+    state = trainer_state(checkpoint)
+    if last_step is not None:
+        return checkpoint if state["global_step"] >= last_step else None
+    kept = state["stateful_callbacks"].get("EarlyStoppingCallback")
     counted = kept["attributes"]["early_stopping_patience_counter"] if kept else 0
-    return bool(patience and counted >= patience)
+    if patience and counted >= patience:
+        return checkpoint.with_name(f"{_PREFIX}{state['best_global_step']}")
+    return None
 
 
-def best_checkpoint(checkpoint: Path) -> Path:
-    """The best one so far, as a checkpoint beside it remembers."""
-    return checkpoint.with_name(f"{_PREFIX}{trainer_state(checkpoint)['best_global_step']}")
+def best_share(folder: Path) -> float:
+    """The share of all steps after which the best checkpoint of a finished fit was written."""
+    last = last_checkpoint(folder)
+    assert last is not None  # noqa: S101 - a fit ends with a checkpoint
+    state = trainer_state(last)
+    return float(state["best_global_step"] / state["max_steps"])
 
 
 @contextmanager

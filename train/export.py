@@ -7,10 +7,12 @@ from typing import Protocol
 from newsstand.bundle import Model
 from newsstand.config import Config, ExportConfig
 from newsstand.embedding import EmbeddingModel
+from newsstand.exported import ExportedEncoder
 from newsstand.linear import LinearModel
 from newsstand.train.export_linear import LinearCost, export_linear
 from newsstand.train.export_onnx import OnnxCost, export_onnx
 from newsstand.train.rows import Rows
+from newsstand.transformer import TransformerModel
 
 
 class Cost(Protocol):
@@ -44,12 +46,21 @@ def export(config: Config, model: Model, held_out: Rows, folder: Path) -> tuple[
     return exported if cost.bearable else model, cost
 
 
-def as_exported(config: Config, first: Model, again: Model) -> Model:
-    """A model that was fitted once more, exported as the first one was."""
+def as_exported(config: Config, first: Model, again: Model, folder: Path) -> Model:
+    """A model that was fitted once more, exported as the first one was.
+
+    Args:
+        config: The experiment.
+        first: What `export` gave, if the config asks for it.
+        again: The model fitted once more.
+        folder: As in `export`, another one.
+    """
     if isinstance(again, LinearModel):
         return _smaller(config, again)
     if isinstance(first, EmbeddingModel) and isinstance(again, EmbeddingModel):
         return replace(again, encoder=first.encoder, vectors=first.vectors)
+    if isinstance(first, TransformerModel) and isinstance(first.encoder, ExportedEncoder):
+        return export_onnx(again, folder)
     return again
 
 

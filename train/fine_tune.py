@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +13,11 @@ from newsstand.data.prepare import Progress
 from newsstand.encoder import Encoder
 from newsstand.errors import NewsstandError
 from newsstand.train.checkpoints import check_settings, checkpoint_folder, note_settings
-from newsstand.train.fit import open_transformer
+from newsstand.train.fit import fit_transformer, open_transformer
 from newsstand.train.lessons import Lesson
 from newsstand.train.processes import check_sharding, processes
 from newsstand.train.rows import Rows
+from newsstand.transformer import TransformerModel
 
 if TYPE_CHECKING:
     from newsstand.train.tracking import Run
@@ -42,6 +44,28 @@ class FineTuning:
         run_id = self.run.run_id
         return f"{said}run {run_id}; if it is cut short, go on with --resume {run_id}"
 
+    def again(
+        self, config: Config, rows: Rows, share: float, progress: Progress
+    ) -> TransformerModel:
+        """A model that is fitted from the start to other rows, with nothing to judge it by.
+
+        Args:
+            config: The experiment.
+            rows: What to learn from.
+            share: Of all steps, where to end.
+            progress: Hears of the steps that are done.
+        """
+        return fit_transformer(
+            config,
+            open_transformer(config, rows),
+            Lesson.of(config, rows, progress),
+            None,
+            self.folder / "again",
+            partial(self.run.log_step, group="refit"),
+            progress,
+            until=share,
+        )
+
 
 def check_possible(config: Config, resume: str | None) -> None:
     """Refuses, before any data is read, what cannot be shared by processes or gone on with.
@@ -59,6 +83,8 @@ def check_possible(config: Config, resume: str | None) -> None:
             raise NewsstandError(
                 "torchrun: processes share the fit of one seed; set model.seeds: 1"
             )
+        if processes() > 1 and config.model.refit:
+            raise NewsstandError("torchrun: processes share one fit; set model.refit: false")
         if resume is not None:
             check_settings(checkpoint_folder(resume), _decisive(config))
     elif processes() > 1:

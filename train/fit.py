@@ -105,10 +105,11 @@ def fit_transformer(
     config: Config,
     encoder: Encoder,
     lesson: Lesson,
-    held_out: Rows,
+    held_out: Rows | None,
     folder: Path,
     log: Callable[[dict[str, float], int], None],
     progress: Progress,
+    until: float = 1.0,
 ) -> TransformerModel:
     """Fine-tunes an encoder as a config says.
 
@@ -116,10 +117,11 @@ def fit_transformer(
         config: An experiment with a transformer.
         encoder: As `open_transformer` gives it.
         lesson: What to learn from.
-        held_out: What to choose the best checkpoint by.
+        held_out: What to choose the best checkpoint by; None for the last one.
         folder: Where checkpoints are kept.
         log: Hears of losses and validation figures, with their step.
         progress: Hears of the steps that are done.
+        until: With nothing held out, the share of all steps to end after.
     """
     from newsstand.train.fit_encoder import fit_encoder
     from newsstand.train.tuning import Tuning
@@ -137,7 +139,7 @@ def fit_transformer(
     return fit_encoder(
         lesson.examples,
         lesson.targets,
-        validation=(list(held_out.examples), held_out.labels),
+        validation=(list(held_out.examples), held_out.labels) if held_out else None,
         encoder=encoder,
         tuning=tuning,
         folder=folder,
@@ -145,6 +147,7 @@ def fit_transformer(
         log=log,
         progress=progress,
         mark_target=model.mark_target,
+        until=until,
     )
 
 

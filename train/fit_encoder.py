@@ -1,7 +1,8 @@
 """Fine-tunes an encoder with transformers' Trainer: seeded, resumable, judged by macro-F1."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,11 +17,10 @@ from newsstand.encoders import find_encoder
 from newsstand.libraries import quiet
 from newsstand.long_text import LongText
 from newsstand.train.checkpoints import (
-    best_checkpoint,
     check_room,
+    ended_with,
     explained,
     last_checkpoint,
-    stopped_early,
 )
 from newsstand.train.evaluate import metrics
 from newsstand.train.lora import Lora, merged, with_adapters
@@ -35,7 +35,7 @@ from newsstand.train.trainer import (
     arguments,
 )
 from newsstand.train.tuning import Loss, Tuning, freeze, layer_classes
-from newsstand.transformer import TransformerModel
+from newsstand.transformer import Inputs, TransformerModel
 
 
 def open_classifier(
@@ -71,7 +71,7 @@ def fit_encoder(
     examples: Sequence[Example],
     targets: NDArray[Any],
     *,
-    validation: tuple[Sequence[Example], NDArray[np.int64]],
+    validation: tuple[Sequence[Example], NDArray[np.int64]] | None,
     encoder: Encoder,
     tuning: Tuning,
     folder: Path,
@@ -79,6 +79,7 @@ def fit_encoder(
     log: Log,
     progress: Progress,
     mark_target: bool = False,
+    until: float = 1.0,
 ) -> TransformerModel:
     """Fine-tunes, from the last whole checkpoint in a folder if there is one.
 
@@ -88,7 +89,8 @@ def fit_encoder(
     Args:
         examples: Training examples; each window of an article is a row of its own.
         targets: Their labels, or shares of labels and a teacher's probabilities, as in `Lesson`.
-        validation: Examples and labels that decide which checkpoint is the best.
+        validation: Examples and labels that decide which checkpoint is the best; None to end with
+            the last step.
         encoder: As `open_classifier` gives it.
         tuning: How to fine-tune.
         folder: Where checkpoints are kept; a run that was cut short goes on from there.
@@ -96,6 +98,7 @@ def fit_encoder(
         log: Hears of losses and of validation figures.
         progress: Hears of each step.
         mark_target: Whether the target is marked where a text names it.
+        until: Without validation rows, the share of all steps to end after.
 
     Raises:
         NewsstandError: No room for checkpoints, no memory, or a loss that is no number.
@@ -110,16 +113,27 @@ def fit_encoder(
     batches_a_step = tuning.gradient_accumulation * processes()
     steps = math.ceil(math.ceil(len(rows) / tuning.batch_size) / batches_a_step)
     told = np.array([row["labels"] for row in rows])
-    asked, wanted = model.inputs(validation[0]), validation[1]
+    whole = steps * tuning.epochs
+    last_step = None if validation else max(1, round(until * whole))
+    judge: Callable[[], dict[str, float]] = dict  # is not asked where nothing is to be judged
+    if validation:
+        judge = partial(_judge, model, model.inputs(validation[0]), validation[1])
     kind = type(network)
     with quiet():
         trainer = EncoderTrainer(
-            judge=lambda: _judge(model.pooled(asked), wanted),
+            judge=judge,
             tuning=tuning,
             lengths=[len(row["input_ids"]) for row in rows],
+            whole=whole,
             model=network,
             args=arguments(
-                tuning, folder, seed, steps, network.device.type, layer_classes(network)
+                tuning,
+                folder,
+                seed,
+                steps,
+                network.device.type,
+                layer_classes(network),
+                last_step=last_step,
             ),
             train_dataset=TokenRows(rows),
             eval_dataset=TokenRows(rows[:1]),  # must be there; `judge` is what is asked
@@ -128,13 +142,14 @@ def fit_encoder(
         )
         trainer.add_callback(Teller(trainer, log, progress))
         trainer.remove_callback(PrinterCallback)
-        if tuning.patience:
+        if tuning.patience and validation:
             trainer.add_callback(EarlyStoppingCallback(tuning.patience))
         if rank():  # each process drops out other units
             set_seed(seed + rank())
         last = from_first(lambda: last_checkpoint(folder))
-        if last is not None and stopped_early(last, tuning.patience):
-            trainer.load(best_checkpoint(last))
+        end = last and ended_with(last, patience=tuning.patience, last_step=last_step)
+        if end:
+            trainer.load(end)
         else:
             with explained(folder):
                 trainer.train(resume_from_checkpoint=str(last) if last else None)
@@ -165,7 +180,8 @@ def _rows(
     return [{**row, "token_type_ids": x} for row, x in zip(rows, tokens.segments, strict=True)]
 
 
-def _judge(scores: NDArray[np.float64], labels: NDArray[np.int64]) -> dict[str, float]:
+def _judge(model: TransformerModel, inputs: Inputs, labels: NDArray[np.int64]) -> dict[str, float]:
+    scores = model.pooled(inputs)
     probabilities = Calibration("temperature", (1.0,)).apply(scores)
     names = [str(number) for number in range(scores.shape[1])]
     found = metrics(probabilities, labels, names)

@@ -24,6 +24,7 @@ from newsstand.pairs import PairModel
 from newsstand.train import evaluate
 from newsstand.train.artifacts import write_artifacts
 from newsstand.train.calibrate import fit_calibration
+from newsstand.train.checkpoints import best_share
 from newsstand.train.clock import Clock, Reporter
 from newsstand.train.export import as_exported, asks_for_export, export
 from newsstand.train.fine_tune import FineTuning, begun, check_possible
@@ -201,6 +202,7 @@ def _train(
         return _Bundled(bundle, probabilities, named)
 
     model: Model
+    seed, share = config.seed, 1.0  # of the model that is kept
     if tuning and isinstance(config.model, TransformerConfig) and config.model.seeds > 1:
         parent = tuning.run.run_id
         group = fit_seeds(
@@ -214,7 +216,7 @@ def _train(
             clock=clock,
             progress=reporter.progress,
         )
-        model = group.model
+        model, seed, share = group.model, group.seed, group.share
         figures |= group.figures
         with clock.stage("seeds") as note:
             note(str(group))
@@ -230,6 +232,7 @@ def _train(
                     tuning.run.log_step,
                     reporter.progress,
                 )
+                share = best_share(tuning.folder)
             elif found:
                 model = found.model
             else:
@@ -237,10 +240,10 @@ def _train(
             resumed = ", gone on from where an earlier run stopped" if unfinished.resumed else ""
             note(f"{_fitted(model)}{resumed}")
 
+    exported = Path(stack.enter_context(tempfile.TemporaryDirectory()))
     if asks_for_export(config):
         with clock.stage("export") as note:
-            files = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-            model, cost = export(config, model, held_out, files)
+            model, cost = export(config, model, held_out, exported / "first")
             figures |= cost.figures()
             note(str(cost))
 
@@ -251,7 +254,13 @@ def _train(
     if config.model.refit:
         with clock.stage("fit") as note:
             every = fitted + held_out + Rows(news, news.spare_numbers)
-            model = as_exported(config, model, fit(config, every, unfinished, reporter.progress))
+            again: Model
+            if tuning:
+                seeded = config.model_copy(update={"seed": seed})
+                again = tuning.again(seeded, every, share, reporter.progress)
+            else:
+                again = fit(config, every, unfinished, reporter.progress)
+            model = as_exported(config, model, again, exported / "again")
             spare = f", {len(news.spare):,} of them spare" if news.spare else ""
             note(f"again, on all {len(every):,} training and validation rows{spare}")
 

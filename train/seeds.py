@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from newsstand.config import Config
 from newsstand.config_models import TransformerConfig
 from newsstand.data.prepare import Progress
+from newsstand.train.checkpoints import best_share
 from newsstand.train.clock import Clock
 from newsstand.train.fit import fit_transformer, open_transformer
 from newsstand.train.lessons import Lesson
@@ -35,11 +36,13 @@ class Seeds:
         model: The model of the median seed, by macro-F1 on validation rows; of an even number of
             seeds the lower of the two in the middle.
         seed: Which seed that is.
+        share: Of its steps, after which its best checkpoint was written.
         figures: The mean and the sample standard deviation of each figure, as `…_mean`, `…_std`.
     """
 
     model: TransformerModel
     seed: int
+    share: float
     figures: dict[str, float]
 
     def __str__(self) -> str:
@@ -78,6 +81,7 @@ def fit_seeds(
     assert isinstance(config.model, TransformerConfig)  # noqa: S101 - narrows the type
     seeds = range(config.seed, config.seed + config.model.seeds)
     told: dict[int, dict[str, float]] = {}
+    shares: dict[int, float] = {}
     settings: dict[str, Any] = {}
     for seed in seeds:
         place = folder / f"seed-{seed}"
@@ -101,11 +105,16 @@ def fit_seeds(
                     run.log_figures(figures)
                 shutil.rmtree(place / _MODEL, ignore_errors=True)
                 (place / _MODEL).mkdir()
-                kept = {"figures": figures, "settings": model.save(place / _MODEL)}
+                kept = {
+                    "figures": figures,
+                    "share": best_share(place / "checkpoints"),
+                    "settings": model.save(place / _MODEL),
+                }
                 shutil.rmtree(place / "checkpoints")
                 _write(place / _FIGURES, json.dumps(kept))
             found = json.loads((place / _FIGURES).read_text(encoding="utf-8"))
-            told[seed], settings = found["figures"], found["settings"]
+            told[seed], shares[seed] = found["figures"], found["share"]
+            settings = found["settings"]
             note(
                 f"macro-F1 {told[seed][_JUDGED_BY]:.3f} on validation rows, "
                 f"{told[seed]['test/macro_f1']:.3f} on test rows"
@@ -114,7 +123,7 @@ def fit_seeds(
     median = order[(len(order) - 1) // 2]
     place = folder / f"seed-{median}" / _MODEL
     model = TransformerModel.load(place, {**settings, "device": config.model.device})
-    return Seeds(model, median, _summary(list(told.values())))
+    return Seeds(model, median, shares[median], _summary(list(told.values())))
 
 
 def _summary(told: list[dict[str, float]]) -> dict[str, float]:

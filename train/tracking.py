@@ -167,9 +167,9 @@ class Run:
         host = store.rstrip("/") if store.startswith("http") else _UI
         return f"{host}/#/experiments/{self.experiment_id}/runs/{self.run_id}"
 
-    def log_step(self, figures: Mapping[str, float], step: int) -> None:
-        """Adds a point to the run's curves."""
-        mlflow.log_metrics({f"fit/{k}": v for k, v in figures.items()}, step=step)
+    def log_step(self, figures: Mapping[str, float], step: int, group: str = "fit") -> None:
+        """Adds a point to a group of the run's curves."""
+        mlflow.log_metrics({f"{group}/{k}": v for k, v in figures.items()}, step=step)
 
     def tag(self, name: str, value: str) -> None:
         """Adds a tag to the run."""

@@ -24,7 +24,15 @@ _BATCHES_SORTED = 50  # batches that are sorted by length together
 
 
 class EncoderTrainer(Trainer):  # type: ignore[misc]
-    """The Trainer with our order of rows, learning rates, and way of judging."""
+    """The Trainer with our order of rows, learning rates, and way of judging.
+
+    Args:
+        judge: Gives figures of validation rows.
+        tuning: How to fine-tune.
+        lengths: Tokens of each row.
+        whole: Steps of all epochs.
+        usual: What the Trainer takes.
+    """
 
     def __init__(
         self,
@@ -32,12 +40,14 @@ class EncoderTrainer(Trainer):  # type: ignore[misc]
         judge: Callable[[], dict[str, float]],
         tuning: Tuning,
         lengths: Sequence[int],
+        whole: int,
         **usual: Any,
     ) -> None:
         super().__init__(**usual)
         self._judge = judge
         self._tuning = tuning
         self._lengths = lengths
+        self._whole = whole
         self.tokens_seen = 0
 
     def _get_train_sampler(self, _rows: Any = None) -> Any:
@@ -49,6 +59,10 @@ class EncoderTrainer(Trainer):  # type: ignore[misc]
             groups = parameter_groups(model or self.model, self._tuning)
             self.optimizer = torch.optim.AdamW(groups, lr=self._tuning.learning_rate, fused=True)
         return self.optimizer
+
+    def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
+        """The learning rate's way through all epochs, though the fit may end before."""
+        return super().create_scheduler(max(self._whole, num_training_steps), optimizer)
 
     def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> Any:
         """One batch, as the Trainer does it.
@@ -219,7 +233,14 @@ class Collator:
 
 
 def arguments(
-    tuning: Tuning, folder: Path, seed: int, steps: int, device: str, layers: Sequence[str]
+    tuning: Tuning,
+    folder: Path,
+    seed: int,
+    steps: int,
+    device: str,
+    layers: Sequence[str],
+    *,
+    last_step: int | None = None,
 ) -> TrainingArguments:
     """What the Trainer takes.
 
@@ -232,11 +253,15 @@ def arguments(
         layers: The classes of the network's layers, which FSDP shares out one by one. What
             transformers takes by itself has BERT's embeddings in it, which accelerate 1.15 then
             shares out twice, and fails.
+        last_step: Where to end, with no validation rows to judge by; without it, the fit goes
+            through all epochs, and ends with the best checkpoint.
     """
+    judged = last_step is None
     every = max(1, steps // tuning.evaluations)
     return TrainingArguments(
         output_dir=str(folder),
         num_train_epochs=tuning.epochs,
+        max_steps=-1 if last_step is None else last_step,
         per_device_train_batch_size=tuning.batch_size,
         gradient_accumulation_steps=tuning.gradient_accumulation,
         learning_rate=tuning.learning_rate,
@@ -250,12 +275,12 @@ def arguments(
         use_cpu=device == "cpu",
         seed=seed,
         full_determinism=device != "cpu",
-        eval_strategy="steps",
+        eval_strategy="steps" if judged else "no",
         eval_steps=every,
         save_strategy="steps",
         save_steps=every,
         save_total_limit=2,
-        load_best_model_at_end=True,
+        load_best_model_at_end=judged,
         metric_for_best_model="macro_f1",
         greater_is_better=True,
         restore_callback_states_from_checkpoint=True,

@@ -259,7 +259,12 @@ tracking: {experiment: exported}
 
 
 @pytest.mark.parametrize(
-    ("kind", "more"), [("embedding", "refit: true"), ("transformer", "epochs: 1, precision: fp32")]
+    ("kind", "more"),
+    [
+        ("embedding", "refit: true"),
+        ("transformer", "epochs: 1, precision: fp32"),
+        ("transformer", "epochs: 1, precision: fp32, refit: true"),
+    ],
 )
 def test_a_run_exports_says_what_it_costs_and_judges_what_will_score(
     kind: str,

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -39,14 +40,15 @@ tracking: {experiment: tuned}
 """
 # Trains in a process of its own, which ends without a word after so many steps.
 KILLED = """
-import os, signal, sys
+import itertools, os, signal, sys
 from newsstand.train import trainer
 
 told = trainer.Teller.on_step_end
+steps = itertools.count(1)
 
 def on_step_end(self, args, state, control, **more):
     told(self, args, state, control, **more)
-    if state.global_step == int(os.environ["KILL_AT"]):
+    if next(steps) == int(os.environ["KILL_AT"]):
         os.kill(os.getpid(), signal.SIGKILL)
 
 trainer.Teller.on_step_end = on_step_end
@@ -112,6 +114,20 @@ def run(tiny_encoder: Path, workplace: Path, cli: Callable[..., Any]) -> Callabl
     return lambda *arguments: cli("train", *arguments)
 
 
+def killed(step: int, *settings: str) -> str:
+    """The id of a run that ends without a word after a step, counted over both fits."""
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, "t.yaml", *settings],
+        env={**os.environ, "KILL_AT": str(step)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    [folder] = Path("mlruns/.checkpoints").iterdir()
+    return folder.name
+
+
 def test_a_run_that_was_killed_goes_on_and_ends_in_the_same_bundle(run: Callable[..., Any]) -> None:
     done = run("t.yaml", "--json")
     assert done.code == 0, done.err
@@ -121,30 +137,22 @@ def test_a_run_that_was_killed_goes_on_and_ends_in_the_same_bundle(run: Callable
     client = MlflowClient()
     curve = client.get_metric_history(whole["run_id"], "fit/macro_f1")
     assert [point.step for point in curve] == [2, 4, 6, 8, 10]
-    killed = subprocess.run(
-        [sys.executable, "-c", KILLED, "t.yaml"],
-        env={**os.environ, "KILL_AT": "7"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert killed.returncode == -signal.SIGKILL, killed.stderr
-    [folder] = Path("mlruns/.checkpoints").iterdir()
-    done = run("t.yaml", "--resume", folder.name, "model.epochs=3")
+    run_id = killed(7)
+    done = run("t.yaml", "--resume", run_id, "model.epochs=3")
     assert (done.code, done.err.splitlines()[-1]) == (
         2,
         "newsstand: --resume: the run was begun with other settings: "
         "model.epochs: 2 in the run, 3 now",
     )
-    done = run("t.yaml", "--resume", folder.name, "--json")
+    done = run("t.yaml", "--resume", run_id, "--json")
     assert done.code == 0, done.err
     again = json.loads(done.out)
-    assert again["run_id"] == folder.name
+    assert again["run_id"] == run_id
     assert again["bundle_hash"] == whole["bundle_hash"]
     assert again["metrics"] == whole["metrics"]
-    assert client.get_run(folder.name).info.status == "FINISHED"
-    assert not folder.exists()
-    done = run("t.yaml", "--resume", folder.name)
+    assert client.get_run(run_id).info.status == "FINISHED"
+    assert not any(Path("mlruns/.checkpoints").iterdir())
+    done = run("t.yaml", "--resume", run_id)
     assert done.code == 2
     assert "--resume: no checkpoints of run" in done.err
     Path("l.yaml").write_text(
@@ -157,6 +165,51 @@ def test_a_run_that_was_killed_goes_on_and_ends_in_the_same_bundle(run: Callable
     done = run("t.yaml", "model.encoder=./nowhere")
     assert done.err.endswith("encoder './nowhere': no such folder (model.encoder)\n")
     assert len(client.search_runs(["1"])) == before
+    assert not any(Path("mlruns/.checkpoints").iterdir())
+
+
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_refit_learns_from_all_rows_and_goes_on_after_a_kill(
+    seeds: int, run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = [f"model.seeds={seeds}", "model.evaluations=1", "model.epochs=3"]
+    plain = json.loads(run("t.yaml", *settings, "--json").out)
+    ends: list[tuple[int, float]] = []
+
+    def heard(config: Any, *others: Any, until: float) -> Any:
+        ends.append((config.seed, until))
+        return fit_transformer(config, *others, until=until)
+
+    monkeypatch.setattr(sys.modules["newsstand.train.fine_tune"], "fit_transformer", heard)
+    settings.append("model.refit=true")
+    done = run("t.yaml", *settings, "--json")
+    assert done.code == 0, done.err
+    assert "again, on all 27 training and validation rows" in done.err
+    whole = json.loads(done.out)
+    # Calibrated and judged on validation rows before it has learned from them.
+    for name in ("validation/macro_f1", "validation/ece", "validation/log_loss"):
+        assert whole["metrics"][name] == plain["metrics"][name]
+    assert whole["bundle_hash"] != plain["bundle_hash"]
+    # It ends where the best checkpoint was, of the seed whose model is kept.
+    client = MlflowClient()
+    run_id, seed = whole["run_id"], 5
+    if seeds > 1:
+        seed = int(re.search(r"the median is seed (\d)'s", done.err)[1])
+        part_of = f"tags.mlflow.parentRunId = '{run_id}'"
+        [run_id] = [
+            child.info.run_id
+            for child in client.search_runs([client.get_run(run_id).info.experiment_id], part_of)
+            if child.info.run_name == f"t, seed {seed}"
+        ]
+    curve = client.get_metric_history(run_id, "fit/macro_f1")
+    best = max(curve, key=lambda point: point.value)  # the first of those
+    assert ends == [(seed, best.step / 15)]
+    resumable = killed(15 * seeds + 4, *settings)
+    done = run("t.yaml", *settings, "--resume", resumable, "--json")
+    assert done.code == 0, done.err
+    again = json.loads(done.out)
+    assert (again["run_id"], again["bundle_hash"]) == (resumable, whole["bundle_hash"])
+    assert again["metrics"] == whole["metrics"]
     assert not any(Path("mlruns/.checkpoints").iterdir())
 
 
@@ -232,6 +285,11 @@ def test_other_families_are_not_shared_by_processes(
 ) -> None:
     for name, value in TORCHRUN_SAYS.items():
         monkeypatch.setenv(name, value)
+    done = run("t.yaml", "model.refit=true")
+    assert (done.code, done.err.splitlines()[-1]) == (
+        2,
+        "newsstand: torchrun: processes share one fit; set model.refit: false",
+    )
     done = run("t.yaml", "model={kind: linear}")
     assert (done.code, done.err.splitlines()[-1]) == (
         2,

@@ -23,7 +23,13 @@ from newsstand.serve.evidence import find_evidence
 from newsstand.serve.scorer import Scorer
 from newsstand.text import TextSpec
 from newsstand.train import checkpoints
-from newsstand.train.checkpoints import check_settings, explained, last_checkpoint, note_settings
+from newsstand.train.checkpoints import (
+    best_share,
+    check_settings,
+    explained,
+    last_checkpoint,
+    note_settings,
+)
 from newsstand.train.evaluate import metrics
 from newsstand.train.fit_encoder import fit_encoder, open_classifier
 from newsstand.train.lora import Lora
@@ -71,10 +77,11 @@ def fit(
     *,
     kill: int | None = None,
     data: tuple[list[Example], Any] | None = None,
+    until: float | None = None,
     log: Callable[[dict[str, float], int], None] = lambda *_: None,
     **settings: Any,
 ) -> TransformerModel:
-    """A fit that is killed after a step, if asked to."""
+    """A fit that is killed after a step, if asked to, or ends unjudged after a share of them."""
 
     def progress(said: str, done: int, total: int | None) -> None:
         if done == kill:
@@ -84,13 +91,14 @@ def fit(
     return fit_encoder(
         examples,
         labels,
-        validation=(examples[::2], labels[::2]),
+        validation=(examples[::2], labels[::2]) if until is None else None,
         encoder=opened(tiny, **settings),
         tuning=tuning,
         folder=folder,
         seed=settings.get("seed", 7),
         log=log,
         progress=progress,
+        until=until or 1.0,
     )
 
 
@@ -145,6 +153,21 @@ def test_a_fit_that_is_cut_short_ends_with_the_weights_of_a_whole_one(
         with pytest.raises(Killed):
             fit(tiny_encoder, tmp_path, kill=step)
     assert same(fit(tiny_encoder, tmp_path), whole)
+
+
+def test_an_unjudged_fit_ends_as_the_judged_one_was_at_that_step(
+    tiny_encoder: Path, tmp_path: Path, whole: TransformerModel
+) -> None:
+    # Of the judged one's 15 steps, the best checkpoint is kept beside the last.
+    fit(tiny_encoder, tmp_path / "judged")
+    share = best_share(tmp_path / "judged")
+    assert 0.1 < share <= 1
+    for _ in range(2):  # a fit that was done already stays as it is
+        assert same(fit(tiny_encoder, tmp_path / "unjudged", until=share), whole)
+    with pytest.raises(Killed):
+        fit(tiny_encoder, tmp_path / "killed", until=share, kill=2)
+    assert same(fit(tiny_encoder, tmp_path / "killed", until=share), whole)
+    assert not same(fit(tiny_encoder, tmp_path / "shorter", until=share / 2), whole)
 
 
 def test_checkpoints_that_are_not_whole_are_passed_over(
