@@ -26,7 +26,7 @@ from newsstand.article import Article
 from newsstand.data.formats import FORMATS, hub_fingerprint, input_files
 from newsstand.data.sources import Source
 from newsstand.data.validate import COLUMNS, Row, Validator
-from newsstand.encode import Example, encode
+from newsstand.encode import Example, encode, mentioned
 from newsstand.errors import InputError
 from newsstand.labels import LabelSet
 from newsstand.text import TextSpec
@@ -58,6 +58,7 @@ FEATURES = datasets.Features(
         "prepared_title": _TEXT,
         "prepared_body": _TEXT,
         "removed": datasets.List(_REMOVED),
+        "prepared_mentions": _SPECIAL["mentions"],
         "warning": _TEXT,
         "words": datasets.Value("int32"),
         "text_key": _TEXT,
@@ -252,6 +253,7 @@ def _made(row: Row, example: Example) -> dict[str, Any]:
             {"part": span.part, "start": span.start, "end": span.end, "rule": span.rule}
             for span in prepared.removed
         ],
+        "prepared_mentions": mentioned(prepared, row.mentions) if row.mentions else None,
         "warning": prepared.warning,
         "words": len(example.text.split()),
         "text_key": content_key(example.text),

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from typing import Any
 
+from newsstand.article import is_place
 from newsstand.data.annotations import LabelReader, listing, shortened
 from newsstand.data.dates import parse_date
 from newsstand.data.sources import SPLIT_NAMES, Found
@@ -259,7 +260,7 @@ class Validator:
         value = item.values.get(column)
         if value is None:
             return None
-        if isinstance(value, list) and all(_is_place(place, len(body)) for place in value):
+        if isinstance(value, list) and all(is_place(place, len(body)) for place in value):
             return value or None
         self._say(
             item,
@@ -327,12 +328,6 @@ class Validator:
 
 def _one(names: str | Sequence[str]) -> str:
     return names if isinstance(names, str) else names[0]
-
-
-def _is_place(place: Any, length: int) -> bool:
-    if not (isinstance(place, list) and len(place) == 2 and all(type(x) is int for x in place)):
-        return False
-    return bool(0 <= place[0] < place[1] <= length)
 
 
 @lru_cache(maxsize=4096)

@@ -29,6 +29,11 @@ class Article:
         published: Date in ISO 8601.
         url: Where it was published.
         language: BCP 47 tag, for instance `en`.
+        mentions: Half-open places in `body` where the target of a stance is mentioned, by name or
+            not, if they are known.
+
+    Raises:
+        InputError: A title or body that is no text, or a place outside the body.
 
     >>> Article(title="Grain prices fall", body="ROTTERDAM - Wheat fell on Monday.").title
     'Grain prices fall'
@@ -42,12 +47,17 @@ class Article:
     published: str | None = None
     url: str | None = None
     language: str | None = None
+    mentions: tuple[tuple[int, int], ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("title", "body"):
             value = getattr(self, name)
             if not isinstance(value, str):
                 raise InputError(f"article {name}: expected text, got {type(value).__name__}")
+        if self.mentions:
+            if not all(is_place(place, len(self.body)) for place in self.mentions):
+                raise InputError(f"article mentions: {not_places(self.mentions)}")
+            object.__setattr__(self, "mentions", tuple((x, y) for x, y in self.mentions))
 
     @classmethod
     def from_text(cls, text: str, *, id: str | None = None) -> Self:  # noqa: A002 - the column's name
@@ -70,6 +80,8 @@ class Article:
     def from_mapping(cls, row: Mapping[str, Any]) -> Self:
         """An article from a JSON object or a table row; columns it does not know are ignored.
 
+        `mentions`, a list of `[start, end]`, are read where the row names their `target`.
+
         Raises:
             InputError: `body` is missing, or a known column holds something other than text.
         """
@@ -79,7 +91,7 @@ class Article:
         values: dict[str, Any] = {}
         for field in fields(cls):
             value = row.get(field.name)
-            if value is None:
+            if value is None or field.name == "mentions":
                 continue
             if field.name == "id" and isinstance(value, int):
                 value = str(value)
@@ -89,6 +101,11 @@ class Article:
                 got = f"{type(value).__name__} {value!r:.40}"
                 raise InputError(f"column '{field.name}': expected text, got {got}")
             values[field.name] = value
+        mentions = row.get("mentions") if row.get("target") else None
+        if mentions is not None:
+            if not isinstance(mentions, (list, tuple)):
+                raise InputError(f"column 'mentions': {not_places(mentions)}")
+            values["mentions"] = tuple(mentions)
         return cls(**{"body": "", **values})
 
     @classmethod
@@ -108,6 +125,19 @@ class Article:
         paragraphs = paragraphs or reader.in_form or reader.loose
         title = reader.headline or reader.og_title or reader.title
         return cls(title=title, body="\n\n".join(paragraphs), id=id)
+
+
+def is_place(value: Any, length: int) -> bool:
+    """Whether a value is `[start, end]`, of a stretch that a text of that length has."""
+    if not (isinstance(value, (list, tuple)) and len(value) == 2):
+        return False
+    start, end = value
+    return type(start) is int and type(end) is int and 0 <= start < end <= length
+
+
+def not_places(value: Any) -> str:
+    """What is wrong with a value that is no list of places."""
+    return f"{value!r:.60}: expected [[start, end], …], the target's places in the body"
 
 
 _BREAK = "\x1e"  # stands for <br>; the line breaks of the page's source are blanks

@@ -174,10 +174,7 @@ def verify(folder: Path) -> int:
         rows = [json.loads(line) for line in lines]
         if not rows:
             return 0
-        examples = [
-            bundle.encode(Article(title=row["title"], body=row["body"]), row["target"])
-            for row in rows
-        ]
+        examples = [bundle.encode(Article.from_mapping(row), row["target"]) for row in rows]
         expected = np.array([row["probabilities"] for row in rows])
         worst = float(np.abs(bundle.probabilities(examples) - expected).max())
     except (OSError, KeyError, TypeError, ValueError, InputError) as error:
@@ -195,7 +192,8 @@ def _write_golden(path: Path, golden: Sequence[tuple[Article, str | None]], bund
     with path.open("w", encoding="utf-8") as stream:
         for (article, target), probabilities in zip(golden, values, strict=True):
             row = {"title": article.title, "body": article.body, "target": target}
-            stream.write(json.dumps({**row, "probabilities": probabilities}) + "\n")
+            places = {"mentions": article.mentions} if article.mentions else {}
+            stream.write(json.dumps({**row, **places, "probabilities": probabilities}) + "\n")
 
 
 def _open_to_readers(folder: Path) -> None:

@@ -268,7 +268,8 @@ class TransformerConfig(_EncoderConfig):
     learn well at ten times the usual learning rate."""
 
     mark_target: bool = False
-    """Put @ before and after the target wherever the text names it in the same words (stance)."""
+    """Put @ before and after the target where the row's `mentions` say that it is, or else wherever
+    the text names it in the same words (stance)."""
 
     class_weight: Literal["balanced"] | None = None
     """`balanced` weights each label by its inverse frequency."""

@@ -1,5 +1,6 @@
 """From an article to what a model sees: the one place for fitting and scoring alike."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -10,15 +11,29 @@ from newsstand.text import Part, Prepared, TextSpec, normalise
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One article as a model sees it, with its target for stance."""
+    """One article as a model sees it, with its target for stance.
+
+    Args:
+        prepared: Its text.
+        target: Toward what.
+        mentions: Half-open places of the target in the prepared body, where they are known.
+    """
 
     prepared: Prepared
     target: str | None = None
+    mentions: tuple[tuple[int, int], ...] = ()
 
     @classmethod
-    def of_prepared(cls, title: str, body: str, target: str | None) -> Self:
+    def of_prepared(
+        cls,
+        title: str,
+        body: str,
+        target: str | None,
+        mentions: Sequence[Sequence[int]] | None = None,
+    ) -> Self:
         """An example of text that `encode` has prepared before, without its way back."""
-        return cls(Prepared(Part(title), Part(body), (), 0.0, None), target)
+        places = tuple((start, end) for start, end in mentions or ())
+        return cls(Prepared(Part(title), Part(body), (), 0.0, None), target, places)
 
     @property
     def text(self) -> str:
@@ -36,4 +51,10 @@ def encode(article: Article, target: str | None, spec: TextSpec) -> Example:
     prepared = normalise(article, spec)
     if not prepared.title.text and not prepared.body.text:
         raise InputError("empty: title and body hold no text")
-    return Example(prepared, target)
+    return Example(prepared, target, mentioned(prepared, article.mentions) if target else ())
+
+
+def mentioned(prepared: Prepared, mentions: Iterable[Sequence[int]]) -> tuple[tuple[int, int], ...]:
+    """Where places of the body as published are in the prepared one; without those stripped."""
+    found = (prepared.body.place(start, end) for start, end in mentions)
+    return tuple(place for place in found if place)

@@ -17,7 +17,7 @@ alignment, and offsets go back through the layers by bisection, only when somebo
 """
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
@@ -122,6 +122,21 @@ class Part:
 
     text: str
     _layers: tuple[_Layer, ...] = field(default=(), repr=False)
+
+    def place(self, start: int, end: int) -> tuple[int, int] | None:
+        """Half-open offsets in `text` of what is left of a span of the original; None if nothing.
+
+        >>> article = Article(body="PARIS, May 3 (AFP) - Wheat &amp; rye rose.")
+        >>> body = normalise(article, TextSpec()).body
+        >>> body.place(27, 36), body.place(0, 5)
+        ((6, 11), None)
+        """
+        if not self._layers:
+            return start, end
+        whole = range(len(self.text))
+        first = bisect_right(whole, start, key=lambda at: self.source(at, at + 1)[1])
+        after = bisect_left(whole, end, key=lambda at: self.source(at, at + 1)[0])
+        return (first, after) if first < after else None
 
     def source(self, start: int, end: int) -> tuple[int, int]:
         """Half-open offsets in the original part for `text[start:end]`.

@@ -111,11 +111,9 @@ class TransformerModel:
         return [self._text(example, excerpt) for excerpt in found]
 
     def _text(self, example: Example, excerpt: Excerpt) -> str:
-        text = joined(example, excerpt)
         if not (self.mark_target and example.target):
-            return text
-        named = re.compile(rf"(?<!\w){re.escape(example.target)}(?!\w)")
-        return named.sub(r"@ \g<0> @", text)
+            return joined(example, excerpt)
+        return " ".join(_marked(example.text, stretch, _places(example)) for stretch in excerpt)
 
     def _tokens(self, texts: Sequence[str], targets: Sequence[str | None]) -> Tokens:
         paired = [target or "" for target in targets] if any(targets) else None
@@ -144,3 +142,23 @@ def _without(stretch: Span, span: Span) -> list[Span]:
     if span[1] <= start or end <= span[0]:
         return [stretch]
     return [(a, b) for a, b in ((start, span[0]), (span[1], end)) if a < b]
+
+
+def _places(example: Example) -> list[Span]:
+    """Where the target is in an example's text: as is known of it, else by its words."""
+    if example.mentions:
+        shift = len(example.text) - len(example.prepared.body.text)
+        return [(start + shift, end + shift) for start, end in sorted(example.mentions)]
+    named = rf"(?<!\w){re.escape(example.target or '')}(?!\w)"
+    return [found.span() for found in re.finditer(named, example.text)]
+
+
+def _marked(text: str, stretch: Span, places: Sequence[Span]) -> str:
+    """A stretch of a text with @ before and after the places that it has in whole."""
+    at, end = stretch
+    pieces = []
+    for first, last in places:
+        if at <= first and last <= end:  # not inside the one before, either
+            pieces += [text[at:first], "@ ", text[first:last], " @"]
+            at = last
+    return "".join([*pieces, text[at:end]])

@@ -14,7 +14,7 @@ from newsstand.data.loader import NewsData
 from newsstand.encode import Example
 
 _CHUNK = 2048
-_READ = ("prepared_title", "prepared_body", "target")
+_READ = ("prepared_title", "prepared_body", "target", "prepared_mentions")
 
 Numbers = NDArray[np.int64]
 
@@ -116,7 +116,8 @@ class Rows:
     def article(self, index: int) -> Article:
         """A row's article as published."""
         row: dict[str, Any] = self._news.rows[int(self._numbers[index])]
-        return Article(**{field.name: row[field.name] for field in fields(Article)})
+        values = {field.name: row[field.name] for field in fields(Article)}
+        return Article(**{**values, "mentions": values["mentions"] or ()})
 
     def spread(self, count: int) -> list[tuple[Article, str | None]]:
         """Up to `count` rows, of as many labels as there are, with their targets."""

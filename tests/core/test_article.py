@@ -92,6 +92,33 @@ def test_from_mapping_names_the_column_and_its_type(row: dict[str, Any], message
         Article.from_mapping(row)
 
 
+@pytest.mark.parametrize(
+    "places", [[[0, 99]], [[3, 3]], [[0, 2.5]], [["0", 2]], [[0]], [0, 2], "[[0, 2]]", 3]
+)
+def test_places_of_the_target(places: Any) -> None:
+    row = {"body": "Lee said she would.", "target": "Lee"}
+    good = Article.from_mapping({**row, "mentions": [[0, 3], [9, 12]]})
+    assert good.mentions == ((0, 3), (9, 12))
+    assert hash(good) == hash(Article(body=row["body"], mentions=((0, 3), (9, 12))))
+    assert Article.from_mapping({**row, "mentions": None}).mentions == ()
+    with pytest.raises(
+        InputError, match=r"mentions.*: expected \[\[start, end\], …\], the target's"
+    ):
+        Article.from_mapping({**row, "mentions": places})
+    # Without a target, a column of that name is the user's own.
+    assert Article.from_mapping({"body": "x", "mentions": places}).mentions == ()
+
+
+def test_encode_finds_places_again_in_prepared_text() -> None:
+    body = "LONDON (Reuters) - Lee &amp; Co said she would."
+    places = tuple((body.index(x), body.index(x) + len(x)) for x in ("she", "Lee &amp; Co", "LON"))
+    article = Article(title="Lee", body=body, mentions=places)
+    example = encode(article, "Lee", TextSpec())
+    text = example.prepared.body.text
+    assert [text[start:end] for start, end in example.mentions] == ["she", "Lee & Co"]
+    assert encode(article, None, TextSpec()).mentions == ()
+
+
 @pytest.mark.parametrize("values", [{"body": None}, {"body": b"x"}, {"body": "x", "title": 5}])
 def test_title_and_body_are_text(values: dict[str, Any]) -> None:
     with pytest.raises(InputError, match=r"^article (title|body): expected text, got \w+$"):

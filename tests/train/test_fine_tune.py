@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from mlflow import MlflowClient
+from pyarrow import parquet
 
 from newsstand.bundle import bundle_hash
 from newsstand.train.fit import fit_transformer
@@ -379,3 +380,46 @@ def test_of_several_seeds_the_median_is_kept(
     bundle = next(line.split()[1] for line in done.out.splitlines() if line.startswith("bundle"))
     assert bundle_hash(Path(bundle)) == alone[median]["bundle_hash"]
     assert not any(Path("mlruns/.checkpoints").iterdir())
+
+
+def test_places_of_the_target_are_marked_in_training_and_scoring_alike(
+    tiny_encoder: Path, run: Callable[..., Any], cli: Callable[..., Any]
+) -> None:
+    said = [
+        ("favor", "PARIS (AFP) - The coach praised the goalkeeper. Lee scored twice.", "Lee"),
+        ("against", "Profits and a dividend: Lee &amp; Co fell, and the bank with it.", "the bank"),
+        ("none", "Rain on the coast. Lee said it fell.", "Lee"),
+    ]
+    rows = [
+        {"split": split, "label": label, "body": body, "target": target, "mentions": [[at, at + 3]]}
+        for split in ("train", "train", "validation", "test")
+        for label, body, target in said
+        for at in (body.rindex("e "), body.index("Lee"))  # not where the words of the target are
+    ]
+    Path("rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    Path("s.yaml").write_text(
+        CONFIG.replace("ENCODER", str(tiny_encoder))
+        .replace("topic", "stance")
+        .replace("[sport, weather, economy]", "[favor, against, none]")
+        .replace("rows.csv", "rows.jsonl")
+    )
+    done = run("s.yaml", "model.mark_target=true", "--json")
+    assert done.code == 0, done.err
+    bundle = json.loads(done.out)["bundle"]
+    assert cli("verify", bundle).code == 0
+    golden = (Path(bundle) / "golden.jsonl").read_text()
+    assert '"mentions": [[' in golden
+    tested = [row for row in rows if row["split"] == "test"]
+    plain = [{name: row[name] for name in ("body", "target")} for row in tested]
+    answers = []
+    for name, items in (("known", tested), ("plain", plain)):
+        Path(f"{name}.jsonl").write_text("".join(json.dumps(item) + "\n" for item in items))
+        scored = cli("score", "--model", bundle, f"{name}.jsonl")
+        assert scored.code == 0, scored.err
+        answers.append([json.loads(line)["probabilities"] for line in scored.out.splitlines()])
+    [table] = Path("mlruns").rglob("predictions.parquet")
+    labels = ("favor", "against", "none")
+    logged = [[row[f"p_{x}"] for x in labels] for row in parquet.read_table(table).to_pylist()]
+    known = [[row[label] for label in labels] for row in answers[0]]
+    assert np.array(known) == pytest.approx(np.array(logged), abs=1e-6)
+    assert answers[0] != answers[1]

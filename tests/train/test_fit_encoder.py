@@ -351,6 +351,15 @@ def test_targets_are_marked_where_the_text_names_them(tiny_encoder: Path, tmp_pa
         "The @ levy @ (a @ levy @) is cheap. Levying it, or the @ levy @'s end?"
     ]
     assert model.read_as(example("The levy.")) == ["The levy."]
+    # Places that are known are marked, and no others; of two that overlap, the first.
+    text = "Lee said she would. Lee?"
+    known = replace(
+        encode(Article(title="Lee", body=text), "Lee", TextSpec()),
+        mentions=((9, 12), (0, 3), (2, 5)),
+    )
+    assert model.read_as(known) == ["Lee\n\n@ Lee @ said @ she @ would. Lee?"]
+    # Where it is cut, a place that is not read in whole is not marked.
+    assert model._text(known, ((0, 3), (5, 16))) == "Lee @ Lee @ said sh"
     assert plain.read_as(named) == [named.text]
     again = TransformerModel.load(tmp_path, model.save(tmp_path))
     assert again.mark_target
