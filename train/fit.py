@@ -139,7 +139,7 @@ def fit_transformer(
     return fit_encoder(
         lesson.examples,
         lesson.targets,
-        validation=(list(held_out.examples), held_out.labels) if held_out else None,
+        validation=None if held_out is None else (list(held_out.examples), held_out.labels),
         encoder=encoder,
         tuning=tuning,
         folder=folder,
