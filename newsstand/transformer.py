@@ -113,7 +113,8 @@ class TransformerModel:
     def _text(self, example: Example, excerpt: Excerpt) -> str:
         if not (self.mark_target and example.target):
             return joined(example, excerpt)
-        return " ".join(_marked(example.text, stretch, _places(example)) for stretch in excerpt)
+        places = _places(example)
+        return " ".join(_marked(example.text, stretch, places) for stretch in excerpt)
 
     def _tokens(self, texts: Sequence[str], targets: Sequence[str | None]) -> Tokens:
         paired = [target or "" for target in targets] if any(targets) else None

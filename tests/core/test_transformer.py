@@ -1,5 +1,6 @@
 """The transformer model: a batch changes nothing but rounding, windows are averaged."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -80,3 +81,30 @@ def test_a_sentence_that_is_not_read_gains_nothing(tiny_encoder: Path) -> None:
         item = example(BODY * 4, target="shares")
         spans = [span for span, _ in found.gains(item, 0)]
         assert 1 < len(spans) < 17
+
+
+def test_targets_are_marked_where_the_text_names_them(tiny_encoder: Path, tmp_path: Path) -> None:
+    plain = model(tiny_encoder)
+    marking = replace(plain, mark_target=True)
+    named = example("The levy (a levy) is cheap. Levying it, or the levy's end?", "", "levy")
+    assert marking.read_as(named) == [
+        "The @ levy @ (a @ levy @) is cheap. Levying it, or the @ levy @'s end?"
+    ]
+    assert marking.read_as(example("The levy.", "")) == ["The levy."]
+    # Places that are known are marked, and no others; of two that overlap, the first.
+    known = replace(
+        example("Lee said she would. Lee?", "Lee", "Lee"), mentions=((9, 12), (0, 3), (2, 5))
+    )
+    assert marking.read_as(known) == ["Lee\n\n@ Lee @ said @ she @ would. Lee?"]
+    # Where it is cut, a place that is not read in whole is not marked.
+    assert marking._text(known, ((0, 3), (5, 16))) == "Lee @ Lee @ said sh"
+    assert plain.read_as(named) == [named.text]
+    again = TransformerModel.load(tmp_path, marking.save(tmp_path))
+    assert again.mark_target
+    assert (again.forward([named]) == marking.forward([named])).all()
+    assert (again.forward([named]) != plain.forward([named])).any()
+    spans = [span for span, _ in marking.gains(named, 1)]
+    assert [named.text[a:b].strip() for a, b in spans] == [
+        "The levy (a levy) is cheap.",
+        "Levying it, or the levy's end?",
+    ]

@@ -10,6 +10,7 @@ import pytest
 
 from newsstand.config_file import load_config
 from newsstand.train.run import Result, train
+from newsstand.transformer import TransformerModel
 from quick_run import CONFIG, WORDS, write_rows
 
 
@@ -55,3 +56,23 @@ def quick(
         return train(load_config("quick.yaml", texts), name="quick", reporter=reporter)
 
     return run
+
+
+@pytest.fixture
+def run(tiny_encoder: Path, workplace: Path, cli: Callable[..., Any]) -> Callable[..., Any]:
+    """`newsstand train`, where there are rows and a config, `t.yaml`."""
+    import tuned_run  # imports torch, for the tests that need it
+
+    splits = ("train", "train", "validation", "test")
+    lines = [f"{split},{row}\n" for split in splits for row in tuned_run.ROWS]
+    Path("rows.csv").write_text("split,label,body\n" + "".join(lines))
+    Path("t.yaml").write_text(tuned_run.CONFIG.replace("ENCODER", str(tiny_encoder)))
+    return lambda *arguments: cli("train", *arguments)
+
+
+@pytest.fixture(scope="module")
+def whole(tiny_encoder: Path, tmp_path_factory: pytest.TempPathFactory) -> TransformerModel:
+    """The model of a fit that nothing interrupts: 15 steps, an evaluation every second."""
+    from small_fit import fit  # imports torch, as above
+
+    return fit(tiny_encoder, tmp_path_factory.mktemp("whole"))

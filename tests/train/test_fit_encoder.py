@@ -1,9 +1,6 @@
 """Fine-tuning: it learns, gives the same weights however often it is cut short, and says so."""
 
-import errno
 import math
-import shutil
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,112 +12,29 @@ import torch
 from newsstand.article import Article
 from newsstand.bundle import Bundle, verify
 from newsstand.calibration import Calibration
-from newsstand.encode import Example, encode
-from newsstand.encoder import Encoder
+from newsstand.encode import Example
 from newsstand.errors import NewsstandError
 from newsstand.labels import LabelSet
 from newsstand.serve.evidence import find_evidence
 from newsstand.serve.scorer import Scorer
 from newsstand.text import TextSpec
-from newsstand.train import checkpoints
 from newsstand.train.checkpoints import (
     best_share,
-    check_settings,
-    explained,
     last_checkpoint,
-    note_settings,
 )
 from newsstand.train.evaluate import metrics
-from newsstand.train.fit_encoder import fit_encoder, open_classifier
 from newsstand.train.lora import Lora
-from newsstand.train.tuning import Loss, Tuning, use_bf16
+from newsstand.train.tuning import Loss, use_bf16
 from newsstand.transformer import TransformerModel
+from small_fit import QUICK, TOPICS, Killed, example, fit, opened, rows, same, weights
 
-TOPICS = {
-    "sport": ["The striker scored twice.", "The coach praised the goalkeeper.", "A penalty."],
-    "weather": ["Rain on the coast.", "Snow fell overnight.", "Strong winds and heavy rain."],
-    "economy": ["Shares fell.", "The bank raised interest rates.", "Profits and a dividend."],
-}
 LONG = " ".join(text for texts in TOPICS.values() for text in texts) * 2
-QUICK = Tuning(
-    epochs=3, batch_size=4, learning_rate=2e-3, evaluations=2, precision="fp32", warmup=0.2
-)
-
-
-def example(body: str, target: str | None = None, title: str = "") -> Example:
-    return encode(Article(title=title, body=body), target, TextSpec())
-
-
-def rows(copies: int = 2) -> tuple[list[Example], np.ndarray[Any, Any]]:
-    found = [
-        (example(f"{text} {'Again. ' * number}"), label)
-        for number in range(copies)
-        for label, texts in enumerate(TOPICS.values())
-        for text in texts
-    ]
-    return [item for item, _ in found], np.array([label for _, label in found])
-
-
-class Killed(BaseException):
-    """Stands in for a process that ends."""
-
-
-def opened(tiny: Path, **settings: Any) -> Encoder:
-    usual: dict[str, Any] = {"max_tokens": 24, "long_text": "head", "device": "cpu", "seed": 7}
-    return open_classifier(str(tiny), sha256=None, labels=3, **{**usual, **settings})
-
-
-def fit(
-    tiny: Path,
-    folder: Path,
-    tuning: Tuning = QUICK,
-    *,
-    kill: int | None = None,
-    data: tuple[list[Example], Any] | None = None,
-    until: float | None = None,
-    log: Callable[[dict[str, float], int], None] = lambda *_: None,
-    **settings: Any,
-) -> TransformerModel:
-    """A fit that is killed after a step, if asked to, or ends unjudged after a share of them."""
-
-    def progress(said: str, done: int, total: int | None) -> None:
-        if done == kill:
-            raise Killed
-
-    examples, labels = data or rows()
-    return fit_encoder(
-        examples,
-        labels,
-        validation=(examples[::2], labels[::2]) if until is None else None,
-        encoder=opened(tiny, **settings),
-        tuning=tuning,
-        folder=folder,
-        seed=settings.get("seed", 7),
-        log=log,
-        progress=progress,
-        until=until or 1.0,
-    )
-
-
-def weights(model: TransformerModel) -> dict[str, torch.Tensor]:
-    return dict(model.encoder.network.state_dict())
-
-
-def same(one: TransformerModel, other: TransformerModel) -> bool:
-    first, second = weights(one), weights(other)
-    return all(torch.equal(first[name], second[name]) for name in first)
 
 
 def metrics_of(model: TransformerModel, examples: list[Example], labels: Any) -> float:
     scores = model.forward(examples)
     odds = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
     return metrics(odds, labels, ["0", "1", "2"])["macro_f1"]
-
-
-@pytest.fixture(scope="module")
-def whole(tiny_encoder: Path, tmp_path_factory: pytest.TempPathFactory) -> TransformerModel:
-    """The model of a fit that nothing interrupts: 15 steps, an evaluation every second."""
-    return fit(tiny_encoder, tmp_path_factory.mktemp("whole"))
 
 
 def test_it_overfits_a_few_rows(tiny_encoder: Path, tmp_path: Path) -> None:
@@ -170,28 +84,6 @@ def test_an_unjudged_fit_ends_as_the_judged_one_was_at_that_step(
     assert not same(fit(tiny_encoder, tmp_path / "shorter", until=share / 2), whole)
 
 
-def test_checkpoints_that_are_not_whole_are_passed_over(
-    tiny_encoder: Path, tmp_path: Path, whole: TransformerModel
-) -> None:
-    with pytest.raises(Killed):
-        fit(tiny_encoder, tmp_path / "kept", kill=7)
-    kept = tmp_path / "kept"
-    last = last_checkpoint(kept)
-    assert last == kept / "checkpoint-6"
-    sizes = {path.name: path.stat().st_size for path in last.iterdir()}
-    for name in ("trainer_state.json", "model.safetensors", "optimizer.pt", "rng_state.pth"):
-        for size in (0, sizes[name] // 2, None):
-            copy = tmp_path / f"{name}-{size}"
-            shutil.copytree(kept, copy)
-            path = copy / "checkpoint-6" / name
-            path.unlink()
-            if size is not None:
-                path.write_bytes((last / name).read_bytes()[:size])
-            assert last_checkpoint(copy) == copy / "checkpoint-4", (name, size)
-            assert not (copy / "checkpoint-6").exists()
-    assert same(fit(tiny_encoder, copy), whole)
-
-
 def test_a_fit_that_had_stopped_early_does_not_go_on(tiny_encoder: Path, tmp_path: Path) -> None:
     # Nothing is learned, so no evaluation is better than the first.
     tuning = replace(QUICK, epochs=4, learning_rate=1e-9, patience=2)
@@ -201,21 +93,6 @@ def test_a_fit_that_had_stopped_early_does_not_go_on(tiny_encoder: Path, tmp_pat
     again: list[int] = []
     assert same(fit(tiny_encoder, tmp_path, tuning, log=lambda _, step: again.append(step)), model)
     assert again == []
-
-
-def test_other_settings_are_refused_with_their_keys(tmp_path: Path) -> None:
-    folder = tmp_path / "run7"
-    settings = {"model.epochs": 3, "model.warmup": 0.1, "labels": ("a", "b"), "tracking.alias": "x"}
-    note_settings(folder, settings)
-    check_settings(folder, {**settings, "tracking.alias": None})
-    with pytest.raises(NewsstandError) as caught:
-        check_settings(folder, {**settings, "model.epochs": 4, "labels": ("a", "c")})
-    assert str(caught.value) == (
-        "--resume: the run was begun with other settings: model.epochs: 3 in the run, 4 now; "
-        "labels: ['a', 'b'] in the run, ['a', 'c'] now"
-    )
-    with pytest.raises(NewsstandError, match=r"^--resume: no checkpoints of run 'run8' in "):
-        check_settings(tmp_path / "run8", settings)
 
 
 def test_a_loss_that_is_no_number_is_a_message_and_keeps_the_last_checkpoint(
@@ -233,15 +110,6 @@ def test_a_loss_that_is_no_number_is_a_message_and_keeps_the_last_checkpoint(
     with pytest.raises(NewsstandError, match=r"loss at step 4 is no number; lower model\.learning"):
         fit(tiny_encoder, tmp_path)
     assert last_checkpoint(tmp_path) == tmp_path / "checkpoint-2"
-
-
-def test_too_little_room_for_checkpoints_is_said_before_anything_is_fitted(
-    tiny_encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    usage = shutil.disk_usage(tmp_path)._replace(free=1000)
-    monkeypatch.setattr(checkpoints.shutil, "disk_usage", lambda _: usage)
-    with pytest.raises(NewsstandError, match=r"checkpoints need 0\.0 GB, and 0\.0 GB are free"):
-        fit(tiny_encoder, tmp_path)
 
 
 def test_accumulated_gradients_are_those_of_a_larger_batch(
@@ -341,70 +209,3 @@ def test_adapters_learn_alone_are_resumed_and_merged(tiny_encoder: Path, tmp_pat
     again = TransformerModel.load(tmp_path, whole.save(tmp_path))
     examples, _ = rows()
     np.testing.assert_allclose(again.forward(examples), whole.forward(examples), atol=1e-6)
-
-
-def test_targets_are_marked_where_the_text_names_them(tiny_encoder: Path, tmp_path: Path) -> None:
-    plain = fit(tiny_encoder, tmp_path / "fit", replace(QUICK, epochs=1))
-    model = replace(plain, mark_target=True)
-    named = example("The levy (a levy) is cheap. Levying it, or the levy's end?", "levy")
-    assert model.read_as(named) == [
-        "The @ levy @ (a @ levy @) is cheap. Levying it, or the @ levy @'s end?"
-    ]
-    assert model.read_as(example("The levy.")) == ["The levy."]
-    # Places that are known are marked, and no others; of two that overlap, the first.
-    text = "Lee said she would. Lee?"
-    known = replace(
-        encode(Article(title="Lee", body=text), "Lee", TextSpec()),
-        mentions=((9, 12), (0, 3), (2, 5)),
-    )
-    assert model.read_as(known) == ["Lee\n\n@ Lee @ said @ she @ would. Lee?"]
-    # Where it is cut, a place that is not read in whole is not marked.
-    assert model._text(known, ((0, 3), (5, 16))) == "Lee @ Lee @ said sh"
-    assert plain.read_as(named) == [named.text]
-    again = TransformerModel.load(tmp_path, model.save(tmp_path))
-    assert again.mark_target
-    assert (again.forward([named]) == model.forward([named])).all()
-    assert (again.forward([named]) != plain.forward([named])).any()
-    spans = [span for span, _ in model.gains(named, 1)]
-    assert [named.text[a:b].strip() for a, b in spans] == [
-        "The levy (a levy) is cheap.",
-        "Levying it, or the levy's end?",
-    ]
-
-
-@pytest.mark.parametrize(
-    ("error", "expected"),
-    [
-        (OSError(errno.ENOSPC, "No space left on device"), "the disk was full when a checkpoint"),
-        (RuntimeError("PytorchStreamWriter failed writing file data/3"), "the disk was full"),
-        (RuntimeError("basic_ios::clear: iostream error"), "the disk was full"),
-        (RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"), "lower model.batch_size"),
-        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you"), "model.max_tokens"),
-        (MemoryError(), "training: out of memory"),
-    ],
-)
-def test_what_runs_out_is_said_and_the_last_checkpoint_kept(
-    error: Exception,
-    expected: str,
-    tiny_encoder: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    saved = torch.save
-
-    def full(value: Any, place: Any, *more: Any, **named: Any) -> None:
-        if "checkpoint-4" in str(place):
-            raise error
-        saved(value, place, *more, **named)
-
-    monkeypatch.setattr(torch, "save", full)
-    with pytest.raises(NewsstandError, match=expected):
-        fit(tiny_encoder, tmp_path, replace(QUICK, epochs=1))
-    last = last_checkpoint(tmp_path)
-    assert last is not None
-    assert last.name == "checkpoint-2"
-
-
-def test_another_error_stays_what_it_is(tmp_path: Path) -> None:
-    with pytest.raises(RuntimeError, match="shapes"), explained(tmp_path):
-        raise RuntimeError("shapes do not fit")

@@ -1,0 +1,105 @@
+"""Checkpoints: those that are whole, what they belong to, and what happens without room."""
+
+import errno
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from newsstand.errors import NewsstandError
+from newsstand.train import checkpoints
+from newsstand.train.checkpoints import (
+    check_settings,
+    explained,
+    last_checkpoint,
+    note_settings,
+)
+from newsstand.transformer import TransformerModel
+from small_fit import QUICK, Killed, fit, same
+
+
+def test_checkpoints_that_are_not_whole_are_passed_over(
+    tiny_encoder: Path, tmp_path: Path, whole: TransformerModel
+) -> None:
+    with pytest.raises(Killed):
+        fit(tiny_encoder, tmp_path / "kept", kill=7)
+    kept = tmp_path / "kept"
+    last = last_checkpoint(kept)
+    assert last == kept / "checkpoint-6"
+    sizes = {path.name: path.stat().st_size for path in last.iterdir()}
+    for name in ("trainer_state.json", "model.safetensors", "optimizer.pt", "rng_state.pth"):
+        for size in (0, sizes[name] // 2, None):
+            copy = tmp_path / f"{name}-{size}"
+            shutil.copytree(kept, copy)
+            path = copy / "checkpoint-6" / name
+            path.unlink()
+            if size is not None:
+                path.write_bytes((last / name).read_bytes()[:size])
+            assert last_checkpoint(copy) == copy / "checkpoint-4", (name, size)
+            assert not (copy / "checkpoint-6").exists()
+    assert same(fit(tiny_encoder, copy), whole)
+
+
+def test_other_settings_are_refused_with_their_keys(tmp_path: Path) -> None:
+    folder = tmp_path / "run7"
+    settings = {"model.epochs": 3, "model.warmup": 0.1, "labels": ("a", "b"), "tracking.alias": "x"}
+    note_settings(folder, settings)
+    check_settings(folder, {**settings, "tracking.alias": None})
+    with pytest.raises(NewsstandError) as caught:
+        check_settings(folder, {**settings, "model.epochs": 4, "labels": ("a", "c")})
+    assert str(caught.value) == (
+        "--resume: the run was begun with other settings: model.epochs: 3 in the run, 4 now; "
+        "labels: ['a', 'b'] in the run, ['a', 'c'] now"
+    )
+    with pytest.raises(NewsstandError, match=r"^--resume: no checkpoints of run 'run8' in "):
+        check_settings(tmp_path / "run8", settings)
+
+
+def test_too_little_room_for_checkpoints_is_said_before_anything_is_fitted(
+    tiny_encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = shutil.disk_usage(tmp_path)._replace(free=1000)
+    monkeypatch.setattr(checkpoints.shutil, "disk_usage", lambda _: usage)
+    with pytest.raises(NewsstandError, match=r"checkpoints need 0\.0 GB, and 0\.0 GB are free"):
+        fit(tiny_encoder, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), "the disk was full when a checkpoint"),
+        (RuntimeError("PytorchStreamWriter failed writing file data/3"), "the disk was full"),
+        (RuntimeError("basic_ios::clear: iostream error"), "the disk was full"),
+        (RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"), "lower model.batch_size"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you"), "model.max_tokens"),
+        (MemoryError(), "training: out of memory"),
+    ],
+)
+def test_what_runs_out_is_said_and_the_last_checkpoint_kept(
+    error: Exception,
+    expected: str,
+    tiny_encoder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    saved = torch.save
+
+    def full(value: Any, place: Any, *more: Any, **named: Any) -> None:
+        if "checkpoint-4" in str(place):
+            raise error
+        saved(value, place, *more, **named)
+
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(NewsstandError, match=expected):
+        fit(tiny_encoder, tmp_path, replace(QUICK, epochs=1))
+    last = last_checkpoint(tmp_path)
+    assert last is not None
+    assert last.name == "checkpoint-2"
+
+
+def test_another_error_stays_what_it_is(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match="shapes"), explained(tmp_path):
+        raise RuntimeError("shapes do not fit")
