@@ -46,22 +46,29 @@ def export(config: Config, model: Model, held_out: Rows, folder: Path) -> tuple[
     return exported if cost.bearable else model, cost
 
 
-def as_exported(config: Config, first: Model, again: Model, folder: Path) -> Model:
-    """A model that was fitted once more, exported as the first one was.
+def as_exported(
+    config: Config, first: Model, again: Model, held_out: Rows, folder: Path
+) -> tuple[Model, str]:
+    """A model that was fitted once more, exported as the first one was, and what to say of that.
+
+    A fine-tuned network is another one now, so it is measured and may be refused once more, though
+    it has learned from the validation rows.
 
     Args:
         config: The experiment.
         first: What `export` gave, if the config asks for it.
         again: The model fitted once more.
+        held_out: The validation rows.
         folder: As in `export`, another one.
     """
     if isinstance(again, LinearModel):
-        return _smaller(config, again)
+        return _smaller(config, again), ""
     if isinstance(first, EmbeddingModel) and isinstance(again, EmbeddingModel):
-        return replace(again, encoder=first.encoder, vectors=first.vectors)
+        return replace(again, encoder=first.encoder, vectors=first.vectors), ""
     if isinstance(first, TransformerModel) and isinstance(first.encoder, ExportedEncoder):
-        return export_onnx(again, folder)
-    return again
+        exported, cost = export(config, again, held_out, folder)
+        return exported, f"; {cost}"
+    return again, ""
 
 
 def _smaller(config: Config, model: LinearModel) -> LinearModel:

@@ -260,9 +260,9 @@ def _train(
                 again = tuning.again(seeded, every, share, reporter.progress)
             else:
                 again = fit(config, every, unfinished, reporter.progress)
-            model = as_exported(config, model, again, exported / "again")
+            model, cost_again = as_exported(config, model, again, held_out, exported / "again")
             spare = f", {len(news.spare):,} of them spare" if news.spare else ""
-            note(f"again, on all {len(every):,} training and validation rows{spare}")
+            note(f"again, on all {len(every):,} training and validation rows{spare}{cost_again}")
 
     with clock.stage("evaluate") as note:
         done = bundled(model, calibration, validation)

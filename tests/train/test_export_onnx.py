@@ -309,6 +309,36 @@ def test_a_run_exports_says_what_it_costs_and_judges_what_will_score(
     assert isinstance(again.model.encoder, Encoder)
 
 
+@pytest.mark.parametrize("bearable", [[True, True], [True, False]])
+def test_what_was_fitted_again_is_measured_again(
+    bearable: list[bool],
+    tiny_encoder: Path,
+    workplace: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    cli: Callable[..., Any],
+) -> None:
+    rows = [
+        json.dumps({"split": split, "label": label, "body": body})
+        for split in ("train", "validation", "test")
+        for label, body in zip(("sport", "weather", "economy", "economy"), BODIES, strict=True)
+    ]
+    Path("rows.jsonl").write_text("\n".join(rows))
+    text = CONFIG.replace("KIND", "transformer").replace("MORE", "epochs: 1, refit: true")
+    text = text.replace("ENCODER", str(tiny_encoder)).replace("rows.csv", "rows.jsonl")
+    Path("c.yaml").write_text(text)
+    verdicts = [x for x in bearable for _ in range(2)]  # for the model, and for what is said
+    monkeypatch.setattr(OnnxCost, "bearable", property(lambda _: verdicts.pop(0)))
+    done = cli("train", "c.yaml", "--json")
+    assert done.code == 0, done.err
+    assert not verdicts
+    [said] = [line for line in done.err.splitlines() if "again, on all" in line]
+    verdict = "int8" if bearable[1] else "left out, as int8 costs too much"
+    assert f"validation rows; {verdict}: the same label for" in said
+    model = Bundle.load(Path(json.loads(done.out)["bundle"])).model
+    assert isinstance(model, TransformerModel)
+    assert isinstance(model.encoder, ExportedEncoder if bearable[1] else Encoder)
+
+
 def test_what_is_relevant_is_read_by_both(tiny_encoder: Path, tmp_path: Path) -> None:
     long = [encode(Article(body=" ".join(BODIES)), x, TextSpec()) for x in ("rain", "the bank")]
     torch.manual_seed(3)
