@@ -1,0 +1,118 @@
+"""The headline of a page."""
+
+import re
+from urllib.parse import urlsplit
+
+from newsstand.page_layout import Layout
+from newsstand.page_tree import Tree
+
+_PARTS = re.compile(r" [|\-\u2013\u2014\u00b7\u2022\u00bb\u00ab:]{1,2} | ?\| ?")
+_NOT_LETTERS = re.compile(r"[\W_]+")
+# What is a heading on a page of any site.
+_FURNITURE = frozenset(
+    "login signin signup register menu mainmenu navigation mainnavigation search searchform home "
+    "homepage subscribe newsletter news latestnews breakingnews comments advertisement contact "
+    "contactus aboutus sitemap weather cookies cookiepolicy privacy logout myaccount welcome "
+    "anmelden suche startseite connexion recherche accueil iniciarsesion buscar inicio".split()
+)
+_OUTSIDE = frozenset({"nav", "aside", "footer", "dialog", "template", "noscript"})
+_LONGEST = 300  # letters of a headline that are compared
+
+
+def find_title(layout: Layout, part: int) -> tuple[str, int]:
+    """The headline, and the place of its element, or 0 if it is that of no `<h1>`.
+
+    An `<h1>` inside the story's `<article>` or `<main>` comes first, then `og:title`, then
+    `<title>`, then any `<h1>`; the site's name and words such as "Log in" are no headline.
+
+    Args:
+        layout: The page.
+        part: The place of the element that holds the story.
+    """
+    headings = _headings(layout)
+    sites = _sites(layout.tree, [text for text, _ in headings])
+    headings = [item for item in headings if _plain(item[0]) not in sites]
+    subheads = {_plain(text) for text, _ in headings}
+    announced = [
+        title
+        for text in (layout.tree.meta.get("og:title", ""), layout.tree.title)
+        if _plain(title := _stripped(text, sites, subheads)) not in sites
+    ]
+    inside = _inside(layout, part, headings)
+    agreed = [x for x in inside or headings if any(_alike(x[0], other) for other in announced)]
+    first = agreed or inside
+    if first and not (announced and 3 * len(first[0][0]) < len(announced[0])):
+        return first[0]
+    if announced:
+        return announced[0], 0
+    return headings[0] if headings else ("", 0)
+
+
+def _headings(layout: Layout) -> list[tuple[str, int]]:
+    """The text and place of each `<h1>` outside menus and asides, those set apart last."""
+    elements, blocks = layout.tree.elements, layout.tree.blocks
+    outside = [False] * len(elements)
+    found = []
+    for place, element in enumerate(elements):
+        outside[place] = outside[element.parent] or element.tag in _OUTSIDE
+        if element.tag == "h1" and not outside[place] and element.end > element.begin:
+            text = " ".join(block.text for block in blocks[element.begin : element.end][:3])
+            found.append((" ".join(text.split()), place))
+    return sorted(found, key=lambda item: layout.apart[item[1]])
+
+
+def _inside(layout: Layout, part: int, headings: list[tuple[str, int]]) -> list[tuple[str, int]]:
+    """The headings in the story's part of the page, or in the article around it."""
+    elements = layout.tree.elements
+    while part and elements[part].tag not in ("article", "main"):
+        part = elements[part].parent
+    last = elements[part].last if part else 0
+    return [item for item in headings if part < item[1] < last and not layout.apart[item[1]]]
+
+
+def _sites(tree: Tree, headings: list[str]) -> set[str]:
+    """What is no headline: the site's names, in plain letters, and words such as "Log in".
+
+    A heading that is the shorter part of `<title>` is the site's name.
+    """
+    keys = ("og:site_name", "application-name", "apple-mobile-web-app-title")
+    sites = {_plain(tree.meta.get(key, "")) for key in keys}
+    for key in ("og:url", "twitter:url"):
+        try:
+            host = urlsplit(tree.meta.get(key, "")).hostname or ""
+        except ValueError:
+            continue
+        sites |= {_plain(name) for name in host.split(".") if len(name) > 3}
+        sites.add(_plain(host.removeprefix("www.")))
+    parts = _PARTS.split(tree.title[:_LONGEST])
+    longest = max(map(len, parts))
+    short = {_plain(part) for part in parts if len(part) < longest and len(part.split()) <= 4}
+    return sites | (short & {_plain(text) for text in headings}) | _FURNITURE | {""}
+
+
+def _stripped(text: str, sites: set[str], headings: set[str]) -> str:
+    """A title without the site's name before or after it, where that is sure to be one."""
+    breaks = list(_PARTS.finditer(text[:_LONGEST]))
+    start, end = 0, len(text)
+    while breaks:
+        head, tail = text[start : breaks[-1].start()], text[breaks[-1].end() : end]
+        if not (_plain(tail) in sites or _plain(head) in headings):
+            break
+        end = breaks.pop().start()
+    while breaks:
+        head, tail = text[start : breaks[0].start()], text[breaks[0].end() : end]
+        if not (_plain(head) in sites or _plain(tail) in headings):
+            break
+        start = breaks.pop(0).end()
+    return text[start:end].strip()
+
+
+def _plain(text: str) -> str:
+    """The letters of a text, for comparison."""
+    return _NOT_LETTERS.sub("", text[:_LONGEST]).casefold()
+
+
+def _alike(one: str, other: str) -> bool:
+    """Whether one headline is in the other."""
+    short, long = sorted((_plain(one), _plain(other)), key=len)
+    return len(short) > 8 and short in long
