@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from newsstand.page_charset import page_text
 from newsstand.page_layout import DENSE, Layout, size
-from newsstand.page_story import Paragraph, find_story, story_paragraphs
+from newsstand.page_story import Paragraph, find_story, is_furniture, story_paragraphs
 from newsstand.page_title import find_title
 from newsstand.page_tokens import unescaped
 from newsstand.page_tree import Tree, read_tree
@@ -42,7 +42,8 @@ def read_page(page: str | bytes) -> Page:
     story = find_story(layout)
     title, heading = find_title(layout, story[1])
     own = story_paragraphs(layout, story, title, heading)
-    paragraphs = _better(_by_trafilatura(text, tree, title), own)
+    theirs = _weeded(_by_trafilatura(text, tree, title), layout, story[0])
+    paragraphs = _better(theirs, own)
     told = _told(tree)
     # A page whose text a script puts in place still tells it to search engines.
     if size("".join(told)) > 2 * size("".join(paragraphs)):
@@ -63,6 +64,28 @@ def _warning(body: str) -> str | None:
     if not found:
         return "no text was found in the page"
     return f"only {found} word{'s' * (found > 1)} of text were found in the page"
+
+
+def _weeded(theirs: list[str], layout: Layout, base: int) -> list[str]:
+    """trafilatura's paragraphs without those that the page says are no part of the story.
+
+    It takes comments, related stories and captions for text where their names are not among
+    those it knows; none are left of a page that it took as a whole, menus and all, as it does
+    where the story is short.
+    """
+    elements, wrong, links = layout.tree.elements, dict[str, bool](), set[str]()
+    article = elements[base].tag == "article"
+    for number, block in enumerate(layout.tree.blocks):
+        outside = article and not base <= block.owner < elements[base].last
+        outside = outside or layout.is_apart(number)
+        for line in {block.text, *block.text.split("\n")}:
+            key = _letters(line)
+            wrong[key] = outside and wrong.get(key, True)
+            if layout.links(number) > 0.7:
+                links.add(key)
+    if sum(_letters(text) in links for text in theirs) > max(2, len(theirs) / 5):
+        return []
+    return [x for x in theirs if not (wrong.get(_letters(x), False) or is_furniture(x))]
 
 
 def _better(theirs: list[str], own: list[Paragraph]) -> list[str]:

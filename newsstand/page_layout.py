@@ -11,7 +11,7 @@ from newsstand.page_tree import Element, Tree, not_shown
 DENSE = r"\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\U00020000-\U0003ffff"
 _DENSE = re.compile(f"[{DENSE}]")
 SENTENCE_END = re.compile(r"[.!?…。！？؟।॥:;][\"'”’»)\]」』]*$")  # noqa: RUF001
-HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
+HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
 _LEAST_PROSE = 60  # letters of a paragraph that counts as text without its full stop
 
 

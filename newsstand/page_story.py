@@ -18,7 +18,8 @@ _MORE = re.compile(
     r"(?:you (?:may|might) )?also (?:like|read|in).{0,40}|you (?:may|might) .{0,40}|"
     r"read (?:more|next|also).{0,60}|editor.{0,3}s.? picks?|don.t miss.{0,20}|share this.{0,30}|"
     r"about the author.{0,20}|sign up.{0,60}|newsletter.{0,40}|subscribe.{0,60}|advertisement|"
-    r"sponsored.{0,30}|tags|topics|keywords|see also|further reading|kommentare|mehr zum thema|"
+    r"anzeige|werbung|publicit[ée]|publicidad|pubblicit[àa]|publicidade|реклама|"
+    r"sponsored.{0,30}|end of (?:article|story)|tags|topics|keywords|see also|further reading|kommentare|mehr zum thema|"
     r"commentaires|sur le m[êe]me sujet|comentarios|noticias relacionadas|te puede interesar)"
     r"\s*:?",
     re.I,
@@ -55,12 +56,15 @@ def _article(layout: Layout) -> int:
     best = max(articles, key=own.__getitem__)
     if own[best] < layout.weight(outermost[best]) / 2:
         best = outermost[best]  # a live page: an article of articles
+    last = elements[best].last
     weight, outer = layout.weight(best), set(outermost.values())
     rest = layout.weight(0) - sum(map(layout.weight, outer))
     if (weight < _LEAST_STORY or len(outer) > 1) and rest > 2.5 * weight:
         layout.set_apart(outer)
         return 0
-    last = elements[best].last
+    # An article of headline and summary only, before the text.
+    if any(layout.weight(x) > 2 * weight for x in _named(layout, 0) if not best <= x < last):
+        return 0
     layout.set_apart([x for x in articles if best < x < last and layout.weight(x) < own[best] / 4])
     return best
 
@@ -95,13 +99,7 @@ def _own_weights(layout: Layout, articles: list[int]) -> tuple[dict[int, int], d
 def _narrowed(layout: Layout, base: int) -> int:
     """The smallest part of an element that has nearly all of its story."""
     elements, whole = layout.tree.elements, layout.weight(base)
-    inside = range(base + 1, elements[base].last)
-    named = [
-        place
-        for place in inside
-        if "articlebody" in elements[place].attributes.get("itemprop", "").lower()
-        or any(names_a_story(elements[place].attributes.get(x, "")) for x in ("class", "id"))
-    ]
+    named = _named(layout, base)
     best = max(named, key=layout.weight, default=0)
     if named and layout.weight(best) >= (0.5 if base else 0.35) * whole:
         enough = 0.85 * layout.weight(best)
@@ -109,6 +107,20 @@ def _narrowed(layout: Layout, base: int) -> int:
     if is_story(elements[base]) and elements[base].tag != "main":
         return base
     return _cluster(layout, base)
+
+
+def _named(layout: Layout, base: int) -> list[int]:
+    """The places in an element of what is named as a story's text."""
+    elements = layout.tree.elements
+    return [
+        place
+        for place in range(base + 1, elements[base].last)
+        if not layout.apart[place]
+        and (
+            "articlebody" in elements[place].attributes.get("itemprop", "").lower()
+            or any(names_a_story(elements[place].attributes.get(x, "")) for x in ("class", "id"))
+        )
+    ]
 
 
 def _cluster(layout: Layout, base: int) -> int:
@@ -135,7 +147,8 @@ def _cluster(layout: Layout, base: int) -> int:
         parent = elements[place].parent
         extra = layout.weight(parent) - layout.weight(place)
         brothers = alike[_signature(layout, place)] - layout.weight(place)
-        if extra and extra > 0.25 * layout.weight(place) and brothers < extra / 2:
+        alone = elements[place].tag in ("td", "th") or brothers < extra / 2
+        if alone and extra > 0.1 * layout.weight(place):
             break
         place = parent
         best = place if extra else best
@@ -198,15 +211,20 @@ def _standfirst(layout: Layout, base: int, part: int, heading: int) -> Iterable[
     return found if len(found) <= 2 else []
 
 
+def is_furniture(text: str) -> bool:
+    """Whether a short text is a label, prompt or credit of the page."""
+    return len(text) < _SHORT and bool(_MORE.fullmatch(text) or compiled(tuple(RULES)).line(text))
+
+
 def _chosen(layout: Layout, numbers: list[int], title: str) -> Iterator[Paragraph]:
     """The texts of blocks that are a story's, of those in its part of the page."""
-    tree, rule = layout.tree, compiled(tuple(RULES)).line
+    tree = layout.tree
     last = max((i for i in numbers if layout.prose[i]), default=-1)
     started, skipping = False, False
     heads: list[str] = []
     seen: set[str] = {title}
     for i in numbers:
-        text, tag = tree.blocks[i].text, _tag(layout, i)
+        text, tag = tree.blocks[i].text.removeprefix(f"{title}\n"), _tag(layout, i)
         prose = bool(layout.prose[i])
         if len(text) < _SHORT and _MORE.fullmatch(text):
             if started and _COMMENTS.fullmatch(text):
@@ -216,7 +234,7 @@ def _chosen(layout: Layout, numbers: list[int], title: str) -> Iterator[Paragrap
         if skipping and not (prose and tag != "li"):
             continue
         skipping = False
-        if text in seen or tag == "h1" or (len(text) < _SHORT and rule(text)):
+        if text in seen or tag == "h1" or is_furniture(text):
             continue
         if tag in HEADINGS:
             if layout.links(i) < 0.5:

@@ -3,10 +3,13 @@
 import re
 from urllib.parse import urlsplit
 
-from newsstand.page_layout import Layout
+from newsstand.page_layout import DENSE, HEADINGS, Layout
 from newsstand.page_tree import Tree
 
-_PARTS = re.compile(r" [|\-\u2013\u2014\u00b7\u2022\u00bb\u00ab:]{1,2} | ?\| ?")
+_PARTS = re.compile(
+    r" [|\-\u2013\u2014\u00b7\u2022\u00bb\u00ab:]{1,2} | ?\| ?|: "
+    rf"|(?<=[{DENSE}])[-_\u2013\u2014]{{1,2}}(?=[{DENSE}])"
+)
 _NOT_LETTERS = re.compile(r"[\W_]+")
 # What is a heading on a page of any site.
 _FURNITURE = frozenset(
@@ -30,13 +33,14 @@ def find_title(layout: Layout, part: int) -> tuple[str, int]:
         part: The place of the element that holds the story.
     """
     headings = _headings(layout)
-    sites = _sites(layout.tree, [text for text, _ in headings])
+    sites = _sites(layout, headings)
     headings = [item for item in headings if _plain(item[0]) not in sites]
-    subheads = {_plain(text) for text, _ in headings}
+    lines = (block.text.split("\n")[0] for block in layout.tree.blocks)
+    seen = {_plain(line) for line in lines if len(line) < _LONGEST} - sites
     announced = [
         title
         for text in (layout.tree.meta.get("og:title", ""), layout.tree.title)
-        if _plain(title := _stripped(text, sites, subheads)) not in sites
+        if _plain(title := _stripped(text, sites, seen)) not in sites
     ]
     inside = _inside(layout, part, headings)
     agreed = [x for x in inside or headings if any(_alike(x[0], other) for other in announced)]
@@ -70,38 +74,64 @@ def _inside(layout: Layout, part: int, headings: list[tuple[str, int]]) -> list[
     return [item for item in headings if part < item[1] < last and not layout.apart[item[1]]]
 
 
-def _sites(tree: Tree, headings: list[str]) -> set[str]:
-    """What is no headline: the site's names, in plain letters, and words such as "Log in".
-
-    A heading that is the shorter part of `<title>` is the site's name.
-    """
+def _sites(layout: Layout, headings: list[tuple[str, int]]) -> set[str]:
+    """What is no headline: the site's names, in plain letters, and words such as "Log in"."""
+    meta = layout.tree.meta
     keys = ("og:site_name", "application-name", "apple-mobile-web-app-title")
-    sites = {_plain(tree.meta.get(key, "")) for key in keys}
+    sites = {_plain(meta.get(key, "")) for key in keys}
     for key in ("og:url", "twitter:url"):
         try:
-            host = urlsplit(tree.meta.get(key, "")).hostname or ""
+            host = urlsplit(meta.get(key, "")).hostname or ""
         except ValueError:
             continue
         sites |= {_plain(name) for name in host.split(".") if len(name) > 3}
         sites.add(_plain(host.removeprefix("www.")))
-    parts = _PARTS.split(tree.title[:_LONGEST])
-    longest = max(map(len, parts))
-    short = {_plain(part) for part in parts if len(part) < longest and len(part.split()) <= 4}
-    return sites | (short & {_plain(text) for text in headings}) | _FURNITURE | {""}
+    return sites | _mastheads(layout, headings) | _FURNITURE | {""}
 
 
-def _stripped(text: str, sites: set[str], headings: set[str]) -> str:
-    """A title without the site's name before or after it, where that is sure to be one."""
+def _mastheads(layout: Layout, headings: list[tuple[str, int]]) -> set[str]:
+    """The parts of `<title>` that are an `<h1>` above the headline.
+
+    That is the other part, if it is far longer, or is a lower heading further down.
+    """
+    elements, blocks = layout.tree.elements, layout.tree.blocks
+    lower = {
+        _plain(block.text): block.owner
+        for block in blocks
+        if elements[block.owner].tag in HEADINGS[1:] and len(block.text) < _LONGEST
+    }
+    parts = [_plain(part) for part in _PARTS.split(layout.tree.title[:_LONGEST])]
+    found = set()
+    for text, place in headings:
+        plain = _plain(text)
+        others = [part for part in parts if part != plain]
+        if plain in parts and any(
+            2 * len(plain) < len(other) or lower.get(other, 0) > place for other in others
+        ):
+            found.add(plain)
+    return found
+
+
+def _stripped(text: str, sites: set[str], seen: set[str]) -> str:
+    """A title without the site's name before or after it, where that is sure to be one.
+
+    Args:
+        text: The title.
+        sites: Names of the site, in plain letters.
+        seen: The short texts of the page; the headline is one.
+    """
     breaks = list(_PARTS.finditer(text[:_LONGEST]))
     start, end = 0, len(text)
     while breaks:
         head, tail = text[start : breaks[-1].start()], text[breaks[-1].end() : end]
-        if not (_plain(tail) in sites or _plain(head) in headings):
+        shown = _plain(head) in seen and len(head) > len(tail)
+        if not (shown or _plain(tail) in sites):
             break
         end = breaks.pop().start()
     while breaks:
         head, tail = text[start : breaks[0].start()], text[breaks[0].end() : end]
-        if not (_plain(head) in sites or _plain(tail) in headings):
+        shown = _plain(tail) in seen and len(tail) > len(head)
+        if not (shown or _plain(head) in sites):
             break
         start = breaks.pop(0).end()
     return text[start:end].strip()
