@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from newsstand.page_charset import page_text
-from newsstand.page_layout import DENSE, Layout, size
+from newsstand.page_layout import DENSE, Layout, is_prose, size
 from newsstand.page_story import Paragraph, find_story, is_furniture, story_paragraphs
 from newsstand.page_title import find_title
 from newsstand.page_tokens import unescaped
@@ -98,7 +98,19 @@ def _better(theirs: list[str], own: list[Paragraph]) -> list[str]:
     found = size("".join(theirs))
     if words(" ".join(theirs)) < _FEWEST_WORDS or found < 0.4 * size("".join(texts)):
         return texts or theirs
-    return _with_items(theirs, own)
+    return _with_items(_trimmed(theirs, texts), own)
+
+
+def _trimmed(theirs: list[str], own: list[str]) -> list[str]:
+    """trafilatura's paragraphs without labels before and after all that both readers found."""
+    known = {_letters(line) for text in own for line in (text, *text.split("\n"))}
+
+    def is_text(text: str) -> bool:
+        lines = (text, *text.split("\n"))
+        return is_prose(text) or any(_letters(line) in known for line in lines)
+
+    told = [place for place, text in enumerate(theirs) if is_text(text)]
+    return theirs[told[0] : told[-1] + 1] if told else theirs
 
 
 def _with_items(theirs: list[str], own: list[Paragraph]) -> list[str]:

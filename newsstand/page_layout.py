@@ -20,6 +20,11 @@ def size(text: str) -> int:
     return len(text) if text.isascii() else len(text) + 2 * len(_DENSE.findall(text))
 
 
+def is_prose(text: str) -> bool:
+    """Whether a text is long enough for a paragraph; less is, if it ends as a sentence does."""
+    return size(text) >= (25 if SENTENCE_END.search(text[-4:]) else _LEAST_PROSE)
+
+
 class Layout:
     """What is where in a page: the letters of prose in each element, and what stands apart."""
 
@@ -57,8 +62,7 @@ class Layout:
         item = self.tree.blocks[block]
         if self.links(block) > 0.35 or self.tree.elements[item.owner].tag in HEADINGS:
             return False
-        least = 25 if SENTENCE_END.search(item.text[-4:]) else _LEAST_PROSE
-        return self.sizes[block] >= least
+        return is_prose(item.text)
 
     def _count(self, tag: str) -> Iterator[int]:
         return (int(element.tag == tag) for element in self.tree.elements)

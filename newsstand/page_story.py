@@ -116,6 +116,7 @@ def _named(layout: Layout, base: int) -> list[int]:
         place
         for place in range(base + 1, elements[base].last)
         if not layout.apart[place]
+        and elements[place].tag != "body"
         and (
             "articlebody" in elements[place].attributes.get("itemprop", "").lower()
             or any(names_a_story(elements[place].attributes.get(x, "")) for x in ("class", "id"))
