@@ -91,18 +91,18 @@ class Article:
             known = ", ".join(sorted(map(str, row))) or "none"
             raise InputError(f"no column 'body' (columns here: {known})")
         values: dict[str, Any] = {}
-        for field in fields(cls):
-            value = row.get(field.name)
-            if value is None or field.name in ("mentions", "warning"):
+        for name in COLUMNS:
+            value = row.get(name)
+            if value is None or name == "mentions":
                 continue
-            if field.name == "id" and isinstance(value, int):
+            if name == "id" and isinstance(value, int):
                 value = str(value)
-            if field.name == "published" and hasattr(value, "isoformat"):
+            if name == "published" and hasattr(value, "isoformat"):
                 value = value.isoformat()  # a date of Parquet or pandas
             if not isinstance(value, str):
                 got = f"{type(value).__name__} {value!r:.40}"
-                raise InputError(f"column '{field.name}': expected text, got {got}")
-            values[field.name] = value
+                raise InputError(f"column '{name}': expected text, got {got}")
+            values[name] = value
         mentions = row.get("mentions") if row.get("target") else None
         if mentions is not None:
             if not isinstance(mentions, (list, tuple)):
@@ -124,6 +124,10 @@ class Article:
         """
         found = read_page(page)
         return cls(title=found.title, body=found.body, id=id, warning=found.warning)
+
+
+# The fields that tables have as columns: all but what reading a page has found.
+COLUMNS = tuple(field.name for field in fields(Article) if field.name != "warning")
 
 
 def is_place(value: Any, length: int) -> bool:

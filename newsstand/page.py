@@ -22,7 +22,7 @@ _FEWEST_WORDS = 25
 _WORD = re.compile(rf"[{DENSE}]|[^\W{DENSE}]+")
 # trafilatura is asked about no page with more tags, or with elements nested deeper: its time
 # grows faster than the page there, and libxml2 drops what is nested deeper than 256.
-_MOST_TAGS = 50_000
+_MOST_TAGS = 20_000
 _DEEPEST = 200
 
 
@@ -67,7 +67,7 @@ def _warning(body: str) -> str | None:
 
 
 def _weeded(theirs: list[str], layout: Layout, base: int) -> list[str]:
-    """trafilatura's paragraphs without those that the page says are no part of the story.
+    """Trafilatura's paragraphs without those that the page says are no part of the story.
 
     It takes comments, related stories and captions for text where their names are not among
     those it knows; none are left of a page that it took as a whole, menus and all, as it does
@@ -89,7 +89,7 @@ def _weeded(theirs: list[str], layout: Layout, base: int) -> list[str]:
 
 
 def _better(theirs: list[str], own: list[Paragraph]) -> list[str]:
-    """trafilatura's paragraphs, or those of the small reader where it found far more.
+    """Trafilatura's paragraphs, or those of the small reader where it found far more.
 
     On ordinary pages trafilatura is right more often. It fails on some kinds as a whole: it
     takes the one `<p>` of a page whose text is in `<div>`, or stops where libxml2 stopped.
@@ -102,7 +102,7 @@ def _better(theirs: list[str], own: list[Paragraph]) -> list[str]:
 
 
 def _trimmed(theirs: list[str], own: list[str]) -> list[str]:
-    """trafilatura's paragraphs without labels before and after all that both readers found."""
+    """Trafilatura's paragraphs without labels before and after all that both readers found."""
     known = {_letters(line) for text in own for line in (text, *text.split("\n"))}
 
     def is_text(text: str) -> bool:
@@ -114,7 +114,7 @@ def _trimmed(theirs: list[str], own: list[str]) -> list[str]:
 
 
 def _with_items(theirs: list[str], own: list[Paragraph]) -> list[str]:
-    """trafilatura's paragraphs with the subheads and list items that it lost between them.
+    """Trafilatura's paragraphs with the subheads and list items that it lost between them.
 
     Outside of an `<article>` it often takes paragraphs only.
     """

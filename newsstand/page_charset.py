@@ -5,7 +5,9 @@ import re
 
 # Where a declaration may stand, as browsers look for one (they look at 1,024 bytes).
 _HEAD = 4096
-_META = re.compile(rb"<meta\b[^>]{0,500}?charset\s{0,9}=\s{0,9}[\"']?\s{0,9}([\w.:()-]{2,40})", re.I)
+_META = re.compile(
+    rb"<meta\b[^>]{0,500}?charset\s{0,9}=\s{0,9}[\"']?\s{0,9}([\w.:()-]{2,40})", re.I
+)
 _XML = re.compile(rb"<\?xml\b[^>]{0,200}?encoding\s{0,9}=\s{0,9}[\"']([\w.:()-]{2,40})", re.I)
 _COMMENT = re.compile(rb"<!--.*?-->", re.S)
 
@@ -21,9 +23,9 @@ _MARKS = (
 _LABELS = {
     "utf-8": "utf8 unicode-1-1-utf-8 unicode11utf8 unicode20utf8 x-unicode20utf8",
     # A page that declares UTF-16 in bytes that hold an ASCII declaration is not UTF-16.
-    "utf-8 ": "utf-16 utf-16le utf-16be unicode ucs-2 iso-10646-ucs-2 unicodefeff unicodefffe csunicode",
-    "cp1252": "windows-1252 x-cp1252 iso-8859-1 iso8859-1 iso88591 iso_8859-1 iso_8859-1:1987 latin1 "
-    "latin-1 l1 ascii us-ascii ansi_x3.4-1968 cp819 ibm819 iso-ir-100 csisolatin1",
+    "utf-8 ": "utf-16 utf-16le utf-16be unicode ucs-2 iso-10646-ucs-2 unicodefeff unicodefffe",
+    "cp1252": "windows-1252 x-cp1252 iso-8859-1 iso8859-1 iso88591 iso_8859-1 latin1 "
+    "latin-1 l1 iso_8859-1:1987 ascii us-ascii ansi_x3.4-1968 cp819 ibm819 iso-ir-100 csisolatin1",
     "cp1250": "windows-1250 x-cp1250",
     "cp1251": "windows-1251 x-cp1251 win-1251",
     "cp1253": "windows-1253 x-cp1253",
@@ -38,7 +40,7 @@ _LABELS = {
     "iso8859-3": "iso-8859-3 iso88593 iso_8859-3 latin3 l3 csisolatin3",
     "iso8859-4": "iso-8859-4 iso88594 iso_8859-4 latin4 l4 csisolatin4",
     "iso8859-5": "iso-8859-5 iso88595 iso_8859-5 cyrillic csisolatincyrillic",
-    "iso8859-6": "iso-8859-6 iso88596 iso_8859-6 arabic ecma-114 asmo-708 iso-8859-6-e iso-8859-6-i",
+    "iso8859-6": "iso-8859-6 iso88596 iso_8859-6 arabic ecma-114 asmo-708",
     "iso8859-7": "iso-8859-7 iso88597 iso_8859-7 greek greek8 elot_928 ecma-118",
     "iso8859-8": "iso-8859-8 iso88598 iso_8859-8 hebrew visual iso-8859-8-e iso-8859-8-i logical",
     "iso8859-10": "iso-8859-10 iso885910 latin6 l6",
@@ -50,7 +52,7 @@ _LABELS = {
     "koi8-u": "koi8-ru",
     "mac-roman": "macintosh mac x-mac-roman csmacintosh",
     "mac-cyrillic": "x-mac-cyrillic x-mac-ukrainian",
-    "gb18030": "gbk gb2312 gb_2312 gb_2312-80 x-gbk chinese csgb2312 iso-ir-58 cp936 gb-2312 euc-cn",
+    "gb18030": "gbk gb2312 gb_2312 gb_2312-80 x-gbk chinese csgb2312 iso-ir-58 cp936 gb-2312",
     "big5hkscs": "big5 big5-hkscs big-5 cn-big5 x-x-big5 csbig5 cp950",
     "euc_jp": "euc-jp x-euc-jp cseucpkdfmtjapanese eucjp",
     "cp932": "shift_jis shift-jis sjis x-sjis ms932 ms_kanji windows-31j csshiftjis",
@@ -72,12 +74,16 @@ def page_text(page: str | bytes) -> str:
     encoding hardly ever is, and many pages declare the wrong one), then what the page declares,
     then Windows-1252. Bytes that the encoding has not are read as U+FFFD.
     """
+    return _decoded(page).replace("\0", "").removeprefix("\ufeff")
+
+
+def _decoded(page: str | bytes) -> str:
     if isinstance(page, str):
         # Half of a surrogate pair can be neither printed nor saved.
-        return page.encode("utf-16", "surrogatepass").decode("utf-16", "replace").lstrip("\ufeff")
+        return page.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     for mark, codec in _MARKS:
         if page.startswith(mark):
-            return page.decode(codec, "replace").lstrip("\ufeff")
+            return page.decode(codec, "replace")
     declared = declared_codec(page[:_HEAD])
     # All bytes of this one are ASCII, and so valid UTF-8.
     if declared != "iso2022_jp":

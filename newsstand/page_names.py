@@ -2,24 +2,26 @@
 
 import re
 from functools import lru_cache
+from itertools import pairwise
+
+from newsstand.page_tokens import word_set
 
 # Never a story: it may hold the headline, or a whole page that its author left unclosed.
-APART_TAGS = frozenset(
-    "nav footer aside noscript template dialog figure figcaption button form fieldset menu "
-    "head".split()
+APART_TAGS = word_set(
+    "nav footer aside noscript template dialog figure figcaption button form fieldset menu head"
 )
-APART_ROLES = frozenset(
+APART_ROLES = word_set(
     "navigation banner contentinfo complementary search dialog alertdialog alert menu menubar "
-    "toolbar tablist tooltip".split()
+    "toolbar tablist tooltip"
 )
 
 # A class or id is read as its words: `c-relatedStories` is c, related, stories.
 _WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
-_COMMENTS = frozenset(
+_COMMENTS = word_set(
     "comment comments commentlist comentarios commentaires kommentare kommentar commenti disqus "
-    "livefyre viafoura respond replies reader readers".split()
+    "livefyre viafoura respond replies reader readers"
 )
-_APART = frozenset(
+_APART = word_set(
     "share sharing sharebar sharedaddy sharethis addthis social sociable socials teilen partage "
     "compartir related relateds relatedposts recommended recommendation recommendations "
     "recommend trending popular mostread mostviewed mostpopular newsletter newsletters signup "
@@ -30,10 +32,10 @@ _APART = frozenset(
     "lightbox tooltip toast banner login signin register registration search searchform "
     "pagination pager teaser teasers carousel ticker skip donate donation whatsapp telegram "
     "readmore morestories morenews alsoread seealso upnext outlook tools toolbox feedback poll "
-    "quiz survey weather widget noprint player playlist hidden toc hotwords".split()
+    "quiz survey weather widget noprint player playlist hidden toc hotwords"
 )
 # Two words that say it only together.
-_PAIRS = frozenset(
+_PAIRS = word_set(
     "most-read most-viewed most-popular read-more more-stories more-news more-from more-on "
     "also-read see-also read-also read-next next-article next-story up-next sign-up log-in "
     "sign-in app-download follow-us site-header page-header global-header main-header "
@@ -41,15 +43,15 @@ _PAIRS = frozenset(
     "no-print print-hide dont-miss latest-news latest-stories top-stories editors-picks "
     "photo-credit image-credit image-caption wp-caption media-caption story-links "
     "further-reading key-words tag-list tags-list post-tags entry-tags article-tags tag-cloud "
-    "post-navigation tweet-button post-meta entry-meta article-meta meta-data".split()
+    "post-navigation tweet-button post-meta entry-meta article-meta meta-data"
 )
 # Only where little text is inside: a byline, not a column with its author's name in the class.
-_SMALL = frozenset(
+_SMALL = word_set(
     "byline bylines author authors credit credits caption captions tags tag taglist keywords "
     "topics meta metadata info infos date dateline datetime timestamp time published pubdate "
     "updated kicker eyebrow overline rubric label labels category categories copyright "
     "disclaimer source sources print email count counter views rating votes copy icon icons "
-    "button buttons btn link links".split()
+    "button buttons btn link links"
 )
 # The beginnings of names that tell of the page, not of the element: `has-sidebar`, `tag-comments`.
 _STATE = re.compile(
@@ -90,7 +92,7 @@ def _kind(name: str) -> str:
     words = [word.lower() for word in _WORDS.findall(name[:80])]
     if _COMMENTS.intersection(words):
         return "comments"
-    pairs = {f"{one}-{two}" for one, two in zip(words, words[1:], strict=False)}
+    pairs = {f"{one}-{two}" for one, two in pairwise(words)}
     if _APART.intersection(words) or _PAIRS & pairs or "mostread" in name.lower():
         return "apart"
     return "small" if _SMALL.intersection(words) else ""

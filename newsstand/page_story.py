@@ -11,16 +11,17 @@ from newsstand.page_names import names_a_story
 
 # Headings, or lines like them, of what stands below a story.
 _MORE = re.compile(
-    r"(?:comments?|\d+ comments?|leave a (?:reply|comment)|join the (?:conversation|discussion)|"
-    r"post a comment|reader comments|what do you think|related\b.{0,40}|recommended\b.{0,30}|"
-    r"more (?:from|on|in|stories|news|about)\b.{0,60}|most (?:read|popular|viewed|shared).{0,30}|"
-    r"(?:top|latest|trending|popular) (?:stories|news|articles|posts|now).{0,20}|trending.{0,20}|"
-    r"(?:you (?:may|might) )?also (?:like|read|in).{0,40}|you (?:may|might) .{0,40}|"
-    r"read (?:more|next|also).{0,60}|editor.{0,3}s.? picks?|don.t miss.{0,20}|share this.{0,30}|"
-    r"about the author.{0,20}|sign up.{0,60}|newsletter.{0,40}|subscribe.{0,60}|advertisement|"
-    r"anzeige|werbung|publicit[ée]|publicidad|pubblicit[àa]|publicidade|реклама|"
-    r"sponsored.{0,30}|end of (?:article|story)|tags|topics|keywords|see also|further reading|kommentare|mehr zum thema|"
-    r"commentaires|sur le m[êe]me sujet|comentarios|noticias relacionadas|te puede interesar)"
+    r"(?:\d* ?comments?|leave a (?:reply|comment)|join the (?:conversation|discussion)|"
+    r"post a comment|reader comments|related\b.{0,40}|recommended\b.{0,30}|"
+    r"more (?:from|on|stories|news|about)\b.{0,60}|most (?:read|popular|viewed|shared).{0,30}|"
+    r"(?:top|latest|trending|popular) (?:stories|news|articles|posts|now).{0,20}|"
+    r"(?:you (?:may|might) )?also (?:like|read|in).{0,40}|read (?:more|next|also).{0,60}|"
+    r"editor.{0,3}s.? picks?|don.t miss.{0,20}|share this.{0,30}|about the author.{0,20}|"
+    r"sign up.{0,60}|newsletter.{0,40}|subscribe.{0,60}|advertisement|sponsored.{0,30}|"
+    r"end of (?:article|story)|tags|topics|keywords|see also|further reading|"
+    r"anzeige|werbung|kommentare|mehr zum thema|publicit[ée]|commentaires|"
+    r"sur le m[êe]me sujet|publicidad|comentarios|noticias relacionadas|te puede interesar|"
+    r"pubblicit[àa]|publicidade|реклама)"
     r"\s*:?",
     re.I,
 )
@@ -214,7 +215,12 @@ def _standfirst(layout: Layout, base: int, part: int, heading: int) -> Iterable[
 
 def is_furniture(text: str) -> bool:
     """Whether a short text is a label, prompt or credit of the page."""
-    return len(text) < _SHORT and bool(_MORE.fullmatch(text) or compiled(tuple(RULES)).line(text))
+    return len(text) < _SHORT and bool(_announces(text) or compiled(tuple(RULES)).line(text))
+
+
+def _announces(text: str) -> bool:
+    """Whether a line announces what is no part of the story; a sentence does not."""
+    return len(text) < _SHORT and text[-1] not in ".!?" and bool(_MORE.fullmatch(text))
 
 
 def _chosen(layout: Layout, numbers: list[int], title: str) -> Iterator[Paragraph]:
@@ -227,7 +233,7 @@ def _chosen(layout: Layout, numbers: list[int], title: str) -> Iterator[Paragrap
     for i in numbers:
         text, tag = tree.blocks[i].text.removeprefix(f"{title}\n"), _tag(layout, i)
         prose = bool(layout.prose[i])
-        if len(text) < _SHORT and _MORE.fullmatch(text):
+        if _announces(text):
             if started and _COMMENTS.fullmatch(text):
                 return
             skipping, heads = True, []

@@ -4,7 +4,7 @@ import re
 from urllib.parse import urlsplit
 
 from newsstand.page_layout import DENSE, HEADINGS, Layout
-from newsstand.page_tree import Tree
+from newsstand.page_tokens import word_set
 
 _PARTS = re.compile(
     r" [|\-\u2013\u2014\u00b7\u2022\u00bb\u00ab:]{1,2} | ?\| ?|: "
@@ -12,11 +12,11 @@ _PARTS = re.compile(
 )
 _NOT_LETTERS = re.compile(r"[\W_]+")
 # What is a heading on a page of any site.
-_FURNITURE = frozenset(
+_FURNITURE = word_set(
     "login signin signup register menu mainmenu navigation mainnavigation search searchform home "
     "homepage subscribe newsletter news latestnews breakingnews comments advertisement contact "
     "contactus aboutus sitemap weather cookies cookiepolicy privacy logout myaccount welcome "
-    "anmelden suche startseite connexion recherche accueil iniciarsesion buscar inicio".split()
+    "anmelden suche startseite connexion recherche accueil iniciarsesion buscar inicio"
 )
 _OUTSIDE = frozenset({"nav", "aside", "footer", "dialog", "template", "noscript"})
 _LONGEST = 300  # letters of a headline that are compared

@@ -11,6 +11,12 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+
+def word_set(words: str) -> frozenset[str]:
+    """The words of a text, for the readers' tables of names."""
+    return frozenset(words.split())
+
+
 # Their content is text, up to their own end tag.
 RAW = frozenset(
     {"script", "style", "title", "textarea", "iframe", "noembed", "noframes", "xmp", "plaintext"}

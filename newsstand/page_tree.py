@@ -8,30 +8,29 @@ elements may be nested to any depth.
 import re
 from dataclasses import dataclass, field
 
-from newsstand.page_tokens import RAW, Tag, tokens
+from newsstand.page_tokens import RAW, Tag, tokens, word_set
 
-_VOID = frozenset(
+_VOID = word_set(
     "area base basefont br col command embed frame hr img input keygen link meta param source "
-    "track wbr".split()
+    "track wbr"
 )
 # Elements within a line: they begin no block, and are no elements of a `Tree`.
-_INLINE = frozenset(
+_INLINE = word_set(
     "a abbr acronym b bdi bdo big blink cite code data del dfn em font i ins kbd label mark nobr "
-    "q ruby rb rtc s samp slot small span strike strong sub sup time tt u var".split()
+    "q ruby rb rtc s samp slot small span strike strong sub sup time tt u var"
 )
 # Text in them is no text of the page. Block content ends them, as it ends foreign content in
 # browsers, so that an unfinished one hides nothing.
-_SILENT = frozenset(
-    "audio canvas datalist map math meter object optgroup option progress rp rt select svg "
-    "video".split()
+_SILENT = word_set(
+    "audio canvas datalist map math meter object optgroup option progress rp rt select svg video"
 )
 _HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
 _CELLS = ("td", "th", "caption")
 _TABLE = ("table", "tbody", "thead", "tfoot", "tr", *_CELLS)
-_BLOCKS = frozenset(
+_BLOCKS = word_set(
     "address article aside blockquote body center dd details dialog div dl dt fieldset figure "
     "footer form header li main menu nav ol p pre section table tbody td tfoot th thead tr "
-    "ul".split()
+    "ul"
 ).union(_HEADINGS)
 # What a start tag ends where it is open, unless it is outside of the elements of `_SCOPE`.
 _ENDS: dict[str, tuple[str, ...]] = {
@@ -62,7 +61,7 @@ _ONLY_FOR_READERS = re.compile(
 )
 _NOT_SHOWN = re.compile(r"display\s{0,9}:\s{0,9}none|visibility\s{0,9}:\s{0,9}hidden", re.I)
 # A sentence's end and the next one's beginning, in elements that stand side by side.
-_SENTENCE_END = re.compile(r"\w{2}[.!?][\"”’»]?$")
+_SENTENCE_END = re.compile(r"\w{2}[.!?][\"\u201d\u2019\u00bb]?$")
 
 
 @dataclass(slots=True)
