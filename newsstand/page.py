@@ -24,6 +24,8 @@ _WORD = re.compile(rf"[{DENSE}]|[^\W{DENSE}]+")
 # grows faster than the page there, and libxml2 drops what is nested deeper than 256.
 _MOST_TAGS = 20_000
 _DEEPEST = 200
+# With more texts than these it is asked without jusText, whose time grows as their square.
+_MOST_TEXTS = 1_500
 
 
 class Page(NamedTuple):
@@ -63,7 +65,7 @@ def _warning(body: str) -> str | None:
         return None
     if not found:
         return "no text was found in the page"
-    return f"only {found} word{'s' * (found > 1)} of text were found in the page"
+    return f"only {found} word{'s' * (found > 1)} of text {'were' if found > 1 else 'was'} found in the page"
 
 
 def _weeded(theirs: list[str], layout: Layout, base: int) -> list[str]:
@@ -95,6 +97,8 @@ def _better(theirs: list[str], own: list[Paragraph]) -> list[str]:
     takes the one `<p>` of a page whose text is in `<div>`, or stops where libxml2 stopped.
     """
     texts = [paragraph.text for paragraph in own]
+    if _letters("".join(theirs)) == _letters("".join(texts)):
+        return texts  # it may have joined paragraphs
     found = size("".join(theirs))
     if words(" ".join(theirs)) < _FEWEST_WORDS or found < 0.4 * size("".join(texts)):
         return texts or theirs
@@ -156,9 +160,12 @@ def _by_trafilatura(text: str, tree: Tree, title: str) -> list[str]:
         return []
     # It takes a text for a page only where the word is near the start.
     page = text if "html" in text[:50].lower() else f"<html>{text}"
+    fast = len(tree.blocks) > _MOST_TEXTS
     try:
         # Its memory of texts seen (`deduplicate`) would make a page's text depend on others.
-        found = extract(page, include_comments=False, include_tables=True, deduplicate=False)
+        found = extract(
+            page, include_comments=False, include_tables=True, deduplicate=False, fast=fast
+        )
     except Exception:  # of libxml2 or of any of its heuristics; the small reader reads the page
         return []
     paragraphs = list(_paragraphs(found.body)) if found else []
@@ -167,7 +174,9 @@ def _by_trafilatura(text: str, tree: Tree, title: str) -> list[str]:
     return paragraphs
 
 
-_BORDERS = frozenset({"p", "head", "item", "list", "quote", "row", "table", "div", "code", "body"})
+_BORDERS = frozenset(
+    {"p", "head", "item", "list", "quote", "row", "cell", "table", "div", "code", "body"}
+)
 
 
 def _paragraphs(body: Any) -> Iterator[str]:
@@ -178,8 +187,8 @@ def _paragraphs(body: Any) -> Iterator[str]:
     for event, element in iterwalk(body, events=("start", "end")):
         if element.tag in _BORDERS:
             pieces.append("\n\n")
-        elif element.tag in ("lb", "cell") and event == "start":
-            pieces.append("\n" if element.tag == "lb" else " ")
+        elif element.tag == "lb" and event == "start":
+            pieces.append("\n")
         pieces.append((element.text if event == "start" else element.tail) or "")
     for paragraph in re.split(r"\n[^\S\n]*\n\s*", "".join(pieces)):
         lines = (" ".join(line.split()) for line in paragraph.split("\n"))

@@ -92,7 +92,8 @@ def _sites(layout: Layout, headings: list[tuple[str, int]]) -> set[str]:
 def _mastheads(layout: Layout, headings: list[tuple[str, int]]) -> set[str]:
     """The parts of `<title>` that are an `<h1>` above the headline.
 
-    That is the other part, if it is far longer, or is a lower heading further down.
+    The headline is the other part, if that is far longer, or is a lower heading further down, or
+    comes first, as it mostly does, and is not much shorter.
     """
     elements, blocks = layout.tree.elements, layout.tree.blocks
     lower = {
@@ -105,8 +106,9 @@ def _mastheads(layout: Layout, headings: list[tuple[str, int]]) -> set[str]:
     for text, place in headings:
         plain = _plain(text)
         others = [part for part in parts if part != plain]
+        longest = 1.2 if plain == parts[-1] else 0.5
         if plain in parts and any(
-            2 * len(plain) < len(other) or lower.get(other, 0) > place for other in others
+            len(plain) <= longest * len(other) or lower.get(other, 0) > place for other in others
         ):
             found.add(plain)
     return found

@@ -81,8 +81,7 @@ def tokens(page: str) -> Iterator[Tag | str]:
                 yield Tag(name, {}, True)
         else:
             end = _past_comment(page, place, find)
-            if end < 0:
-                yield unescaped(page[place:])
+            if end < 0:  # no tag follows
                 return
         start = place = end
     if start < len(page):
