@@ -65,7 +65,8 @@ def _warning(body: str) -> str | None:
         return None
     if not found:
         return "no text was found in the page"
-    return f"only {found} word{'s' * (found > 1)} of text {'were' if found > 1 else 'was'} found in the page"
+    count = "1 word of text was" if found == 1 else f"{found} words of text were"
+    return f"only {count} found in the page"
 
 
 def _weeded(theirs: list[str], layout: Layout, base: int) -> list[str]:
@@ -150,7 +151,8 @@ def _trafilatura() -> Callable[..., Any] | None:
     # It warns of each page that it finds nothing in, which is printed where the host has set up
     # no logging; a handler of the host still gets it.
     logging.getLogger("trafilatura").addHandler(logging.NullHandler())
-    return bare_extraction  # type: ignore[no-any-return]
+    found: Callable[..., Any] = bare_extraction
+    return found
 
 
 def _by_trafilatura(text: str, tree: Tree, title: str) -> list[str]:
@@ -198,7 +200,7 @@ def _paragraphs(body: Any) -> Iterator[str]:
 
 def _told(tree: Tree) -> list[str]:
     """The paragraphs of `articleBody` in a page's JSON-LD, the longest of several."""
-    texts = []
+    texts: list[str] = []
     for script in tree.data:
         try:
             texts += _article_bodies(json.loads(script, strict=False))

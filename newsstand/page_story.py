@@ -1,7 +1,7 @@
 """The story in a page: which part of the page it is, and which blocks of that part."""
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
@@ -128,7 +128,7 @@ def _named(layout: Layout, base: int) -> list[int]:
 def _cluster(layout: Layout, base: int) -> int:
     """The element with most prose close below it, and what of its surroundings is alike."""
     elements = layout.tree.elements
-    scores: Counter[int] = Counter()
+    scores: defaultdict[int, float] = defaultdict(float)
     for number in range(elements[base].begin, elements[base].end):
         if layout.is_apart(number) or not layout.prose[number]:
             continue

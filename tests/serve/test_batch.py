@@ -94,6 +94,14 @@ def test_what_cannot_be_read_is_named(name: str, content: bytes | None, message:
     assert str(caught.value).startswith(message)
 
 
+def test_pages_are_read_by_their_encoding() -> None:
+    page = "<meta charset=windows-1251><h1>Лёд</h1><p>Рыбаки вышли в море.</p>"
+    Path("a.htm").write_bytes(page.encode("cp1251"))
+    [(article, _)] = read_articles(["a.htm"])
+    assert (article.title, article.body, article.id) == ("Лёд", "Рыбаки вышли в море.", "a.htm")
+    assert article.warning == "only 4 words of text were found in the page"
+
+
 def test_a_folder_is_no_article() -> None:
     Path("a.txt").mkdir()
     Path("folder").mkdir()
