@@ -25,6 +25,12 @@ _MORE = re.compile(
     r"\s*:?",
     re.I,
 )
+# A consent note without a name that says so.
+_CONSENT = re.compile(
+    r"(?:(?:this|our) (?:web)?site|we(?: and our .{0,30}partners)?)\b.{0,80}"
+    r"\b(?:cookies|on (?:a|your) (?:device|computer|browser))\b.{0,80}",
+    re.I,
+)
 _COMMENTS = re.compile(r"\d* ?comments?|leave a (?:reply|comment)|kommentare|commentaires", re.I)
 _LEAST_STORY = 150  # letters that make the text of an <article> a story
 _SHORT = 200  # letters; a longer block is prose
@@ -63,8 +69,9 @@ def _article(layout: Layout) -> int:
     if (weight < _LEAST_STORY or len(outer) > 1) and rest > 2.5 * weight:
         layout.set_apart(outer)
         return 0
-    # An article of headline and summary only, before the text.
-    if any(layout.weight(x) > 2 * weight for x in _named(layout, 0) if not best <= x < last):
+    # An article of headline and summary only, before or after the text.
+    beside = (x for x in _named(layout, 0) if x >= last or elements[x].last <= best)
+    if any(layout.weight(x) > 2 * weight for x in beside):
         return 0
     layout.set_apart([x for x in articles if best < x < last and layout.weight(x) < own[best] / 4])
     return best
@@ -215,7 +222,10 @@ def _standfirst(layout: Layout, base: int, part: int, heading: int) -> Iterable[
 
 def is_furniture(text: str) -> bool:
     """Whether a short text is a label, prompt or credit of the page."""
-    return len(text) < _SHORT and bool(_announces(text) or compiled(tuple(RULES)).line(text))
+    if len(text) >= _SHORT:
+        return False
+    rule = compiled(tuple(RULES)).line
+    return bool(_announces(text) or _CONSENT.fullmatch(text) or rule(text))
 
 
 def _announces(text: str) -> bool:

@@ -52,6 +52,7 @@ def test_bytes_and_text_are_read_alike(page: Gold) -> None:
     [
         # Text decides, not the tag.
         "<article><div>{0}</div><div>{1}</div><p>OK</p></article>",
+        "<div><div>{0}</div><div>{1}</div><p>Our website stores crumbs on your device.</p></div>",
         "<div class=x><span>{0}</span><br><br><span>{1}</span></div><p>All rights reserved.</p>",
         "<table><tr><td><a href=/>Home</a><td>{0}<br><br>{1}<td><a href=/x>Weather</a></table>",
         "<section><section>{0}</section><section>{1}</section></section>",
@@ -65,7 +66,12 @@ def test_bytes_and_text_are_read_alike(page: Gold) -> None:
         "<a name=top><p>{0}</p><p>{1}</p>",
         "<p>{0}<p>{1}<!-- never closed",
         "<p>{0}<p>{1}<textarea>",
-        # Comments, longer than the story, and a consent note.
+        # Comments, longer than the story, with and without a name, and a consent note.
+        "<div class=page-content><article><p>{0}</p><p>{1}</p></article><div>"
+        + "<p>Nonsense, the ferry was never on time when I was young, and nobody cared.</p>" * 9
+        + "</div></div>",
+        # An article of the headline only.
+        "<article><h1>Ferry</h1></article><div class=story-body><p>{0}</p><p>{1}</p></div>",
         "<article><p>{0}</p><p>{1}</p></article><div id=comments>"
         + "<p>Nonsense, the ferry was never on time when I was young, and nobody cared.</p>" * 9
         + "</div>",
