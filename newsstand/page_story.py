@@ -27,7 +27,7 @@ _MORE = re.compile(
 )
 # A consent note without a name that says so.
 _CONSENT = re.compile(
-    r"(?:(?:this|our) (?:web)?site|we(?: and our .{0,30}partners)?)\b.{0,80}"
+    r"(?:(?:this|our) (?:web)?site|we(?: and our .{0,30}partners)? (?:use|store|set))\b.{0,80}"
     r"\b(?:cookies|on (?:a|your) (?:device|computer|browser))\b.{0,80}",
     re.I,
 )

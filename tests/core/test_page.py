@@ -91,6 +91,13 @@ def test_a_story_is_found_in_any_markup(page: str) -> None:
 
 
 @pytest.mark.usefixtures("_reader")
+def test_a_story_about_cookies_is_one() -> None:
+    line = "We baked cookies for the crew on Sunday."
+    page = f"<p>{PARAGRAPHS[0]}</p><p>{line}</p><p>{PARAGRAPHS[1]}</p>"
+    assert line in Article.from_html(page).body
+
+
+@pytest.mark.usefixtures("_reader")
 def test_subheads_and_lists_stay_in_their_places() -> None:
     page = (
         "<h1>Ferry</h1><p>{}</p><h3>What is missing</h3><ul><li>A pump</li><li>Two seals</ul><p>{}"
