@@ -1,14 +1,13 @@
 """The article: what a newsroom hands in, before any preparation."""
 
-import html
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from html.parser import HTMLParser
 from typing import Any, Self
 
 from newsstand.boilerplate import is_boilerplate
 from newsstand.errors import InputError
+from newsstand.page import read_page
 
 # A first line longer than this, in words, is a paragraph and not a headline.
 _LONGEST_HEADLINE = 25
@@ -31,6 +30,8 @@ class Article:
         language: BCP 47 tag, for instance `en`.
         mentions: Half-open places in `body` where the target of a stance is mentioned, by name or
             not, if they are known.
+        warning: What the reader of a page noticed, such as that it holds hardly any text; scores
+            carry it on. No column of that name is read.
 
     Raises:
         InputError: A title or body that is no text, or a place outside the body.
@@ -48,6 +49,7 @@ class Article:
     url: str | None = None
     language: str | None = None
     mentions: tuple[tuple[int, int], ...] = ()
+    warning: str | None = None
 
     def __post_init__(self) -> None:
         for name in ("title", "body"):
@@ -89,18 +91,18 @@ class Article:
             known = ", ".join(sorted(map(str, row))) or "none"
             raise InputError(f"no column 'body' (columns here: {known})")
         values: dict[str, Any] = {}
-        for field in fields(cls):
-            value = row.get(field.name)
-            if value is None or field.name == "mentions":
+        for name in COLUMNS:
+            value = row.get(name)
+            if value is None or name == "mentions":
                 continue
-            if field.name == "id" and isinstance(value, int):
+            if name == "id" and isinstance(value, int):
                 value = str(value)
-            if field.name == "published" and hasattr(value, "isoformat"):
+            if name == "published" and hasattr(value, "isoformat"):
                 value = value.isoformat()  # a date of Parquet or pandas
             if not isinstance(value, str):
                 got = f"{type(value).__name__} {value!r:.40}"
-                raise InputError(f"column '{field.name}': expected text, got {got}")
-            values[field.name] = value
+                raise InputError(f"column '{name}': expected text, got {got}")
+            values[name] = value
         mentions = row.get("mentions") if row.get("target") else None
         if mentions is not None:
             if not isinstance(mentions, (list, tuple)):
@@ -109,22 +111,23 @@ class Article:
         return cls(**{"body": "", **values})
 
     @classmethod
-    def from_html(cls, page: str, *, id: str | None = None) -> Self:  # noqa: A002 - the column's name
-        """An article from a web page: its title and the paragraphs of its main text.
+    def from_html(cls, page: str | bytes, *, id: str | None = None) -> Self:  # noqa: A002 - the column's name
+        """An article from a web page: its headline and the paragraphs of its main text.
 
-        Takes the paragraphs, subheads and list items inside `<article>` or `<main>`, or, where
-        they hold more text, all paragraphs outside navigation, headers, footers, asides and
-        forms; else those in forms, as some publishing systems wrap the whole page in one; a page
-        without paragraphs gives all its visible text.
+        With trafilatura installed (`pip install 'newsstand[html]'`) that finds the text, else a
+        smaller reader of our own. Bytes are read by their byte order mark, as UTF-8 if they are,
+        else by the encoding that the page declares. Any page gives an article; one with hardly
+        any text has a `warning`.
+
+        >>> Article.from_html("<h1>Grain falls</h1><p>Wheat fell on Monday.").body
+        'Wheat fell on Monday.'
         """
-        reader = _Page()
-        reader.feed(page)
-        reader.close()
-        # A page of a list of stories has small articles inside; the story itself is longer.
-        paragraphs = max(reader.inside, reader.outside, key=lambda found: sum(map(len, found)))
-        paragraphs = paragraphs or reader.in_form or reader.loose
-        title = reader.headline or reader.og_title or reader.title
-        return cls(title=title, body="\n\n".join(paragraphs), id=id)
+        found = read_page(page)
+        return cls(title=found.title, body=found.body, id=id, warning=found.warning)
+
+
+# The fields that tables have as columns: all but what reading a page has found.
+COLUMNS = tuple(field.name for field in fields(Article) if field.name != "warning")
 
 
 def is_place(value: Any, length: int) -> bool:
@@ -138,88 +141,3 @@ def is_place(value: Any, length: int) -> bool:
 def not_places(value: Any) -> str:
     """What is wrong with a value that is no list of places."""
     return f"{value!r:.60}: expected [[start, end], …], the target's places in the body"
-
-
-_BREAK = "\x1e"  # stands for <br>; the line breaks of the page's source are blanks
-
-
-class _Page(HTMLParser):
-    """Collects headline and paragraphs of a page; forgiving, as browsers are."""
-
-    _SKIP = frozenset(
-        {"script", "style", "nav", "footer", "aside", "header", "form", "noscript", "template"}
-        | {"svg", "figure", "button", "select", "iframe"}
-    )
-    _MAIN = frozenset({"article", "main"})
-    _BLOCKS = frozenset({"p", "h1", "h2", "h3", "h4", "li", "blockquote", "div", "section", "td"})
-
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.title = self.og_title = self.headline = ""
-        self.inside: list[str] = []
-        self.outside: list[str] = []
-        self.in_form: list[str] = []
-        self.loose: list[str] = []
-        self._skip = 0
-        self._main = 0
-        self._form = 0
-        self._tag = ""
-        self._text: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag in self._BLOCKS or tag in self._SKIP or tag == "title":
-            self._flush()
-            self._tag = tag
-        if tag == "br":
-            self._text.append(_BREAK)
-        elif tag == "meta" and ("property", "og:title") in attrs:
-            self.og_title = (dict(attrs).get("content") or "").strip()
-        self._skip += self._skips(tag)
-        self._form += tag == "form"
-        self._main += tag in self._MAIN
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag in self._BLOCKS or tag in self._SKIP or tag in self._MAIN or tag == "title":
-            self._flush()
-            self._tag = ""
-        if self._skips(tag):
-            self._skip = max(0, self._skip - 1)
-        if tag == "form":
-            self._form = max(0, self._form - 1)
-        if tag in self._MAIN:
-            self._main = max(0, self._main - 1)
-
-    def _skips(self, tag: str) -> bool:
-        if tag == "header":
-            # The article's own holds its headline; the page's holds the menu.
-            return self._main == 0
-        if tag == "form":
-            # One around the article may hold the whole page; one inside asks for an address.
-            return self._main > 0
-        return tag in self._SKIP
-
-    def handle_data(self, data: str) -> None:
-        if not self._skip:
-            self._text.append(data)
-
-    def close(self) -> None:
-        super().close()
-        self._flush()
-
-    def _flush(self) -> None:
-        lines = (" ".join(line.split()) for line in "".join(self._text).split(_BREAK))
-        text = "\n".join(line for line in lines if line)
-        self._text.clear()
-        if not text:
-            return
-        if self._tag == "title":
-            self.title = self.title or html.unescape(text)
-        elif self._tag == "h1":
-            self.headline = self.headline or text
-        elif self._tag in {"p", "blockquote"}:
-            apart = self.in_form if self._form else self.outside
-            (self.inside if self._main else apart).append(text)
-        elif self._main and self._tag in {"li", "h2", "h3", "h4"}:
-            self.inside.append(text)
-        else:
-            self.loose.append(text)

@@ -135,6 +135,22 @@ def read_text(path: Path) -> str:
     return path.read_text(encoding="utf-8-sig")
 
 
+def read_page_bytes(path: Path) -> bytes:
+    """The bytes of a web page's file, whatever its encoding.
+
+    Raises:
+        InputError: Missing, empty, or a file of another kind, such as an archive.
+    """
+    flaw = file_flaw(path)
+    if flaw:
+        raise InputError(flaw)
+    page = path.read_bytes()
+    other = _other_encoding(page[:8])
+    if other not in (None, "UTF-16"):
+        raise InputError(f"{path}: byte 0: expected a web page, this looks like {other}")
+    return page
+
+
 class LineTooLong(Exception):  # noqa: N818 - a problem of a file, turned into a `Problem`
     """A line that no record can be: what a damaged file holds may be gigabytes."""
 

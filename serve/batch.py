@@ -13,6 +13,7 @@ from newsstand.records import (
     Record,
     file_flaw,
     read_jsonl,
+    read_page_bytes,
     read_records,
     read_text,
 )
@@ -38,10 +39,10 @@ def read_articles(paths: Iterable[str]) -> Iterator[tuple[Article, str | None]]:
             continue
         path = Path(name)
         kind = path.suffix.lower()
-        if kind in _TEXTS:
-            text = read_text(path)
-            read = Article.from_text if kind == ".txt" else Article.from_html
-            yield read(text, id=name), None
+        if kind == ".txt":
+            yield Article.from_text(read_text(path), id=name), None
+        elif kind in _TEXTS:
+            yield Article.from_html(read_page_bytes(path), id=name), None
         elif kind in TABLES:
             yield from _rows(read_records(path), name)
         else:

@@ -220,11 +220,16 @@ def _score(
             target=example.target,
             evidence=evidence,
             removed=example.prepared.removed,
-            warning=example.prepared.warning,
+            warning=_joined(item.article.warning, example.prepared.warning),
             id=item.article.id,
         )
         scores.append(score)
     return scores, failure
+
+
+def _joined(*warnings: str | None) -> str | None:
+    """Several warnings as one text."""
+    return "; ".join(filter(None, warnings)) or None
 
 
 # In a worker process, the bundle that it scores with.

@@ -15,7 +15,7 @@ from newsstand.encoder import Encoder
 
 TRAINING = (
     *("sklearn", "torch", "transformers", "datasets", "mlflow", "pandas", "pyarrow"),
-    *("matplotlib", "optuna"),
+    *("matplotlib", "optuna", "trafilatura", "lxml"),
 )
 WITHOUT = f"""
 import sys
@@ -53,6 +53,7 @@ def test_scoring_needs_no_training_library(
     zeros = np.zeros((encoder.width, 3), np.float32), np.zeros(3, np.float32)
     replace(small, model=EmbeddingModel(encoder, *zeros)).save(tmp_path / "embedding")
     (tmp_path / "a.txt").write_text("The goalkeeper saved a penalty in the match.")
+    (tmp_path / "a.html").write_text("<h1>Final</h1><p>The goalkeeper saved a penalty.</p>")
     (tmp_path / "a.csv").write_text("body,target\nIt is cheap.,the levy\n")
     (tmp_path / "a.parquet").write_bytes(b"PAR1")
     (tmp_path / "c.yaml").write_text(
@@ -61,6 +62,7 @@ def test_scoring_needs_no_training_library(
     )
     commands = [
         "score --model topic --explain --format table a.txt",
+        "score --model topic a.html",
         "score --model stance a.csv",
         "verify topic",
         "config c.yaml",
@@ -95,7 +97,7 @@ print(json.dumps(codes), file=sys.stderr)
     assert '"label": "favor"' in done.stdout
     first, *messages, codes = done.stderr.splitlines()
     assert first == "sport True favor"
-    assert json.loads(codes) == [0, 0, 0, 0, 0, 2, 2, 2, 2, 2, 2]
+    assert json.loads(codes) == [0, 0, 0, 0, 0, 0, 2, 2, 2, 2, 2, 2]
     assert messages == [
         "newsstand: a.parquet: reading Parquet needs pyarrow: pip install 'newsstand[parquet]'",
         "newsstand: models:/topic@champion: needs MLflow (pip install mlflow); "

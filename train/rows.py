@@ -1,7 +1,6 @@
 """The rows of a split as training sees them; their texts stay on disk until they are asked for."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import fields
 from typing import Any, overload
 
 import numpy as np
@@ -9,7 +8,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pyarrow import compute
 
-from newsstand.article import Article
+from newsstand.article import COLUMNS, Article
 from newsstand.data.loader import NewsData
 from newsstand.encode import Example
 
@@ -116,7 +115,7 @@ class Rows:
     def article(self, index: int) -> Article:
         """A row's article as published."""
         row: dict[str, Any] = self._news.rows[int(self._numbers[index])]
-        values = {field.name: row[field.name] for field in fields(Article)}
+        values = {name: row[name] for name in COLUMNS}
         return Article(**{**values, "mentions": values["mentions"] or ()})
 
     def spread(self, count: int) -> list[tuple[Article, str | None]]:

@@ -20,7 +20,7 @@ import statistics
 import sys
 import tempfile
 from collections import Counter
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -28,7 +28,7 @@ from typing import Any
 
 from contestants import CONTESTANTS, SHORT, STARTS, THREADS, TIMED, merged
 from jobs import Record, work
-from newsstand.article import Article
+from newsstand.article import COLUMNS as ARTICLE_COLUMNS
 from newsstand.config_file import load_config
 from newsstand.encode import Example
 from newsstand.errors import NewsstandError
@@ -102,7 +102,7 @@ def prepare(chosen: DataSet, path: Path | None, folder: Path) -> None:
     tested = [row for row in splits["test"] if row["label"] in number][:TIMED]
     with (folder / "articles.jsonl").open("w", encoding="utf-8") as stream:
         for row in tested:
-            write(stream, [{x.name: row[x.name] for x in fields(Article)}, row["target"]])
+            write(stream, [{x: row[x] for x in ARTICLE_COLUMNS}, row["target"]])
     write_sample(folder, sorted(tested, key=lambda row: len(row["body"]))[len(tested) // 2])
     labels = [news.labels.labels[label] for label in kept]
     (folder / "labels.json").write_text(json.dumps(labels), encoding="utf-8")

@@ -28,7 +28,7 @@ FORBIDDEN = {
 # Their users pay for them only when they need them.
 HEAVY = (
     *("sklearn", "torch", "transformers", "datasets", "mlflow", "matplotlib", "pandas"),
-    *("pyarrow", "optuna"),
+    *("pyarrow", "optuna", "trafilatura", "lxml"),
 )
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from newsstand.article import Article
+from newsstand.article import COLUMNS, Article
 from newsstand.encode import encode
 from newsstand.errors import InputError
 from newsstand.text import TextSpec
@@ -68,6 +68,11 @@ def test_from_text(text: str, title: str, body: str) -> None:
 def test_from_html(page: str, title: str, body: str) -> None:
     article = Article.from_html(page)
     assert (article.title, article.body) == (title, body)
+
+
+def test_a_warning_is_no_column() -> None:
+    assert "warning" not in COLUMNS
+    assert Article.from_mapping({"body": "x", "warning": 5}).warning is None
 
 
 def test_from_mapping_takes_known_columns_and_ignores_the_rest() -> None:

@@ -3,6 +3,7 @@
 import io
 import json
 import sys
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -36,7 +37,7 @@ def test_every_kind_in_the_order_given(monkeypatch: pytest.MonkeyPatch) -> None:
     assert list(read_articles(names)) == [
         (Article(id="g.parquet, row 1", body="eight", outlet="Wire"), None),
         (text, None),
-        (Article(id="b.HTML", title="Snow", body="It fell."), None),
+        (replace(Article.from_html("<h1>Snow</h1><p>It fell.</p>"), id="b.HTML"), None),
         (Article(id="3", title="T", body="one"), None),
         (Article(id="d.json, item 1", body="two"), None),
         (Article(id="d.json, item 2", body="three"), "the levy"),
@@ -71,7 +72,7 @@ def test_reading_is_lazy() -> None:
         ("a.txt", None, "a.txt: no such file"),
         ("a.txt", b"", "a.txt: the file is empty"),
         ("a.txt", b"caf\xe9 noir", "a.txt: byte 3: expected UTF-8 text (invalid continuation"),
-        ("a.html", b"a\0b", "a.html: byte 1: expected UTF-8 text, found a NUL byte"),
+        ("a.html", b"\x1f\x8b\x08", "a.html: byte 0: expected a web page, this looks like gzip"),
         ("a.jsonl", b'{"text": "x"}', "a.jsonl:1: no column 'body' (columns here: text)"),
         ("a.jsonl", b'{"body": 5}', "a.jsonl:1: column 'body': expected text, got int 5"),
         (
@@ -91,6 +92,14 @@ def test_what_cannot_be_read_is_named(name: str, content: bytes | None, message:
     with pytest.raises(InputError) as caught:
         list(read_articles([name]))
     assert str(caught.value).startswith(message)
+
+
+def test_pages_are_read_by_their_encoding() -> None:
+    page = "<meta charset=windows-1251><h1>Лёд</h1><p>Рыбаки вышли в море.</p>"
+    Path("a.htm").write_bytes(page.encode("cp1251"))
+    [(article, _)] = read_articles(["a.htm"])
+    assert (article.title, article.body, article.id) == ("Лёд", "Рыбаки вышли в море.", "a.htm")
+    assert article.warning == "only 4 words of text were found in the page"
 
 
 def test_a_folder_is_no_article() -> None:

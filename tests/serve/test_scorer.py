@@ -217,6 +217,17 @@ def test_a_text_of_boilerplate_alone_is_scored_with_a_warning(topic: Scorer) -> 
     assert score.warning
 
 
+def test_what_the_reader_of_a_page_noticed_goes_with_its_score(topic: Scorer) -> None:
+    page = "<title>Champion wins the final</title><div id=app></div>"
+    noticed = "no text was found in the page"
+    assert topic.score(Article.from_html(page)).warning == noticed
+    both = Article(body="Read more: Champion wins the final match", warning=noticed)
+    other = topic.score("Read more: Champion wins the final match").warning
+    assert topic.score(both).warning == f"{noticed}; {other}"
+    [score] = topic.score_many([both], workers=1)
+    assert score.to_dict()["warning"] == f"{noticed}; {other}"
+
+
 def test_the_package_gives_what_it_names() -> None:
     assert newsstand.Score is Score
     assert newsstand.Scorer is Scorer

@@ -1,0 +1,240 @@
+"""Web pages: the story, and nothing else of the page, by both readers."""
+
+import logging
+import random
+import time
+from pathlib import Path
+
+import pytest
+
+from newsstand.article import Article
+from newsstand.page_tokens import Tag, tokens
+from newsstand.page_tree import read_tree
+from web_pages import HOSTILE, PREFIXES, READERS, SUFFIXES, Gold, gold, hostile, reading_by
+
+PAGES = gold(Path(__file__).parent / "pages" / "pages.jsonl")
+PARAGRAPHS = (
+    "The ferry to Outer Skaar stopped on Monday, when its only engine broke down at the quay.",
+    "Two fishing boats carry the post and the milk until the part has come from the mainland.",
+)
+STORY = "\n\n".join(PARAGRAPHS)
+
+
+@pytest.fixture(params=READERS)
+def _reader(request: pytest.FixtureRequest) -> object:
+    with reading_by(request.param):
+        yield
+
+
+def test_there_is_a_page_of_every_kind() -> None:
+    assert len(PAGES) >= 20
+    assert {page.path for page in PAGES} == set(PAGES[0].path.parent.glob("*.html"))
+
+
+@pytest.mark.usefixtures("_reader")
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.path.stem)
+def test_pages_of_all_kinds(page: Gold) -> None:
+    article = Article.from_html(page.path.read_bytes(), id="7")
+    assert page.judged(article.body) == ([], [])
+    assert (article.title, article.id, article.warning) == (page.title, "7", None)
+
+
+@pytest.mark.usefixtures("_reader")
+@pytest.mark.parametrize("page", PAGES[:3], ids=lambda page: page.path.stem)
+def test_bytes_and_text_are_read_alike(page: Gold) -> None:
+    content = page.path.read_bytes()
+    assert Article.from_html(content) == Article.from_html(content.decode())
+
+
+@pytest.mark.usefixtures("_reader")
+@pytest.mark.parametrize(
+    "page",
+    [
+        # Text decides, not the tag.
+        "<article><div>{0}</div><div>{1}</div><p>OK</p></article>",
+        "<div><div>{0}</div><div>{1}</div><p>Our website stores crumbs on your device.</p></div>",
+        "<div class=x><span>{0}</span><br><br><span>{1}</span></div><p>All rights reserved.</p>",
+        "<table><tr><td><a href=/>Home</a><td>{0}<br><br>{1}<td><a href=/x>Weather</a></table>",
+        "<section><section>{0}</section><section>{1}</section></section>",
+        # Elements that nobody closed.
+        "<header><button>Menu</header><p>{0}<p>{1}",
+        "<nav><svg><title>Logo</title><path d=M0></nav><div><p>{0}<p>{1}</div>",
+        "<header><div>Site</div><article><h1>Ferry</h1><p>{0}</p><p>{1}</p></article>",
+        "<select><option>North<option>South<p>{0}</p><p>{1}</p>",
+        "<aside><p>Short note</p><main><p>{0}</p><p>{1}</p></main>",
+        "<div><figure><img><p>{0}</p><p>{1}</p></div>",
+        "<a name=top><p>{0}</p><p>{1}</p>",
+        "<p>{0}<p>{1}<!-- never closed",
+        "<p>{0}<p>{1}<textarea>",
+        # Comments, longer than the story, with and without a name, and a consent note.
+        "<div class=page-content><article><p>{0}</p><p>{1}</p></article><div>"
+        + "<p>Nonsense, the ferry was never on time when I was young, and nobody cared.</p>" * 9
+        + "</div></div>",
+        # An article of the headline only.
+        "<article><h1>Ferry</h1></article><div class=story-body><p>{0}</p><p>{1}</p></div>",
+        "<article><p>{0}</p><p>{1}</p></article><div id=comments>"
+        + "<p>Nonsense, the ferry was never on time when I was young, and nobody cared.</p>" * 9
+        + "</div>",
+        "<main><p>{0}</p><p>{1}</p><section class=reader-comments><article>"
+        + "<p>I have said for years that one engine is not enough for a ferry in winter.</p>" * 9
+        + "</article></section></main>",
+        "<div role=dialog><p>We and our partners store and read data on your device.</p></div>"
+        "<p>{0}</p><p>{1}</p>",
+        "<p aria-hidden=true>A line for no reader of this page, however long it may be.</p>"
+        "<p>{0}</p><p>{1}</p>",
+        # One form around everything.
+        "<form><div>{0}</div><div>{1}</div></form>",
+    ],
+)
+def test_a_story_is_found_in_any_markup(page: str) -> None:
+    assert Article.from_html(page.format(*PARAGRAPHS)).body == STORY
+
+
+@pytest.mark.usefixtures("_reader")
+def test_a_story_about_cookies_is_one() -> None:
+    line = "We baked cookies for the crew on Sunday."
+    page = f"<p>{PARAGRAPHS[0]}</p><p>{line}</p><p>{PARAGRAPHS[1]}</p>"
+    assert line in Article.from_html(page).body
+
+
+@pytest.mark.usefixtures("_reader")
+def test_subheads_and_lists_stay_in_their_places() -> None:
+    page = (
+        "<h1>Ferry</h1><p>{}</p><h3>What is missing</h3><ul><li>A pump</li><li>Two seals</ul><p>{}"
+    )
+    body = Article.from_html(page.format(*PARAGRAPHS)).body
+    items = ["What is missing", "A pump", "Two seals"]
+    assert body.split("\n\n") == [PARAGRAPHS[0], *items, PARAGRAPHS[1]]
+
+
+@pytest.mark.parametrize(
+    ("head", "body", "title"),
+    [
+        # A heading in the article comes before one above it.
+        ("", "<h1>Skerry Times</h1><article><h1>Ferry stops</h1>{}</article>", "Ferry stops"),
+        (
+            "<meta property=og:title content='Ferry stops'>",
+            "<h1>Skerry Times</h1>{}",
+            "Ferry stops",
+        ),
+        ("<title>Ferry stops | Skerry Times</title>", "<h1>Skerry Times</h1>{}", "Ferry stops"),
+        ("<title>Ferry stops</title>", "<h1>Log In</h1>{}", "Ferry stops"),
+        (
+            "<title>Skerry Times: Ferry stops</title>",
+            "<h1>Skerry Times</h1><h2>Ferry stops</h2>{}",
+            "Ferry stops",
+        ),
+        # The site's name is cut off only where it is known to be one.
+        ("<title>Ferry stops - Skerry Times</title>", "<h1>Ferry stops</h1>{}", "Ferry stops"),
+        ("<title>Ferry stops - at last</title>", "{}", "Ferry stops - at last"),
+        (
+            "<meta property=og:site_name content=Beacon><title>Beacon - Ferry stops</title>",
+            "{}",
+            "Ferry stops",
+        ),
+        (
+            "<title>外岛渡轮因故停航_海岛新闻网</title>",
+            "<div>外岛渡轮因故停航</div>{}",
+            "外岛渡轮因故停航",
+        ),
+        ("<svg><title>Logo</title></svg><title>Ferry stops</title>", "{}", "Ferry stops"),
+    ],
+)
+def test_title(head: str, body: str, title: str) -> None:
+    story = "".join(f"<p>{paragraph}</p>" for paragraph in PARAGRAPHS)
+    article = Article.from_html(f"<html><head>{head}</head><body>{body.format(story)}")
+    assert (article.title, article.body) == (title, STORY)
+
+
+@pytest.mark.usefixtures("_reader")
+@pytest.mark.parametrize(
+    ("page", "warning"),
+    [
+        ("", "no text was found in the page"),
+        ("<p></p><script>var x</script>", "no text was found in the page"),
+        ("<p>Enough.</p>", "only 1 word of text was found in the page"),
+        (
+            "<p>You must log in to read this page.</p>",
+            "only 8 words of text were found in the page",
+        ),
+        ("<p>" + "word " * 24 + "</p>", "only 24 words of text were found in the page"),
+        ("<p>" + "word " * 25 + "</p>", None),
+        ("<p>县水务局表示下一步将修建通往山后三个乡的输水管道全长八十公里。</p>", None),
+    ],
+)
+def test_a_page_of_hardly_any_text_has_a_warning(page: str, warning: str | None) -> None:
+    assert Article.from_html(page).warning == warning
+
+
+def test_what_trafilatura_cannot_do_the_small_reader_does(caplog: pytest.LogCaptureFixture) -> None:
+    deep = "<div>" * 3000 + "".join(f"<p>{paragraph}</p>" for paragraph in PARAGRAPHS)
+    with caplog.at_level(logging.ERROR), reading_by("trafilatura"):
+        assert Article.from_html(deep).body == STORY
+    assert not caplog.records
+
+
+def test_json_ld_is_read_where_the_page_shows_nothing() -> None:
+    told = '{"@graph": [{"@type": "NewsArticle", "articleBody": "A &amp; B.\\nSecond line."}, 3]}'
+    script = "<script type=application/ld+json>{}</script>"
+    page = script.format("[" * 9999) + script.format("{broken") + script.format(told)
+    assert Article.from_html(page).body == "A & B.\n\nSecond line."
+    assert Article.from_html(page + "<p>" + STORY * 2).body.startswith(STORY[:50])
+
+
+def test_tokens() -> None:
+    page = (
+        "a &lt; b<P Class='x y' id=z hidden>c</p ><!-- <b> --><br/>1 < 2<SCRIPT><p>&amp;</script>"
+    )
+    assert list(tokens(page)) == [
+        "a < b",
+        Tag("p", {"class": "x y", "id": "z", "hidden": ""}, False),
+        "c",
+        Tag("p", {}, True),
+        Tag("br", {}, False),
+        "1 < 2",
+        Tag("script", {}, False),
+        "<p>&amp;",
+        Tag("script", {}, True),
+    ]
+
+
+def test_blocks_and_their_links() -> None:
+    tree = read_tree("<div>a<a href=x>b c</a></div><ul><li>d<li>e</ul>f<br>g<br> <br>h")
+    assert [(block.text, block.linked) for block in tree.blocks] == [
+        ("ab c", 2),
+        ("d", 0),
+        ("e", 0),
+        ("f\ng", 0),
+        ("h", 0),
+    ]
+    assert [tree.elements[block.owner].tag for block in tree.blocks[:3]] == ["div", "li", "li"]
+
+
+def seconds(page: str) -> float:
+    """The CPU time of one reading."""
+    start = time.process_time()
+    Article.from_html(page)
+    return time.process_time() - start
+
+
+@pytest.mark.usefixtures("_reader")
+@pytest.mark.parametrize("pattern", HOSTILE)
+def test_time_grows_with_the_length_and_no_faster(pattern: str) -> None:
+    rng = random.Random(pattern)  # the same page in each run
+    ends = rng.choice(PREFIXES), rng.choice(SUFFIXES)
+    page, longer = (hostile(pattern, length, *ends) for length in (8_000, 16_000))
+    Article.from_html(page[:1000])  # what is imported or compiled at first use
+    once, twice = seconds(page), seconds(longer)
+    # Below a quarter of a second, and in a single measurement, it is the machine's own business.
+    for _ in range(3):
+        if twice < max(3 * once, 0.25):
+            break
+        once, twice = max(once, seconds(page)), min(twice, seconds(longer))
+    assert twice < max(3 * once, 0.25)
+
+
+@pytest.mark.usefixtures("_reader")
+@pytest.mark.parametrize("pattern", ["<div>", "<b>", "<ul><li>", "<article>"])
+def test_nesting_has_no_limit(pattern: str) -> None:
+    article = Article.from_html(f"<p>{STORY}</p>" + pattern * (100_000 // len(pattern)) + "x")
+    assert PARAGRAPHS[1] in article.body
