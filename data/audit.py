@@ -321,4 +321,5 @@ def lines(findings: Sequence[Finding]) -> Iterator[str]:
             yield f"         ({finding.threshold})"
             yield from (f"         - {example}" for example in finding.examples)
             yield f"         {finding.advice}"
-    yield f"\n{summary(findings)}"
+    yield ""
+    yield summary(findings)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from newsstand.data.audit import LIMITS, summary
 from newsstand.data.findings import VERDICTS, Finding, Verdict, count, percent
 from newsstand.data.sources import SPLITS
+from newsstand.terminal import visible
 
 if TYPE_CHECKING:
     from newsstand.data.loader import NewsData
@@ -120,7 +121,7 @@ splits have the same one.</p></footer>"""
 
 
 def _text(value: object) -> str:
-    return escape(str(value), quote=True).replace(" %", "&nbsp;%")
+    return escape(visible(str(value)), quote=True).replace(" %", "&nbsp;%")
 
 
 def _section(kind: Verdict, findings: Sequence[Finding]) -> str:

@@ -13,16 +13,27 @@ if TYPE_CHECKING:
     from newsstand.article import Article
     from newsstand.errors import NewsstandError
     from newsstand.serve.evidence import Evidence
-    from newsstand.serve.scorer import Score, Scorer, load
+    from newsstand.serve.score import Score, ScoreError
+    from newsstand.serve.scorer import Scorer, load
 
-__all__ = ["Article", "Evidence", "NewsstandError", "Score", "Scorer", "__version__", "load"]
+__all__ = [
+    "Article",
+    "Evidence",
+    "NewsstandError",
+    "Score",
+    "ScoreError",
+    "Scorer",
+    "__version__",
+    "load",
+]
 
 # Imported on first use, so that `import newsstand` costs next to nothing.
 _HOMES = {
     "Article": "newsstand.article",
     "Evidence": "newsstand.serve.evidence",
     "NewsstandError": "newsstand.errors",
-    "Score": "newsstand.serve.scorer",
+    "Score": "newsstand.serve.score",
+    "ScoreError": "newsstand.serve.score",
     "Scorer": "newsstand.serve.scorer",
     "load": "newsstand.serve.scorer",
 }

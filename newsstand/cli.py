@@ -3,20 +3,28 @@
 Heavy modules are imported inside the commands, so that each starts as fast as it can.
 """
 
-import json
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, redirect_stdout
 from dataclasses import asdict
 from enum import StrEnum
-from io import TextIOWrapper
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeAlias
 
 import typer
 
+from newsstand.command import Command
 from newsstand.errors import ConfigError, InputError, NewsstandError
+from newsstand.terminal import (
+    ReaderGone,
+    complain,
+    drop_stdout,
+    keep_stdout,
+    put,
+    to_json,
+    visible,
+)
 from newsstand.version import __version__
 
 if TYPE_CHECKING:
@@ -24,8 +32,11 @@ if TYPE_CHECKING:
     from newsstand.config_models import EmbeddingConfig, TransformerConfig
     from newsstand.data.loader import NewsData
     from newsstand.encode import Example
+    from newsstand.serve.score import Score
 
 _FAILED = 2
+_SOME_FAILED = 3
+_READER_GONE = 141  # as the shell says it of programs that SIGPIPE has ended
 
 # What several commands take.
 ConfigFile: TypeAlias = Annotated[str, typer.Argument(help="The experiment's YAML file.")]
@@ -53,19 +64,23 @@ class Format(StrEnum):
 
 def main() -> None:
     """The `newsstand` command: errors a user can mend end in a message and exit status 2."""
-    if isinstance(sys.stdout, TextIOWrapper):
-        # Half a character in an article or a path is printed as JSON would escape it.
-        sys.stdout.reconfigure(errors="backslashreplace")
+    if sys.stdout is None:
+        _fail("standard output is closed")
+    keep_stdout()
     try:
-        app()
+        app(prog_name="newsstand")
     except NewsstandError as error:
-        _fail(str(error))
+        _fail(*error.lines)
+    except ReaderGone:
+        drop_stdout()
+        sys.exit(_READER_GONE)
     except OSError as error:  # no permission, no space left
+        drop_stdout()
         _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
 
 
-def _fail(message: str) -> NoReturn:
-    print(f"newsstand: {message}", file=sys.stderr)  # noqa: T201 - rich would wrap the line
+def _fail(*lines: str) -> NoReturn:
+    complain(*lines)
     sys.exit(_FAILED)
 
 
@@ -85,7 +100,7 @@ def _common(
     pass
 
 
-@app.command()
+@app.command(cls=Command)
 def train(
     config: ConfigFile,
     overrides: Overrides = None,
@@ -110,17 +125,17 @@ def train(
         from newsstand.train.run import train as run
     from newsstand.show import progress, show_result
 
-    with progress("load") as reporter:
+    with _quiet(), progress("load") as reporter:
         result = run(
             loaded, name=Path(config).stem, reporter=reporter, started=started, resume=resume
         )
     if as_json:
-        typer.echo(json.dumps(result.to_dict()))
+        put(to_json(result.to_dict()))
     else:
         show_result(result)
 
 
-@app.command()
+@app.command(cls=Command)
 def data(
     config: ConfigFile,
     overrides: Overrides = None,
@@ -137,16 +152,17 @@ def data(
     reading = None
     if isinstance(loaded.model, (EmbeddingConfig, TransformerConfig)):
         reading = _reading(loaded.model, stance=loaded.task == "stance")
-    found = describe(news, reading)
+    with _quiet():
+        found = describe(news, reading)
     if as_json:
-        typer.echo(json.dumps(found, ensure_ascii=False))
+        put(to_json(found))
     else:
         from newsstand.show import show_data
 
         show_data(found, news.labels.names)
 
 
-@app.command()
+@app.command(cls=Command)
 def check(
     config: ConfigFile,
     overrides: Overrides = None,
@@ -166,7 +182,7 @@ def check(
     from newsstand.data.report import html
     from newsstand.show import progress
 
-    with progress("check") as shown:
+    with _quiet(), progress("check") as shown:
         findings = audit(
             news,
             task=loaded.task,
@@ -176,15 +192,15 @@ def check(
     if page is not None:
         page.write_text(html(findings, name=Path(config).stem, news=news), encoding="utf-8")
     if as_json:
-        typer.echo(json.dumps([asdict(finding) for finding in findings], ensure_ascii=False))
+        put(to_json([asdict(finding) for finding in findings]))
     else:
         for line in lines(findings):
-            typer.echo(line)
+            put(visible(line))
     if any(finding.verdict == "error" for finding in findings):
         raise typer.Exit(1)
 
 
-@app.command()
+@app.command(cls=Command)
 def score(
     paths: Annotated[
         list[str],
@@ -212,33 +228,42 @@ def score(
         int, typer.Option(min=1, help="Processes that score; more than one for many articles.")
     ] = 1,
 ) -> None:
-    """Score articles with a trained model, in the order given."""
-    from itertools import tee
+    """Score articles with a trained model, in the order given.
 
-    from newsstand.serve.batch import read_articles
+    Exit status 3 where some of them could not be scored, 2 where none could.
+    """
+    from newsstand.serve.batch import score_files
+    from newsstand.serve.score import ScoreError
     from newsstand.serve.scorer import load
 
-    scorer = load(model)
-    if target is not None and scorer.task != "stance":
-        raise InputError(f"--target: a {scorer.task} model takes no target")
-    found, targets = read_articles(paths), None
-    if scorer.task == "stance":  # else nobody would take from the second reader, and all be kept
-        found, again = tee(found)
-        targets = (own or target for _, own in again)
-    articles = (article for article, _ in found)
-    scores = scorer.score_many(articles, target=targets, explain=explain, workers=workers)
+    stdout = sys.stdout
     if output is None:
-        output = Format.table if sys.stdout.isatty() else Format.jsonl
-    if output is Format.jsonl:
-        for item in scores:
-            typer.echo(json.dumps(item.to_dict(), ensure_ascii=False))
-    else:
+        output = Format.table if stdout.isatty() else Format.jsonl
+    with _quiet():
+        scorer = load(model)
+        if target is not None and scorer.task != "stance":
+            raise InputError(f"--target: a {scorer.task} model takes no target")
+        table: list[tuple[str, Score | None]] = []
+        scored = failed = 0
+        for found in score_files(scorer, paths, target, explain=explain, workers=workers):
+            score = None if isinstance(found, ScoreError) else found
+            scored, failed = scored + bool(score), failed + (not score)
+            if score is None:
+                complain(str(found))
+            if output is Format.jsonl:
+                put(to_json(found.to_dict()), stdout)
+            else:
+                table.append((found.id or "", score))
+    if table:
         from newsstand.show import show_scores
 
-        show_scores(scores)
+        show_scores(table)
+    if failed:
+        complain(f"{scored:,} scored, {failed:,} failed")
+        raise typer.Exit(_SOME_FAILED if scored else _FAILED)
 
 
-@app.command()
+@app.command(cls=Command)
 def config(
     path: Annotated[
         str | None, typer.Argument(metavar="CONFIG", help="The experiment's YAML file.")
@@ -253,14 +278,14 @@ def config(
     from newsstand.config_file import dump_config, load_config
 
     if schema:
-        typer.echo(json.dumps(Config.model_json_schema(), indent=2))
+        put(to_json(Config.model_json_schema(), indent=2))
     elif path is None:
         raise ConfigError("config: name a file, or ask for --schema")
     else:
-        typer.echo(dump_config(load_config(path, overrides or ())), nl=False)
+        put(dump_config(load_config(path, overrides or ())).removesuffix("\n"))
 
 
-@app.command()
+@app.command(cls=Command)
 def verify(
     model: Annotated[str, typer.Argument(help="A bundle folder, or a model in MLflow.")],
 ) -> None:
@@ -269,8 +294,10 @@ def verify(
     from newsstand.serve.locate import located
 
     with located(model) as folder:
-        rows, found = bundle.verify(folder), bundle.bundle_hash(folder)
-    typer.echo(f"{model}: intact, {rows} golden rows score the same, hash {found}")
+        with _quiet():
+            rows = bundle.verify(folder)
+        found = bundle.bundle_hash(folder)
+    put(visible(f"{model}: intact, {rows} golden rows score the same, hash {found}"))
 
 
 def _load(config: "Config", *, strict: bool) -> "NewsData":
@@ -285,7 +312,7 @@ def _load(config: "Config", *, strict: bool) -> "NewsData":
         near = settings["near_duplicates"]
         settings["near_duplicates"] = NearDuplicatesConfig().model_dump() if near is None else near
     started = time.perf_counter()
-    with progress("load") as shown:
+    with _quiet(), progress("load") as shown:
         news = load(**settings, strict=strict, progress=shown.progress)
         detail = f"{len(news.rows):,} rows" + (", prepared before" if news.cached else "")
         shown.end("load", detail, time.perf_counter() - started)
@@ -320,3 +347,8 @@ def _training_installed() -> Iterator[None]:
         yield
     except ModuleNotFoundError as error:
         raise NewsstandError(f"this needs {error.name}: pip install 'newsstand[train]'") from error
+
+
+def _quiet() -> AbstractContextManager[Any]:
+    """What a library prints in the block goes to standard error: it is no part of an answer."""
+    return redirect_stdout(sys.stderr)

@@ -19,6 +19,7 @@ from newsstand.config import Config
 from newsstand.config_checks import impossible
 from newsstand.errors import ConfigError, did_you_mean
 from newsstand.records import file_flaw, text_flaw
+from newsstand.terminal import visible
 
 # Where a key stands: the keys and list indices that lead to it.
 Location = tuple[str | int, ...]
@@ -58,9 +59,15 @@ def dump_config(config: Config) -> str:
 
 
 def dump_yaml(value: Any) -> str:
-    """Plain values as block-style YAML."""
+    """Plain values as block-style YAML, safe to show."""
+    text = _dumped(value, unicode=True)
+    return text if visible(text, lines=True) == text else _dumped(value, unicode=False)
+
+
+def _dumped(value: Any, *, unicode: bool) -> str:
     yaml = YAML(typ="safe", pure=True)
     yaml.default_flow_style = False
+    yaml.allow_unicode = unicode
     yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
     yaml.width = 100
     stream = io.StringIO()
@@ -114,6 +121,12 @@ def _override(
     raw: dict[str, Any], lines: dict[Location, int], overrides: Sequence[str]
 ) -> list[str]:
     problems = []
+    keys = [text.partition("=")[0] for text in overrides]
+    problems += [
+        f"command line: {key}: given {keys.count(key)} times, expected once"
+        for key in dict.fromkeys(keys)
+        if keys.count(key) > 1
+    ]
     for text in overrides:
         key, equals, value = text.partition("=")
         if not equals or not key:

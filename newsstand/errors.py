@@ -11,6 +11,11 @@ from collections.abc import Iterable, Sequence
 class NewsstandError(Exception):
     """Base of all errors that a user can mend; the message says how."""
 
+    @property
+    def lines(self) -> list[str]:
+        """The message; of several problems, a line each."""
+        return [str(self)]
+
 
 class _Problems(NewsstandError):  # noqa: N818 - a base, never raised
     """Several problems found in one pass, reported together.
@@ -22,11 +27,16 @@ class _Problems(NewsstandError):  # noqa: N818 - a base, never raised
 
     def __init__(self, problems: str | Sequence[str], *, shown: int = 20) -> None:
         self.problems = [problems] if isinstance(problems, str) else list(problems)
-        lines = self.problems[:shown]
+        self._shown = self.problems[:shown]
         if len(self.problems) > shown:
             more = len(self.problems) - shown
-            lines.append(f"… and {more} more problem{'s' if more > 1 else ''}")
-        super().__init__("\n".join(lines))
+            self._shown.append(f"… and {more} more problem{'s' if more > 1 else ''}")
+        super().__init__("\n".join(self._shown))
+
+    @property
+    def lines(self) -> list[str]:
+        """The problems, and how many more there are."""
+        return self._shown
 
 
 class ConfigError(_Problems):

@@ -1,19 +1,19 @@
 """What the command line shows: progress on stderr, tables on stdout."""
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from newsstand.errors import NewsstandError
+from newsstand.terminal import ReaderGone, complain, put, visible
 
 if TYPE_CHECKING:
-    from newsstand.serve.scorer import Score
+    from newsstand.serve.score import Score
     from newsstand.train.run import Result
 
 _WIDTH = 100  # of tables that go to a file or a pipe
@@ -26,9 +26,16 @@ def stderr() -> Console:
     return Console(stderr=True, highlight=False, soft_wrap=True)
 
 
+class _Answer(Console):
+    """Rich ends the program with status 1 where nobody reads on."""
+
+    def on_broken_pipe(self) -> NoReturn:
+        raise ReaderGone
+
+
 def stdout() -> Console:
     """The console for tables."""
-    return Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH)
+    return _Answer(highlight=False, width=None if sys.stdout.isatty() else _WIDTH)
 
 
 class StageProgress:
@@ -62,7 +69,7 @@ class StageProgress:
     def end(self, stage: str, detail: str, seconds: float) -> None:
         """A stage is done: what came of it, and the seconds it took."""
         self.stop()
-        self._console.print(f"{stage:<10}{seconds:6.1f} s  {detail}", markup=False)
+        self._console.print(f"{stage:<10}{seconds:6.1f} s  {visible(detail)}", markup=False)
 
 
 @contextmanager
@@ -80,7 +87,7 @@ def _show_lines(lines: Mapping[str, str]) -> None:
     """Names and what they say, one a line, the names in a column."""
     width = max(map(len, lines)) + 2
     for name, text in lines.items():
-        sys.stdout.write(f"{name:<{width}}{text}\n")
+        put(f"{name:<{width}}{visible(text)}")
 
 
 def show_result(result: "Result") -> None:
@@ -91,7 +98,7 @@ def show_result(result: "Result") -> None:
         table.add_column(name, justify="right")
     for report in result.labels:
         shares = (f"{value:.3f}" for value in (report.precision, report.recall, report.f1))
-        table.add_row(result.names[report.label], *shares, f"{report.support:,}")
+        table.add_row(plain(result.names[report.label]), *shares, f"{report.support:,}")
     stdout().print(table)
     named = ("accuracy", "macro_f1", "ece", "f_avg", "fnc_score", "mae")
     figures = {name: result.metrics.get(f"test/{name}") for name in named}
@@ -197,7 +204,8 @@ def _show_sample(sample: Mapping[str, Any], names: Mapping[str, str]) -> None:
     if sample["title"]:
         grid.add_row("title", plain(sample["title"]))
     body = sample["body"]
-    grid.add_row("body", plain(body[:_SHOWN] + ("…" if len(body) > _SHOWN else "")))
+    shown = visible(body[:_SHOWN], lines=True) + "…" * (len(body) > _SHOWN)
+    grid.add_row("body", escape(shown))
     for number, span in enumerate(sample["removed"]):
         grid.add_row("" if number else "removed", plain(f"{span['rule']}: {_line(span['text'])}"))
     if sample["warning"]:
@@ -211,34 +219,26 @@ def _apart(table: Table) -> None:
     console.print(table)
 
 
-def show_scores(scores: Iterator["Score"]) -> None:
-    """Scores as a table, with what spoke for each when it was asked for."""
+def show_scores(scores: Sequence[tuple[str, "Score | None"]]) -> None:
+    """A table of articles, each with its score or None, and what spoke for it if asked for."""
     console = stdout()
-    items: list[Score] = []
-    failure = None
-    try:
-        items.extend(scores)
-    except NewsstandError as error:
-        failure = error  # raised below, after what came before it
-    stance = any(item.target is not None for item in items)
+    stance = any(score and score.target is not None for _, score in scores)
     table = Table()
-    for name in ("article", "label", "probability", *(["target"] if stance else [])):
+    for title in ("article", "label", "probability", *(["target"] if stance else [])):
         table.add_column(
-            name, justify="right" if name == "probability" else "left", overflow="fold"
+            title, justify="right" if title == "probability" else "left", overflow="fold"
         )
-    names = [item.id or str(number) for number, item in enumerate(items, start=1)]
-    for name, item in zip(names, items, strict=True):
-        cells = (name, item.name, f"{item.probability:.3f}", item.target or "")
+    for name, score in scores:
+        cells = (name, *["-"] * 3)
+        if score:
+            cells = (name, score.name, f"{score.probability:.3f}", score.target or "")
         table.add_row(*(plain(cell) for cell in cells[: 4 if stance else 3]))
-    if items:
-        console.print(table)
-    for name, item in zip(names, items, strict=True):
-        if item.evidence:
-            console.print(_details(name, item))
-        if item.warning:
-            sys.stderr.write(f"newsstand: {name}: {item.warning}\n")
-    if failure:
-        raise failure
+    console.print(table)
+    for name, score in scores:
+        if score and score.evidence:
+            console.print(_details(name, score))
+        if score and score.warning:
+            complain(f"{name}: {score.warning}")
 
 
 def _details(name: str, item: "Score") -> Table:
@@ -263,5 +263,5 @@ def _line(text: str) -> str:
 
 
 def plain(text: str) -> str:
-    """Text that rich shows as it is, square brackets included."""
-    return escape(text)
+    """Text that rich shows as it is, square brackets included, without control characters."""
+    return escape(visible(text))

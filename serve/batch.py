@@ -1,9 +1,13 @@
-"""Reads articles to score from files of any supported kind, in the order given."""
+"""Reads and scores the articles of files of any supported kind, in the order given."""
 
+import re
+import shlex
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import tee
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from newsstand.article import Article
 from newsstand.errors import InputError
@@ -17,56 +21,142 @@ from newsstand.records import (
     read_records,
     read_text,
 )
+from newsstand.serve.score import Score, ScoreError
+from newsstand.serve.scorer import Scorer
 
+_STDIN = "stdin"
 _TEXTS = (".txt", ".html", ".htm")
+# Where in a file something is, behind the file's name: `:3, column 9`, `, row 12`.
+_WHERE = re.compile(r"(?::\d+|(?:, |: )(?:row|item|line|column) \d[\d,]*)+")
 
 
-def read_articles(paths: Iterable[str]) -> Iterator[tuple[Article, str | None]]:
+class Row(NamedTuple):
+    """An article to score.
+
+    Args:
+        article: The article, or why it cannot be read.
+        target: What its row names as the target, unchecked, or None.
+        place: Its file, or of a row `file.csv:12`.
+    """
+
+    article: Article | ScoreError
+    target: Any
+    place: str
+
+
+def score_files(
+    scorer: Scorer, paths: Iterable[str], target: str | None, *, explain: bool, workers: int
+) -> Iterator[Score | ScoreError]:
+    """Yields the score of each article of each file, or why it has none and where it is.
+
+    Args:
+        scorer: The model.
+        paths: As `read_articles` takes them.
+        target: Of rows that name none, for stance.
+        explain: Find the evidence too.
+        workers: Processes that score.
+    """
+    rows, read = tee(read_articles(paths))
+    targets = None
+    if scorer.task == "stance":  # else nobody would take from this reader, and all be kept
+        rows, again = tee(rows)
+        targets = (target if row.target is None else row.target for row in again)
+    scores = scorer.score_many(
+        (row.article for row in rows),
+        target=targets,
+        explain=explain,
+        workers=workers,
+        errors="yield",
+    )
+    for found, row in zip(scores, read, strict=True):
+        if isinstance(found, ScoreError) and not isinstance(row.article, ScoreError):
+            yield replace(found, place=row.place)  # the scorer knows no files
+        else:
+            yield found
+
+
+def read_articles(paths: Iterable[str]) -> Iterator[Row]:
     """Yields each article of each file, with the target its row names, or None.
 
-    An article without an id gets its place: the file, or for a row `file.csv:12`.
+    An article without an id gets its place: the file, or for a row `file.csv:12`. What cannot be
+    read, a row or a file, takes its place with the reason, and reading goes on behind it.
 
     Args:
         paths: Files; `.txt` and `.html` hold one article, `.json`, `.jsonl`, `.csv` and
             `.parquet` rows with the canonical columns; `-` is JSON Lines on standard input.
-
-    Raises:
-        InputError: At the first file or row that cannot be read, naming it.
     """
-    for name in paths:
-        if name == "-":
-            yield from _rows(read_jsonl(sys.stdin.buffer, "stdin"), "stdin")
-            continue
-        path = Path(name)
-        kind = path.suffix.lower()
-        if kind == ".txt":
-            yield Article.from_text(read_text(path), id=name), None
-        elif kind in _TEXTS:
-            yield Article.from_html(read_page_bytes(path), id=name), None
-        elif kind in TABLES:
-            yield from _rows(read_records(path), name)
-        else:
-            known = ", ".join((*_TEXTS, *TABLES))
-            raise InputError(
-                file_flaw(path) or f"{name}: unknown kind of file '{kind}', expected {known}"
-            )
+    for path in paths:
+        name = _STDIN if path == "-" else path
+        try:
+            yield from _stdin() if path == "-" else _file(path)
+        except InputError as error:
+            yield _unread(str(error), name)
+        except OSError as error:
+            yield _unread(f"{name}: cannot be read ({error.strerror})", name)
 
 
-def _rows(items: Iterable[Record | Problem], name: str) -> Iterator[tuple[Article, str | None]]:
+def _stdin() -> Iterator[Row]:
+    if sys.stdin is None:
+        raise InputError(f"{_STDIN}: closed")
+    return _rows(read_jsonl(sys.stdin.buffer, _STDIN), _STDIN)
+
+
+def _file(name: str) -> Iterator[Row]:
+    path = Path(name)
+    kind = path.suffix.lower()
+    if kind == ".txt":
+        yield Row(Article.from_text(_text(path), id=name), None, name)
+    elif kind in _TEXTS:
+        yield Row(Article.from_html(read_page_bytes(path), id=name), None, name)
+    elif kind in TABLES:
+        yield from _rows(read_records(path), name)
+    else:
+        known = ", ".join((*_TEXTS, *TABLES))
+        raise InputError(
+            file_flaw(path) or f"{name}: unknown kind of file '{kind}', expected {known}"
+        )
+
+
+def _text(path: Path) -> str:
+    try:
+        return read_text(path)
+    except InputError as error:
+        hint = ""
+        if "expected UTF-8 text (" in str(error):  # no binary file
+            hint = f"; from Windows-1252: iconv -f WINDOWS-1252 -t UTF-8 {shlex.quote(str(path))}"
+        raise InputError(f"{error}{hint}") from None
+
+
+def _rows(items: Iterable[Record | Problem], name: str) -> Iterator[Row]:
     item = None
     for item in items:
-        if isinstance(item, Problem):
-            raise InputError(item.message)
-        try:
-            article = Article.from_mapping(item.values)
-            if not article.id:
-                article = replace(article, id=item.where)
-        except InputError as error:
-            raise InputError(f"{item.where}: {error}") from None
-        target = item.values.get("target")
-        if target is not None and not isinstance(target, str):
-            got = f"{type(target).__name__} {target!r:.40}"
-            raise InputError(f"{item.where}: column 'target': expected text, got {got}")
-        yield article, target or None
+        yield _unread(item.message, name) if isinstance(item, Problem) else _row(item)
     if item is None:
-        raise InputError(f"{name}: no articles")
+        yield _unread(f"{name}: no articles", name)
+
+
+def _row(item: Record) -> Row:
+    try:
+        article = Article.from_mapping(item.values)
+    except InputError as error:
+        own = item.values.get("id")
+        key = str(own) if isinstance(own, (str, int)) else ""
+        place = _place(item, key)
+        return Row(ScoreError(message=str(error), place=place, id=key or item.where), None, place)
+    target = item.values.get("target")
+    named = replace(article, id=article.id or item.where)
+    return Row(named, None if target == "" else target, _place(item, article.id))
+
+
+def _place(item: Record, key: str | None) -> str:
+    return f"{item.where}, id '{key:.60}'" if key else item.where
+
+
+def _unread(flaw: str, name: str) -> Row:
+    """A row for what cannot be read; its flaw begins with the file, and where in it."""
+    file = next((x for x in (name, str(Path(name))) if flaw.startswith(x)), "")
+    found = _WHERE.match(flaw, len(file))
+    place = flaw[: found.end()] if found else file
+    message = flaw[len(place) :].removeprefix(": ")
+    key = place.partition(", column ")[0] or name
+    return Row(ScoreError(message=message, place=place or name, id=key), None, key)

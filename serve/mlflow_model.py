@@ -4,19 +4,21 @@ Importing it needs neither MLflow nor scikit-learn, so the environment of a serv
 the scoring install alone.
 """
 
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from newsstand.article import Article
 from newsstand.bundle import Bundle
 from newsstand.errors import InputError
-from newsstand.serve.scorer import Score, Scorer
+from newsstand.serve.score import Score, ScoreError
+from newsstand.serve.scorer import Scorer
 
 if TYPE_CHECKING:
     import pandas as pd
 
 # Columns of the answer; a column `p_<label>` for each label follows.
-ANSWER = ("label", "name", "probability")
+ANSWER = ("label", "name", "probability", "error")
 
 
 def _load_pyfunc(data_path: str) -> "BundleModel":
@@ -46,8 +48,12 @@ class BundleModel:
             params: None are known.
 
         Returns:
-            A DataFrame with the index of the input: `label`, `name`, `probability`, and
-            `p_<label>` for each label.
+            A DataFrame with the index of the input: `label`, `name`, `probability`, `error`, and
+            `p_<label>` for each label. A row that cannot be scored has the reason as its `error`
+            and None in all other columns; the `error` of the others is None.
+
+        Raises:
+            InputError: A column is missing.
         """
         import pandas as pd
 
@@ -55,26 +61,40 @@ class BundleModel:
             {str(k): None if _missing(v) else v for k, v in row.items()}
             for row in model_input.to_dict(orient="records")
         ]
-        articles = [_article(number, row) for number, row in enumerate(rows, start=1)]
-        targets = [row.get("target") for row in rows] if self.scorer.task == "stance" else None
-        scores = self.scorer.score_many(articles, target=targets)
-        columns = [*ANSWER, *(f"p_{label}" for label in self.scorer.labels)]
-        found = [_flat(score) for score in scores]
-        return pd.DataFrame(found, index=model_input.index, columns=columns)
+        stance = self.scorer.task == "stance"
+        for name in ("body", "target") if stance else ("body",):
+            if name not in model_input.columns:
+                here = ", ".join(sorted(map(str, model_input.columns))) or "none"
+                raise InputError(f"no column '{name}' (columns here: {here})")
+        scores = self.scorer.score_many(
+            map(_article, rows),
+            target=(row["target"] for row in rows) if stance else None,
+            errors="yield",
+        )
+        numbers = ["probability", *(f"p_{label}" for label in self.scorer.labels)]
+        columns = [*ANSWER, *numbers[1:]]
+        values = [dict.fromkeys(columns) | _flat(score) for score in scores]
+        # As objects, missing numbers stay None, which JSON writes as null; it has no NaN.
+        found = pd.DataFrame(values, model_input.index, columns, dtype=object)
+        failed = found["error"].notna().any()
+        return found if failed else found.astype(dict.fromkeys(numbers, float))
 
 
-def _article(number: int, row: dict[str, Any]) -> Article:
+def _article(row: dict[str, Any]) -> Article | ScoreError:
     try:
         return Article.from_mapping(row)
     except InputError as error:
-        raise InputError(f"article {number}: {error}") from None
+        return ScoreError(message=str(error), place="row")
 
 
-def _flat(score: Score) -> dict[str, Any]:
-    values = {name: getattr(score, name) for name in ANSWER}
-    return values | {f"p_{label}": value for label, value in score.probabilities.items()}
+def _flat(found: Score | ScoreError) -> dict[str, Any]:
+    if isinstance(found, ScoreError):
+        return {"error": found.message}
+    values = {"label": found.label, "name": found.name, "probability": found.probability}
+    return values | {f"p_{label}": value for label, value in found.probabilities.items()}
 
 
 def _missing(value: Any) -> bool:
-    # pandas writes a missing text as None, NaN or pd.NA; only those differ from themselves.
-    return value is None or type(value).__name__ == "NAType" or value != value
+    # What pandas writes for a missing value: None, pd.NA, pd.NaT or NaN.
+    known = value is None or type(value).__name__ in ("NAType", "NaTType")
+    return known or (isinstance(value, Real) and bool(value != value))

@@ -1,63 +1,51 @@
 """The scorer: a bundle that answers for articles."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
 from itertools import islice, repeat
+from math import isfinite
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias, overload
+
+import numpy as np
+from numpy.typing import NDArray
 
 from newsstand.article import Article
 from newsstand.bundle import Bundle
 from newsstand.encode import Example
-from newsstand.errors import InputError, NewsstandError
-from newsstand.serve.evidence import Evidence, find_evidence
+from newsstand.errors import BundleError, InputError, NewsstandError
+from newsstand.serve.evidence import find_evidence
 from newsstand.serve.locate import located
-from newsstand.text import Removed
+from newsstand.serve.score import Score, ScoreError
 from newsstand.workers import pool
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Score:
-    """What a model says of one article.
-
-    Args:
-        label: The most probable label.
-        name: Its readable name.
-        probability: Its calibrated probability, 0 to 1.
-        probabilities: Every label's, summing to 1, in the model's order.
-        target: The target the stance is toward; None for topics.
-        evidence: The passages that spoke most for the label; empty unless asked for.
-        removed: Boilerplate that was taken out before scoring, with places and rules.
-        warning: Something to know before trusting the score, or None.
-        id: The article's id.
-    """
-
-    label: str
-    name: str
-    probability: float
-    probabilities: Mapping[str, float]
-    target: str | None = None
-    evidence: tuple[Evidence, ...] = ()
-    removed: tuple[Removed, ...] = ()
-    warning: str | None = None
-    id: str | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON, id first."""
-        values = asdict(self)
-        return {"id": values.pop("id"), **values}
+# Halves of surrogate pairs, which no tokenizer takes; of texts, the preparation removes them.
+_HALVES = re.compile("[\ud800-\udfff]")
 
 
 class _Item(NamedTuple):
     """An article to score, what errors call it, and its target."""
 
-    name: str
+    place: str
     article: Article
     target: str | None
 
+    def failed(self, error: NewsstandError) -> "_Failed":
+        return _Failed(
+            ScoreError(message=str(error), place=self.place, id=self.article.id), type(error)
+        )
+
+
+class _Failed(NamedTuple):
+    """An article that cannot be scored, and what is raised where errors are."""
+
+    error: ScoreError
+    kind: type[NewsstandError] = InputError
+
 
 # Articles to score, and what ended them too early.
-_Batch: TypeAlias = tuple[list[_Item], NewsstandError | None]
+_Batch: TypeAlias = tuple[list[_Item | _Failed], NewsstandError | None]
+_Results: TypeAlias = tuple[list[Score | _Failed], NewsstandError | None]
 
 
 class Scorer:
@@ -92,51 +80,90 @@ class Scorer:
 
         Raises:
             InputError: An empty article, or a target missing or not wanted.
+            BundleError: The model gave a score that is not a finite number.
         """
         return next(self.score_many([article], target=target, explain=explain))
 
+    @overload
     def score_many(
         self,
-        articles: Iterable[Article | str],
+        articles: Iterable[Article | str | ScoreError],
         *,
         target: str | Iterable[str | None] | None = None,
         explain: bool = False,
         batch_size: int = 256,
         workers: int = 1,
-    ) -> Iterator[Score]:
+        errors: Literal["raise"] = "raise",
+    ) -> Iterator[Score]: ...
+
+    @overload
+    def score_many(
+        self,
+        articles: Iterable[Article | str | ScoreError],
+        *,
+        target: str | Iterable[str | None] | None = None,
+        explain: bool = False,
+        batch_size: int = 256,
+        workers: int = 1,
+        errors: Literal["yield"],
+    ) -> Iterator[Score | ScoreError]: ...
+
+    def score_many(
+        self,
+        articles: Iterable[Article | str | ScoreError],
+        *,
+        target: str | Iterable[str | None] | None = None,
+        explain: bool = False,
+        batch_size: int = 256,
+        workers: int = 1,
+        errors: Literal["raise", "yield"] = "raise",
+    ) -> Iterator[Score | ScoreError]:
         """Scores articles in batches, lazily and in order.
 
         Scores are the same to the last bit as one by one.
 
         Args:
-            articles: Articles or texts; any number of them.
+            articles: Articles or texts; any number of them. A `ScoreError` among them, of an
+                article that could not be read, fails as others do.
             target: One target for all, or one for each.
             explain: Find the evidence too, at some cost.
             batch_size: Articles scored at once; a few batches a worker are in memory.
             workers: Processes that score. More than one pay for many articles only: they take a
                 second to start, and each holds the model.
+            errors: What becomes of an article that cannot be scored: `raise` ends with it,
+                `yield` gives a `ScoreError` in its place and goes on.
 
         Yields:
-            A score for each article.
+            A score for each article, or with `errors="yield"` why it has none.
 
         Raises:
-            InputError: An empty article, or a target missing or not wanted.
-            ValueError: `batch_size` or `workers` is below 1.
+            InputError: An empty article, or a target missing or not wanted; with either choice,
+                more or fewer targets than articles.
+            BundleError: The model gave a score that is not a finite number.
+            ValueError: `batch_size` or `workers` is below 1, or `errors` is neither.
         """
         for name, value in (("batch_size", batch_size), ("workers", workers)):
             if value < 1:
                 raise ValueError(f"{name}: expected 1 or more, got {value}")
+        if errors not in ("raise", "yield"):
+            raise ValueError(f"errors: expected 'raise' or 'yield', got {errors!r}")
         if isinstance(articles, (str, Article)):
             raise InputError("articles: expected any number of them, got one; score() takes one")
         batches = self._batches(articles, target, batch_size)
-        for scores, failure in self._results(batches, explain, workers):
-            yield from scores
-            if failure:  # only now: what came before the bad article is scored
+        for results, failure in self._results(batches, explain, workers):
+            for result in results:
+                if isinstance(result, Score):
+                    yield result
+                elif errors == "yield":
+                    yield result.error
+                else:  # only now: what came before the bad article is scored
+                    raise result.kind(str(result.error))
+            if failure:
                 raise failure
 
     def _results(
         self, batches: Iterable[_Batch], explain: bool, workers: int
-    ) -> Iterator[tuple[list[Score], NewsstandError | None]]:
+    ) -> Iterator[_Results]:
         if workers == 1:
             yield from (_score(self.bundle, *batch, explain) for batch in batches)
             return
@@ -145,7 +172,7 @@ class Scorer:
 
     def _batches(
         self,
-        articles: Iterable[Article | str],
+        articles: Iterable[Article | str | ScoreError],
         target: str | Iterable[str | None] | None,
         size: int,
     ) -> Iterator[_Batch]:
@@ -154,7 +181,7 @@ class Scorer:
         failure: NewsstandError | None = None
         full = True
         while full and failure is None:
-            batch: list[_Item] = []
+            batch: list[_Item | _Failed] = []
             try:
                 batch.extend(islice(items, size))
             except NewsstandError as error:
@@ -163,68 +190,95 @@ class Scorer:
             yield batch, failure
 
     def _items(
-        self, articles: Iterable[Article | str], target: str | Iterable[str | None] | None
-    ) -> Iterator[_Item]:
+        self,
+        articles: Iterable[Article | str | ScoreError],
+        target: str | Iterable[str | None] | None,
+    ) -> Iterator[_Item | _Failed]:
         targets = repeat(target) if target is None or isinstance(target, str) else iter(target)
-        for number, item in enumerate(articles, start=1):
-            article = Article.from_text(item) if isinstance(item, str) else item
-            name = f"article {number}"
+        for number, article in enumerate(articles, start=1):
             try:
-                if not isinstance(article, Article):
-                    kind = type(article).__name__
-                    raise InputError(f"expected an Article or its text, got {kind}")
-                if article.id:
-                    name = f"article '{article.id}'"
-                goal = self._target(_next(targets))
-            except InputError as error:
-                raise InputError(f"{name}: {error}") from None
-            yield _Item(name, article, goal)
-
+                wanted = next(targets)
+            except StopIteration:
+                raise InputError(f"article {number}: target: fewer targets than articles") from None
+            if isinstance(article, ScoreError):
+                yield _Failed(article)
+            else:
+                yield self._item(number, article, wanted)
         if target is not None and not isinstance(target, str) and next(targets, _END) is not _END:
             raise InputError("target: more targets than articles")
 
+    def _item(self, number: int, article: Article | str, target: str | None) -> _Item | _Failed:
+        name, key = f"article {number}", None
+        try:
+            if isinstance(article, str):
+                article = Article.from_text(article)
+            if not isinstance(article, Article):
+                kind = type(article).__name__
+                raise InputError(f"expected an Article or its text, got {kind}")
+            if article.id:
+                name, key = f"article '{article.id}'", article.id
+            return _Item(name, article, self._target(target))
+        except InputError as error:
+            return _Failed(ScoreError(message=str(error), place=name, id=key))
+
     def _target(self, target: str | None) -> str | None:
         if target is not None and not isinstance(target, str):
-            raise InputError(f"target: expected text, got {type(target).__name__}")
+            got = f"{type(target).__name__} {target!r:.40}"
+            raise InputError(f"target: expected text, got {got}")
         if self.task == "stance" and not (target and target.strip()):
             raise InputError("a stance model needs a target")
         if self.task != "stance" and target is not None:
             raise InputError(f"a {self.task} model takes no target, got '{target:.60}'")
-        return target.strip() if target else None
+        return _HALVES.sub("\ufffd", target.strip()) if target else None
 
 
 def _score(
-    bundle: Bundle, items: Sequence[_Item], failure: NewsstandError | None, explain: bool
-) -> tuple[list[Score], NewsstandError | None]:
-    """Scores of articles up to the first that holds no text, and that or the given failure."""
-    examples: list[Example] = []
-    for item in items:
-        try:
-            examples.append(bundle.encode(item.article, item.target))
-        except InputError as error:
-            failure = InputError(f"{item.name}: {error}")
-            break
-    if not examples:
-        return [], failure
+    bundle: Bundle,
+    items: Sequence[_Item | _Failed],
+    failure: NewsstandError | None,
+    explain: bool,
+) -> _Results:
+    """Of each item its score, or why it has none; and what ended the items too early."""
+    encoded = [_encoded(bundle, item) for item in items]
+    examples = [found[1] for found in encoded if not isinstance(found, _Failed)]
+    with np.errstate(all="ignore"):  # what is not finite is said of its article
+        rows = iter(bundle.probabilities(examples) if examples else ())
+        results = [
+            found if isinstance(found, _Failed) else _scored(bundle, *found, next(rows), explain)
+            for found in encoded
+        ]
+    return results, failure
+
+
+def _encoded(bundle: Bundle, item: _Item | _Failed) -> tuple[_Item, Example] | _Failed:
+    if isinstance(item, _Failed):
+        return item
+    try:
+        return item, bundle.encode(item.article, item.target)
+    except InputError as error:
+        return item.failed(error)
+
+
+def _scored(
+    bundle: Bundle, item: _Item, example: Example, row: NDArray[np.float64], explain: bool
+) -> Score | _Failed:
+    best = int(row.argmax())
+    evidence = find_evidence(bundle.model, item.article, example, best) if explain else ()
+    if not all(map(isfinite, (*row.tolist(), *(passage.weight for passage in evidence)))):
+        return item.failed(BundleError("the model gave a score that is not a finite number"))
     names = bundle.labels.names
-    scores = []
-    for item, example, row in zip(items, examples, bundle.probabilities(examples), strict=False):
-        best = int(row.argmax())
-        label = bundle.labels.labels[best]
-        evidence = find_evidence(bundle.model, item.article, example, best) if explain else ()
-        score = Score(
-            label=label,
-            name=names[label],
-            probability=float(row[best]),
-            probabilities=dict(zip(names, row.tolist(), strict=True)),
-            target=example.target,
-            evidence=evidence,
-            removed=example.prepared.removed,
-            warning=_joined(item.article.warning, example.prepared.warning),
-            id=item.article.id,
-        )
-        scores.append(score)
-    return scores, failure
+    label = bundle.labels.labels[best]
+    return Score(
+        label=label,
+        name=names[label],
+        probability=float(row[best]),
+        probabilities=dict(zip(names, row.tolist(), strict=True)),
+        target=example.target,
+        evidence=evidence,
+        removed=example.prepared.removed,
+        warning=_joined(item.article.warning, example.prepared.warning),
+        id=item.article.id,
+    )
 
 
 def _joined(*warnings: str | None) -> str | None:
@@ -241,19 +295,12 @@ def _begin(bundle: Bundle) -> None:
 
 
 def _score_begun(
-    items: Sequence[_Item], failure: NewsstandError | None, explain: bool
-) -> tuple[list[Score], NewsstandError | None]:
+    items: Sequence[_Item | _Failed], failure: NewsstandError | None, explain: bool
+) -> _Results:
     return _score(_begun[0], items, failure, explain)
 
 
 _END = object()
-
-
-def _next(targets: Iterator[str | None]) -> str | None:
-    try:
-        return next(targets)
-    except StopIteration:
-        raise InputError("target: fewer targets than articles") from None
 
 
 def load(uri: str | Path) -> Scorer:

@@ -33,12 +33,13 @@ ROWS = "body,label,split\n" + "".join(
 
 @dataclass(frozen=True)
 class Case:
-    """Files beside the two bundles, a command, and what it must say."""
+    """Files beside the two bundles, a command, and what it must say: of all, or of one article."""
 
     name: str
     command: str
     message: str
     files: dict[str, str | bytes] = field(default_factory=dict)
+    of_article: bool = False
 
 
 def train(name: str, message: str, config: str = CONFIG, rows: str | bytes = ROWS) -> Case:
@@ -47,7 +48,7 @@ def train(name: str, message: str, config: str = CONFIG, rows: str | bytes = ROW
 
 def score(name: str, file: str, message: str, content: str | bytes | None) -> Case:
     files = {} if content is None else {file: content}
-    return Case(name, f"score --model topic {file}", message, files)
+    return Case(name, f"score --model topic {file}", message, files, of_article=True)
 
 
 CASES = [
@@ -145,17 +146,18 @@ CASES = [
     score("missing article", "a.txt", "a.txt: no such file", None),
     score("a folder as article", "topic", "topic: expected a file, this is a folder", None),
     score("empty file", "a.txt", "a.txt: the file is empty", ""),
-    score("empty article", "a.txt", "article 'a.txt': empty: title and body hold no text", " \n\n"),
+    score("empty article", "a.txt", "a.txt: empty: title and body hold no text", " \n\n"),
     score(
         "empty article in a table",
         "a.csv",
-        "article 'a.csv:2': empty: title and body hold no text",
+        "a.csv:2: empty: title and body hold no text",
         "body\n \n",
     ),
     score(
         "broken UTF-8",
         "a.txt",
-        "a.txt: byte 3: expected UTF-8 text (invalid continuation byte)",
+        "a.txt: byte 3: expected UTF-8 text (invalid continuation byte); from Windows-1252: "
+        "iconv -f WINDOWS-1252 -t UTF-8 a.txt",
         b"caf\xe9 noir",
     ),
     score(
@@ -190,8 +192,9 @@ CASES = [
     Case(
         "stance without a target",
         "score --model stance a.txt",
-        "article 'a.txt': a stance model needs a target",
+        "a.txt: a stance model needs a target",
         {"a.txt": SPORT},
+        of_article=True,
     ),
     Case(
         "topic with a target",
@@ -282,11 +285,15 @@ def listing() -> dict[str, int | None]:
     return {str(path): path.stat().st_size if path.is_file() else None for path in paths}
 
 
-def fails(cli: Cli, command: str, message: str) -> None:
+def fails(cli: Cli, command: str, message: str, *, of_article: bool) -> None:
     """The command ends in exactly this message, and changes nothing."""
     before = listing()
     done = cli(*command.split())
-    assert (done.out, done.err) == ("", f"newsstand: {message}\n")
+    if of_article:
+        assert json.loads(done.out)["error"] == message
+        assert done.err == f"newsstand: {message}\nnewsstand: 0 scored, 1 failed\n"
+    else:
+        assert (done.out, done.err) == ("", f"newsstand: {message}\n")
     assert done.code == 2
     assert listing() == before
 
@@ -297,7 +304,8 @@ def test_bad_input_is_one_clear_message(case: Case, folder: Path, cli: Cli) -> N
         path = Path(name)
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    fails(cli, case.command, case.message.replace("{here}", str(folder)))
+    message = case.message.replace("{here}", str(folder))
+    fails(cli, case.command, message, of_article=case.of_article)
 
 
 @pytest.mark.parametrize("command", ["score --model models:/topic@champion a.txt", "train c.yaml"])

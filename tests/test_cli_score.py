@@ -2,8 +2,12 @@
 
 import gc
 import json
+import os
+import signal
 import subprocess
+import sys
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,6 +18,9 @@ from command_line import COMMAND, ECONOMY, SPORT, WEATHER, environment
 from given import Cli
 from newsstand.article import Article
 from newsstand.bundle import Bundle
+from newsstand.labels import LabelSet
+from newsstand.serve.batch import Row
+from newsstand.terminal import visible
 
 
 @pytest.fixture
@@ -65,9 +72,9 @@ def test_scored_articles_do_not_stay_in_memory(
 ) -> None:
     held: list[int] = []
 
-    def read(paths: Iterable[str]) -> Iterator[tuple[Article, str]]:
+    def read(paths: Iterable[str]) -> Iterator[Row]:
         for number in range(1200):
-            yield Article(body=f"{SPORT} {number}"), "the match"
+            yield Row(Article(body=f"{SPORT} {number}"), "the match", f"any.jsonl:{number}")
         gc.collect()
         held.append(sum(type(x) is Article for x in gc.get_objects()))
 
@@ -106,15 +113,6 @@ def test_a_warning_goes_beside_the_score(cli: Cli, topic: str) -> None:
     assert json.loads(cli("score", "--model", topic, "a.txt").out)["warning"] in done.err
 
 
-def test_scores_before_an_error_are_printed(cli: Cli, topic: str) -> None:
-    lines = [json.dumps({"body": text}) for text in (SPORT, WEATHER, " ", ECONOMY)]
-    Path("a.jsonl").write_text("\n".join(lines))
-    message = "newsstand: article 'a.jsonl:3': empty: title and body hold no text\n"
-    done = cli("score", "--model", topic, "a.jsonl")
-    assert (done.code, done.err) == (2, message)
-    assert [json.loads(line)["label"] for line in done.out.splitlines()] == ["sport", "weather"]
-
-
 def test_half_a_character_comes_out_as_json_writes_it(topic: str) -> None:
     row = '{"id": "\\ud800", "body": "The goalkeeper \\udc00 saved a penalty. \\u00e9"}\n'
     done = subprocess.run(
@@ -147,9 +145,9 @@ def test_stance_takes_the_row_s_target_before_the_option_s(cli: Cli, stance: str
 def test_a_closed_pipe_is_no_error(topic: str) -> None:
     lines = (json.dumps({"body": SPORT * 20}) + "\n") * 3000
     Path("a.jsonl").write_text(lines)
-    command = f"'{COMMAND}' score --model {topic} a.jsonl | head -1"
-    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
+    command = f"set -o pipefail; '{COMMAND}' score --model {topic} a.jsonl | head -1"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (141, "")  # as of a program that SIGPIPE ends
     assert json.loads(done.stdout)["label"] == "sport"
 
 
@@ -168,3 +166,226 @@ def test_no_permission_and_no_space_are_messages(
         monkeypatch.setattr(Bundle, "load", fail)
         done = cli("score", "--model", topic, "a.txt")
         assert (done.code, done.out, done.err) == (2, "", f"newsstand: {message}\n")
+
+
+ESC = "\x1b[31m"
+
+
+def bulk() -> None:
+    """496 rows, of which row 200 is empty and row 300 no JSON."""
+    rows = [json.dumps({"id": f"n{n}", "body": f"{SPORT} {n}"}) for n in range(1, 497)]
+    rows[199] = json.dumps({"id": "n200", "title": " ", "body": ""})
+    rows[299] = "{oops"
+    Path("bulk.jsonl").write_text("\n".join(rows))
+
+
+BULK = (
+    "newsstand: bulk.jsonl:200, id 'n200': empty: title and body hold no text\n"
+    "newsstand: bulk.jsonl:300, column 2: expected a JSON object a line "
+    "(Expecting property name enclosed in double quotes)\n"
+    "newsstand: 494 scored, 2 failed\n"
+)
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_of_496_rows_all_others_are_scored(cli: Cli, topic: str, workers: str) -> None:
+    bulk()
+    done = cli("score", "--model", topic, "--workers", workers, "bulk.jsonl")
+    assert (done.code, done.err) == (3, BULK)
+    found = [json.loads(line) for line in done.out.splitlines()]
+    assert [row["id"] for row in found] == [
+        f"n{n}" if n != 300 else "bulk.jsonl:300" for n in range(1, 497)
+    ]
+    failed = {row["id"]: row for row in found if "label" not in row}
+    assert failed == {
+        "n200": {
+            "id": "n200",
+            "error": "bulk.jsonl:200, id 'n200': empty: title and body hold no text",
+        },
+        "bulk.jsonl:300": {
+            "id": "bulk.jsonl:300",
+            "error": "bulk.jsonl:300, column 2: expected a JSON object a line "
+            "(Expecting property name enclosed in double quotes)",
+        },
+    }
+
+
+def test_a_table_has_a_row_for_each_article(cli: Cli, topic: str) -> None:
+    bulk()
+    done = cli("score", "--model", topic, "--format", "table", "bulk.jsonl")
+    assert (done.code, done.err) == (3, BULK)
+    lines = [line.split("│")[1:-1] for line in done.out.splitlines() if line.startswith("│")]
+    cells = [[cell.strip() for cell in line] for line in lines]
+    assert len(cells) == 496
+    assert cells[198][:2] == ["n199", "sport"]
+    assert cells[199] == ["n200", "-", "-"]
+    assert cells[299] == ["bulk.jsonl:300", "-", "-"]
+
+
+def test_a_file_that_cannot_be_read_does_not_keep_others_from_it(
+    cli: Cli, topic: str, stance: str
+) -> None:
+    Path("good.txt").write_text(SPORT)
+    Path("latin.txt").write_bytes("Le gardien a arrêté un penalty".encode("latin-1"))
+    Path("broken.csv").write_text('id,body\n1,Heavy rain\n2,"Snow"fall\n3,Wind\n')
+    Path("broken.parquet").write_bytes(b"PAR1 and no more")
+    names = ("missing.jsonl", "latin.txt", "broken.csv", "broken.parquet", "good.txt")
+    done = cli("score", "--model", topic, *names, "-", stdin=b'oops\n{"body": "Rain"}\n[]')
+    assert done.code == 3
+    rows = [json.loads(line) for line in done.out.splitlines()]
+    assert [(row["id"], "label" in row) for row in rows] == [
+        ("missing.jsonl", False),
+        ("latin.txt", False),
+        ("1", True),
+        ("broken.csv:3", False),
+        ("broken.parquet", False),
+        ("good.txt", True),
+        ("stdin:1", False),
+        ("stdin:2", True),
+        ("stdin:3", False),
+    ]
+    said = done.err.splitlines()
+    assert said[-1] == "newsstand: 3 scored, 6 failed"
+    assert said[:-1] == [f"newsstand: {row['error']}" for row in rows if "error" in row]
+    assert "iconv -f WINDOWS-1252" in said[1]
+
+
+def test_rows_whose_target_is_none_are_errors_for_stance_alone(
+    cli: Cli, topic: str, stance: str
+) -> None:
+    targets = ["the levy", None, 7, "", ["x"]]
+    rows = [{"body": "It is cheap.", "target": target} for target in targets]
+    Path("a.json").write_text(json.dumps(rows))
+    done = cli("score", "--model", stance, "a.json")
+    assert done.code == 3
+    assert done.err.splitlines() == [
+        "newsstand: a.json, item 2: a stance model needs a target",
+        "newsstand: a.json, item 3: target: expected text, got int 7",
+        "newsstand: a.json, item 4: a stance model needs a target",
+        "newsstand: a.json, item 5: target: expected text, got list ['x']",
+        "newsstand: 1 scored, 4 failed",
+    ]
+    # A topic model has no use for a target, so a wrong one stops nothing.
+    assert cli("score", "--model", topic, "a.json").code == 0
+
+
+@pytest.mark.parametrize("option", ["--target", "--model", "--format", "--workers"])
+def test_an_option_given_twice_is_refused(cli: Cli, topic: str, option: str) -> None:
+    Path("a.txt").write_text(SPORT)
+    given = {"--model": topic, "--format": "jsonl", "--workers": "1"}
+    words = [word for pair in given.items() for word in pair]
+    once = given.get(option, "the levy")
+    twice = cli("score", *words, option, once, *([option, once] * (option not in given)), "a.txt")
+    assert (twice.code, twice.out) == (2, "")
+    assert f"Invalid value for '{option}': given 2 times, expected once" in twice.err
+    assert cli("score", *words, "--explain", "--explain", "a.txt").code == 0
+
+
+def test_a_setting_given_twice_is_refused(cli: Cli, folder: Path) -> None:
+    Path("c.yaml").write_text("task: topic\nlabels: from-data\nmodel: {kind: linear}\n")
+    done = cli("config", "c.yaml", "seed=1", "model.C=2", "seed=1", "model.C=3", "seed=2")
+    assert (done.code, done.out) == (2, "")
+    assert done.err.splitlines()[:2] == [
+        "newsstand: command line: seed: given 3 times, expected once",
+        "command line: model.C: given 2 times, expected once",
+    ]
+
+
+@pytest.mark.parametrize("form", ["table", "jsonl"])
+def test_no_control_character_of_a_text_is_printed(
+    cli: Cli, small: Bundle, folder: Path, form: str
+) -> None:
+    names = {"sport": f"sp{ESC}ort\n", "economy": "e\u202econ", "weather": "w\x9bx"}
+    replace(small, labels=LabelSet("custom", names)).save(Path("model"))
+    related = f"Read more: Champion {ESC}wins\u2066 the final match"
+    rows = [
+        {"id": f"a{ESC}\nnewsstand: forged\r\x9b", "title": f"{ESC}Final", "body": SPORT},
+        {"id": f"{ESC}\u202e", "body": related},
+        {"id": f"{ESC}empty", "body": ""},
+        {"id": ESC, f"{ESC}column": "x"},
+    ]
+    Path(f"{ESC}.json").write_text(json.dumps(rows))
+    files = (f"{ESC}.json", f"{ESC}.txt", f"{ESC}.docx")
+    done = cli("score", "--model", "model", "--explain", "--format", form, *files)
+    assert done.code == 3
+    assert len(done.err.splitlines()) == (6 if form == "table" else 5)
+    for text in (done.out, done.err):
+        assert visible(text, lines=True) == text
+        assert "forged" in text or text is done.err
+    if form == "jsonl":
+        assert [json.loads(line)["id"] for line in done.out.splitlines()][:4] == [
+            row["id"] for row in rows
+        ]
+    wrong = cli("score", "--model", f"{ESC}\n", "a.txt")
+    assert wrong.err.startswith(r"newsstand: \x1b[31m\n: no such bundle folder")
+
+
+# A command whose model prints, as libraries and their native code do.
+NOISY = """
+import sys
+from tokenizers import AddedToken
+from newsstand.bundle import Bundle
+from newsstand.cli import main
+
+probabilities = Bundle.probabilities
+
+def noisy(self, examples):
+    print("printed by a library")
+    AddedToken("x", printed_by_native_code=1)
+    return probabilities(self, examples)
+
+Bundle.probabilities = noisy
+sys.argv = ["newsstand", *sys.argv[1:]]
+main()
+"""
+
+
+@pytest.mark.parametrize("form", ["table", "jsonl"])
+def test_nothing_but_scores_reaches_standard_output(topic: str, form: str) -> None:
+    Path("a.txt").write_text(SPORT)
+    done = subprocess.run(
+        [sys.executable, "-c", NOISY, "score", "--model", topic, "--format", form, "a.txt"],
+        capture_output=True,
+        text=True,
+        env=environment(),
+        check=False,
+    )
+    assert done.returncode == 0
+    assert "printed" not in done.stdout
+    assert {"printed by a library", "Ignored unknown kwarg option printed_by_native_code"} <= set(
+        done.stderr.splitlines()
+    )
+    if form == "jsonl":
+        assert json.loads(done.stdout)["label"] == "sport"
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_an_interrupted_command_says_so_in_one_line(topic: str, workers: str) -> None:
+    Path("a.jsonl").write_text((json.dumps({"body": SPORT}) + "\n") * 4000)
+    command = subprocess.Popen(
+        [COMMAND, "score", "--model", topic, "--workers", workers, "a.jsonl"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment(),
+        start_new_session=True,
+    )
+    assert command.stdout
+    # It cannot end before the signal comes: the pipe holds less than all scores.
+    assert json.loads(command.stdout.readline())["label"] == "sport"
+    os.killpg(command.pid, signal.SIGINT)  # as a terminal does, to its workers, too
+    _, said = command.communicate(timeout=60)
+    assert (command.returncode, said.decode()) == (130, "newsstand: interrupted\n")
+
+
+@pytest.mark.parametrize("form", ["table", "jsonl"])
+def test_a_full_disk_is_one_line(topic: str, form: str) -> None:
+    Path("a.txt").write_text(SPORT)
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [COMMAND, "score", "--model", topic, "--format", form, "a.txt"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (2, "newsstand: [Errno 28] No space left on device\n")

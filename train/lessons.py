@@ -18,6 +18,7 @@ from newsstand.encode import Example, encode
 from newsstand.errors import DataError, NewsstandError
 from newsstand.serve.batch import read_articles
 from newsstand.serve.locate import located
+from newsstand.serve.score import ScoreError
 from newsstand.train.rows import Rows
 
 _CHUNK = 256  # articles that a teacher scores at a time
@@ -148,8 +149,13 @@ def _unlabelled(
     """Articles for the teacher alone, and how many more are in the other splits."""
     known = rows.texts_elsewhere()
     kept, dropped = [], 0
-    for article, target in read_articles([path]):
-        if config.task == "stance" and not target:
+    found = list(read_articles([path]))
+    unread = [str(row.article) for row in found if isinstance(row.article, ScoreError)]
+    if unread:
+        raise DataError(unread)
+    articles = [(row.article, row.target) for row in found if isinstance(row.article, Article)]
+    for article, target in articles:
+        if config.task == "stance" and not (isinstance(target, str) and target.strip()):
             raise DataError(
                 f"model.teacher.unlabelled: {path}: an article without a target; each needs one "
                 "in a column or field 'target'"

@@ -22,7 +22,7 @@ def test_a_frame_in_and_a_frame_out(small: Bundle) -> None:
     frame = pd.DataFrame({"title": ["Final", "Storm"], "body": [SPORT, WEATHER]}, index=[7, "x"])
     found = BundleModel(small).predict(frame)
     assert list(found.columns) == [
-        *("label", "name", "probability", "p_sport", "p_economy", "p_weather")
+        *("label", "name", "probability", "error", "p_sport", "p_economy", "p_weather")
     ]
     assert found.index.tolist() == [7, "x"]
     assert found["label"].tolist() == ["sport", "weather"]
@@ -59,21 +59,35 @@ def test_stance_takes_a_target_a_row(small_stance: Bundle) -> None:
     model = BundleModel(small_stance)
     frame = pd.DataFrame({"body": ["It is cheap."] * 2, "target": ["the levy", "the port"]})
     assert model.predict(frame)["label"].tolist() == ["favor", "against"]
-    with pytest.raises(InputError, match=r"^article 2: a stance model needs a target$"):
-        model.predict(frame.assign(target=["the levy", None]))
+    found = model.predict(frame.assign(target=["the levy", None]))
+    assert found["error"].tolist() == [None, "a stance model needs a target"]
+    with pytest.raises(InputError, match=r"^no column 'target' \(columns here: body\)$"):
+        model.predict(frame[["body"]])
 
 
-def test_rows_that_cannot_be_scored_are_named(small: Bundle) -> None:
-    model = BundleModel(small)
-    for frame, message in (
-        ({"text": [SPORT]}, "article 1: no column 'body' (columns here: text)"),
-        ({"body": [SPORT, None]}, "article 2: empty: title and body hold no text"),
-        ({"body": [SPORT, " "]}, "article 2: empty: title and body hold no text"),
-        ({"body": [SPORT, 5]}, "article 2: column 'body': expected text, got int 5"),
-    ):
-        with pytest.raises(InputError) as caught:
-            model.predict(pd.DataFrame(frame))
-        assert str(caught.value) == message
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (None, "empty: title and body hold no text"),
+        (" ", "empty: title and body hold no text"),
+        (5, "column 'body': expected text, got int"),
+        (np.array(["x"]), "column 'body': expected text, got ndarray"),
+    ],
+)
+def test_a_row_that_cannot_be_scored_is_named(small: Bundle, body: Any, message: str) -> None:
+    found = BundleModel(small).predict(pd.DataFrame({"body": [SPORT, body, SPORT]}, dtype=object))
+    first, error, last = found["error"]
+    assert (first, last) == (None, None)
+    assert error.startswith(message)
+    assert found.drop(columns="error").iloc[1].tolist() == [None] * 6
+    good = BundleModel(small).predict(pd.DataFrame({"body": [SPORT]}))
+    assert found.iloc[0].tolist() == found.iloc[2].tolist() == good.iloc[0].tolist()
+    assert good["p_sport"].dtype == float
+
+
+def test_a_frame_without_bodies_is_refused(small: Bundle) -> None:
+    with pytest.raises(InputError, match=r"^no column 'body' \(columns here: text\)$"):
+        BundleModel(small).predict(pd.DataFrame({"text": [SPORT]}))
 
 
 def test_load_pyfunc_reads_a_bundle_folder(small: Bundle, tmp_path: Path) -> None:
@@ -88,7 +102,9 @@ def test_the_logged_model_declares_itself(trained: Trained) -> None:
     inputs = {column.name: column.required for column in info.signature.inputs}
     assert inputs == {"title": False, "body": True, "target": True}
     outputs = info.signature.outputs.input_names()
-    assert outputs == [*("label", "name", "probability", "p_favor", "p_against", "p_neutral")]
+    assert outputs == [
+        *("label", "name", "probability", "error", "p_favor", "p_against", "p_neutral")
+    ]
     folder = trained.stance_bundle.parent.parent
     assert not [x for x in folder.rglob("*") if x.suffix in {".pkl", ".pt", ".bin", ".joblib"}]
     requirements = (folder / "requirements.txt").read_text().splitlines()

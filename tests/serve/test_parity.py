@@ -16,7 +16,7 @@ import newsstand
 from given import Trained
 from newsstand.article import Article
 from newsstand.records import Record, read_records
-from newsstand.serve.scorer import Score
+from newsstand.serve.score import Score
 
 CORPUS = Path(__file__).parents[2] / "data/corpus/articles.jsonl"
 ODD = (

@@ -15,7 +15,8 @@ from given import Trained
 from newsstand.article import Article
 from newsstand.bundle import Bundle
 from newsstand.errors import BundleError, InputError
-from newsstand.serve.scorer import Score, Scorer
+from newsstand.serve.score import Score
+from newsstand.serve.scorer import Scorer
 
 SPORT, ECONOMY, WEATHER = (
     "The goalkeeper saved a penalty in the match.",
@@ -198,7 +199,7 @@ def test_targets_that_run_out_or_are_no_text(stance: Scorer) -> None:
     with pytest.raises(InputError, match=r"^target: more targets than articles$"):
         next(scores)
     wrong: Any = [float("nan")]
-    with pytest.raises(InputError, match=r"^article 1: target: expected text, got float$"):
+    with pytest.raises(InputError, match=r"^article 1: target: expected text, got float nan$"):
         list(stance.score_many(["It is cheap."], target=wrong))
 
 

@@ -138,6 +138,9 @@ def test_a_student_learns_its_teachers_doubts(run: Callable[..., Any]) -> None:
     assert "on 2 unlabelled articles, too (1 left out: their texts are in" in run.told[-1]
     sure = certainty(teacher, calibrated=True)
     assert abs(certainty(student) - sure) < abs(certainty(alone) - sure) / 2
+    Path("more.jsonl").write_text('{"body": 5}\n{"body": "Hail."}\noops\n')
+    refused = run("plain.yaml", *taught, "model.teacher.unlabelled=more.jsonl")
+    assert "more.jsonl:3, column 1: expected a JSON object" in refused
     params = MlflowClient().get_run(student["run_id"]).data
     assert params.tags["newsstand.teacher"] == teacher["bundle_hash"]
 

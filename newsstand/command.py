@@ -1,0 +1,31 @@
+"""What all commands of the command line have in common."""
+
+from typing import Any
+
+import typer
+from typer.core import TyperCommand
+
+from newsstand.terminal import complain
+
+_INTERRUPTED = 130  # as the shell says it of programs that SIGINT has ended
+
+
+class Command(TyperCommand):
+    """A command whose every option may be given once, and that can be interrupted."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Refuses an option with two values, of which the first would be lost."""
+        given: Any = self.make_parser(ctx).parse_args(list(args))[2]
+        for option in given:
+            times = given.count(option)
+            if times > 1 and not option.is_flag:
+                raise typer.BadParameter(f"given {times} times, expected once", ctx, option)
+        return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Ends in one line where the user interrupts it."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            complain("interrupted")
+            raise typer.Exit(_INTERRUPTED) from None

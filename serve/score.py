@@ -1,0 +1,62 @@
+"""What a scorer answers for one article: a score, or why there is none."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from newsstand.serve.evidence import Evidence
+from newsstand.text import Removed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """What a model says of one article.
+
+    Args:
+        label: The most probable label.
+        name: Its readable name.
+        probability: Its calibrated probability, 0 to 1.
+        probabilities: Every label's, summing to 1, in the model's order.
+        target: The target the stance is toward; None for topics.
+        evidence: The passages that spoke most for the label; empty unless asked for.
+        removed: Boilerplate that was taken out before scoring, with places and rules.
+        warning: Something to know before trusting the score, or None.
+        id: The article's id.
+    """
+
+    label: str
+    name: str
+    probability: float
+    probabilities: Mapping[str, float]
+    target: str | None = None
+    evidence: tuple[Evidence, ...] = ()
+    removed: tuple[Removed, ...] = ()
+    warning: str | None = None
+    id: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON, id first."""
+        values = asdict(self)
+        return {"id": values.pop("id"), **values}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreError:
+    """Why one article has no score, where others have.
+
+    Args:
+        message: The reason.
+        place: What the message is of: `article 3`, `article 'its id'`, or a place in a file.
+        id: The article's id.
+    """
+
+    message: str
+    place: str
+    id: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.message}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON, id first; `error` is the place and the reason."""
+        return {"id": self.id, "error": str(self)}
