@@ -77,7 +77,7 @@ _OUR_OWN = re.compile(rf"{BY_OUR}:\s*+")
 # 'According to the report of the news agency', in Persian, begins a sentence.
 _NO_PLACE = re.compile("Press|Agenc|News|گزارش|خبرگزاری")
 # Agencies in capitals that are nothing else: 'Alcoholics Anonymous (AA)' is no dateline.
-_KNOWN = frozenset("AP AFP ANSA CNN EFE IRNA ISNA PTI UPI WAM".split())
+_KNOWN = frozenset(["AP", "AFP", "ANSA", "CNN", "EFE", "IRNA", "ISNA", "PTI", "UPI", "WAM"])
 
 
 def dateline(
