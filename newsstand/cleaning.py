@@ -87,14 +87,17 @@ def characters(text: str) -> Iterator[Edit]:
 # linguistic or technical usage" (Unicode Standard Annex 15, Stream-Safe Text Format). Ordering a
 # run of marks takes the square of its length.
 _MOST_MARKS = 30
-_PERHAPS_MARKS = re.compile(rf"[^\x00-\u02ff\w\s]{{{_MOST_MARKS + 1},}}+")
+_MARK = r"[^\x00-\u02ff\w\s]"  # or other sign
+_MARKS = re.compile(
+    rf"{_MARK}(?:{_MARK}{{{_MOST_MARKS},}}+)"
+)  # in two: a search for the first is fast
 
 
 def pruned(text: str) -> Iterator[Edit]:
     """Of more combining marks in a row than any letter has, the first stay."""
     if text.isascii():
         return
-    for m in _PERHAPS_MARKS.finditer(text):
+    for m in _MARKS.finditer(text):
         at = m.start()
         for is_mark, run in groupby(m[0], key=lambda char: unicodedata.combining(char) > 0):
             end = at + sum(1 for _ in run)

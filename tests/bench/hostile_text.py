@@ -16,8 +16,8 @@ from pathlib import Path
 sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[1] / "helpers")]
 
 import conftest  # noqa: E402 - found on the path that was just made
-from hostile import Passes, patterns, seconds  # noqa: E402
 
+from hostile import Passes, patterns, seconds  # noqa: E402
 from newsstand.article import Article  # noqa: E402
 from newsstand.serve.scorer import Scorer  # noqa: E402
 

@@ -10,8 +10,11 @@ import random
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import pairwise
 from types import FrameType
+from typing import ClassVar
 
 from newsstand.article import Article
 from newsstand.boilerplate import is_boilerplate
@@ -19,7 +22,8 @@ from newsstand.bundle import Bundle
 from newsstand.data.prepare import content_key
 from newsstand.data.shingles import WORDS, _borrowed
 from newsstand.data.text_flaws import text_facts
-from newsstand.encode import Example, encode
+from newsstand.encode import LONGEST_TARGET, Example, encode
+from newsstand.errors import InputError
 from newsstand.likeness import sentence_spans, stem
 from newsstand.matches import Matches
 from newsstand.ngrams import HashedNgrams
@@ -29,31 +33,45 @@ from newsstand.serve.scorer import Scorer
 from newsstand.text import TextSpec, normalise
 
 ALPHABET = (
-    *("A", "a", "Ab", "By ", "by ", "AP", "AFP", "Reuters", "IRNA", "WAM", "(AP)", "/TASS/", "Roe "),
+    *("A", "a", "Ab", "By ", "by ", "AP", "AFP", "Reuters", "IRNA", "WAM", "(AP)", "/TASS/"),
     *("LONDON", "LONDON - ", "PARIS, ", "Fla.", "St. ", "May ", "3rd ", "may", "3 ", "12", "2020"),
-    *(".", ",", ";", ":", "!", "?", "…", "-", "–", "—", "--", "/", "|", "=", "_", "#", "@", "%", "&"),
-    *("(", ")", "[", "]", "{", "}", "<", ">", '"', "'", "’", "“", "”", "„", "«", "»", "*", "•", "■"),
+    *(".", ",", ";", ":", "!", "?", "…", "-", "–", "—", "--", "/", "|", "=", "_", "#", "@", "%"),
+    *("(", ")", "[", "]", "{", "}", "<", ">", '"', "'", "’", "“", "”", "„", "«", "»", "*", "•"),
     *(" ", "  ", "\n", "\n\n", "\t", "\r", "\r\n", "\x0c", "\xa0", "\u200b", "\u2028", "\ufeff"),
-    *("&amp;", "&", "amp;", "&lt;", "&#38;", "<b", "<b>", "</b>", "<a x=", "<!--", "<script>", "<p>"),
-    *("\u200c", "\u200d", "\u200e", "\u202b", "\xad", "\x92", "\ud800", "\udfff", "e\u0301", "\u0301"),
-    *("\u0316", "\u0345", "\u0327", "\u0323", "é", "ß", "д.", "Д", "мая ", "中", "中.", "电", "新华社"),
-    *("【", "】", "。", "，", "가", "(서울=", "기자", "한", "ا", "تهران- ", "ایرنا-", "، ", "مهر", "۱۳ "),
-    *("👏", "http://", "www.", "x@y.z", "@a", "#Ab", "Read more: ", "Share ", "© ", "(ENDS)", "code:"),
-    *("said ", "the ", "of ", "and ", "de ", "Photo: ", "Editing by ", "Updated 10:42 ", "Follow "),
+    *("&amp;", "&", "amp;", "&lt;", "&#38;", "<b", "<b>", "</b>", "<a x=", "<!--", "<script>"),
+    *("\u200c", "\u200d", "\u200e", "\u202b", "\xad", "\x92", "\ud800", "\udfff", "e\u0301"),
+    *("\u0301", "\u0316", "\u0345", "\u0327", "\u0323", "é", "ß", "д.", "Д", "мая ", "中", "中."),
+    *("电", "新华社", "【", "】", "。", "，", "가", "(서울=", "기자", "한", "ا", "تهران- "),
+    *("ایرنا-", "، ", "مهر", "۱۳ ", "👏", "http://", "www.", "x@y.z", "@a", "#Ab", "Read more: "),
+    *("Share ", "© ", "(ENDS)", "code:", "said ", "the ", "of ", "and ", "de ", "Photo: ", "<p>"),
+    *("Editing by ", "Updated 10:42 ", "Follow ", "Roe ", "■"),
 )
 # Those that have been slow once, and what is near to them.
 KNOWN = (
-    *("A.", "д.", "中.", "A. ", "A-", "A'", "A.B", "(A", "A/", "3.", "May 3. ", "of ", "St. ", "A, "),
-    *(" ", "\n", " \n", "\ufeff ", "\t", ".", "…'", ".”", "?!", "' ", "A.\n", "- ", "- A", "• A\n"),
-    *(" | AP", " - BBC News", " -- CNN", "| ", ". ■", ". (ENDS)", ".-30-", "ENDS\n", "30\n", "A\n"),
-    *("\u0301\u0316", "e\u0301", "\u0345\u0327", "\u0323\u0307", "\u1161", "\u0f71", "\u05b0\u05bc"),
-    *("<a ", "<", "<b<b", "</", "<!--", "<script>", "&amp;", "&", "&amp;lt;b&amp;gt;", "<<b>b>"),
-    *("“", "“\n\n", "„“", '"', '"a', "«»", "»«", "((", "[(", "(@a", "#", "#Ab", "code:.", "code."),
-    *("LONDON - ", "LONDON ", "LONDON-", "LONDON/", "PARIS, Fla. ", "(ANSA) - ", "(AP/", "AP, "),
-    *("By A ", "By A, ", "Read more: ", "Reporting by A; ", "Follow @a ", "Share ", "Updated ", "3-"),
-    *("تهران - ", "تهران، ", "ایرنا - ", "新华社", "【", "(서울=", "\ud800", "\u200c", "\u200d", "a "),
+    *("A.", "д.", "中.", "A. ", "A-", "A'", "A.B", "(A", "A/", "3.", "May 3. ", "of ", "St. "),
+    *("A, ", " ", "\n", " \n", "\ufeff ", "\t", ".", "…'", ".”", "?!", "' ", "A.\n", "- ", "- A"),
+    *("• A\n", " | AP", " - BBC News", " -- CNN", "| ", ". ■", ". (ENDS)", ".-30-", "ENDS\n"),
+    *("30\n", "A\n", "\u0301\u0316", "e\u0301", "\u0345\u0327", "\u0323\u0307", "\u1161"),
+    *("\u0f71", "\u05b0\u05bc", "<a ", "<", "<b<b", "</", "<!--", "<script>", "&amp;", "&"),
+    *("&amp;lt;b&amp;gt;", "<<b>b>", "“", "“\n\n", "„“", '"', '"a', "«»", "»«", "((", "[("),
+    *("(@a", "#", "#Ab", "code:.", "code.", "LONDON - ", "LONDON ", "LONDON-", "LONDON/"),
+    *("PARIS, Fla. ", "(ANSA) - ", "(AP/", "AP, ", "By A ", "By A, ", "Read more: ", "3-", "a "),
+    *("Reporting by A; ", "Follow @a ", "Share ", "Updated ", "تهران - ", "تهران، ", "ایرنا - "),
+    *("新华社", "【", "(서울=", "\ud800", "\u200c", "\u200d"),
 )
-AROUND = ("", "", "LONDON (Reuters) - ", "By Jane Roe\n\n", "A", "x ", " ", "(", "“", "<p>", "Wheat.")
+AROUND = (
+    "",
+    "",
+    "LONDON (Reuters) - ",
+    "By Jane Roe\n\n",
+    "A",
+    "x ",
+    " ",
+    "(",
+    "“",
+    "<p>",
+    "Wheat.",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +98,7 @@ def patterns(count: int, seed: int) -> Iterator[Pattern]:
         yield Pattern(rng.choice(AROUND), unit, rng.choice(AROUND))
 
 
-@dataclass(slots=True)
+@dataclass
 class Passes:
     """What is done with a text, by name: each takes it as a body, a title, or a whole article.
 
@@ -95,32 +113,36 @@ class Passes:
     spec: TextSpec = field(default_factory=TextSpec)
     _matches: Matches | None = None
 
+    NAMES: ClassVar = (
+        *("clean and strip", "title", "plain text", "headline", "segments", "sentences"),
+        *("data", "features", "pairs", "topic", "stance", "target"),
+    )
+
     def all(self) -> dict[str, Callable[[str], object]]:
-        return {
-            "clean and strip": lambda text: normalise(Article(body=text), self.spec),
-            "title": lambda text: normalise(Article(title=text, body="Rye."), self.spec),
-            "plain text": Article.from_text,
-            "headline": is_boilerplate,
-            "segments": lambda text: segments(self._example(text).prepared),
-            "sentences": lambda text: (sentence_spans(text), stem(text)),
-            "data": self._data,
-            "features": self._features,
-            "pairs": self._pairs,
-            "topic": lambda text: self._score(self.topic, Article(title="Rye", body=text), None),
-            "stance": lambda text: self._score(self.stance, Article(body=text), self.target),
-            "target": lambda text: self._score(self.stance, Article(body=text), text[:990]),
-        }
+        """Each by its name."""
+        found: tuple[Callable[[str], object], ...] = (
+            lambda text: normalise(Article(body=text), self.spec),
+            lambda text: normalise(Article(title=text, body="Rye."), self.spec),
+            Article.from_text,
+            is_boilerplate,
+            lambda text: segments(self._example(text).prepared),
+            lambda text: (sentence_spans(text), stem(text)),
+            self._data,
+            self._features,
+            self._pairs,
+            lambda text: self._score(self.topic, Article(title="Rye", body=text), None),
+            lambda text: self._score(self.stance, Article(body=text), self.target),
+            lambda text: self._score(self.stance, Article(body=text), text[:LONGEST_TARGET]),
+        )
+        return dict(zip(self.NAMES, found, strict=True))
 
     def _example(self, text: str) -> Example:
         return Example.of_prepared("Rye", text, self.target)
 
     @staticmethod
     def _score(bundle: Bundle, article: Article, target: str | None) -> None:
-        if (article.title or article.body.strip()) and (target is None or target.strip()):
-            try:
-                Scorer(bundle).score(article, target=target)
-            except ValueError:  # no text is left
-                pass
+        with suppress(InputError):  # where no text is left, or no target
+            Scorer(bundle).score(article, target=target)
 
     def _data(self, text: str) -> None:
         content_key(text)
@@ -142,7 +164,7 @@ class Passes:
         self._matches.likest(example)
 
 
-class TooSlow(Exception):
+class TooSlowError(Exception):
     """A pass that took more CPU time than allowed."""
 
 
@@ -150,7 +172,7 @@ def seconds(run: Callable[[str], object], text: str, limit: float, times: int = 
     """The CPU time of a pass over a text, the best of several; the limit's, where it is cut off."""
 
     def stop(number: int, frame: FrameType | None) -> None:
-        raise TooSlow
+        raise TooSlowError
 
     before = signal.signal(signal.SIGPROF, stop)
     best = limit
@@ -161,7 +183,7 @@ def seconds(run: Callable[[str], object], text: str, limit: float, times: int = 
             run(text)
             best = min(best, time.process_time() - start)
             signal.setitimer(signal.ITIMER_PROF, 0)
-    except TooSlow:
+    except TooSlowError:
         return limit
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
@@ -175,7 +197,7 @@ def growth(
     """The worst growth of time from one length to the next; times below the floor count as it."""
     worst = 0.0
     limit = 1.0
-    for short, long in zip(lengths, lengths[1:], strict=False):
+    for short, long in pairwise(lengths):
         for times in (1, 3):  # measured again only if it looks bad
             first = max(seconds(run, pattern.text(short), limit, times), floor)
             ratio = seconds(run, pattern.text(long), limit, times) / first
