@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
+from math import inf
 from types import FrameType
 from typing import ClassVar
 
@@ -89,12 +90,14 @@ class Pattern:
 
 
 def patterns(count: int, seed: int) -> Iterator[Pattern]:
-    """The known ones, then random ones: 1 to 4 pieces a unit, some of them lines."""
+    """The known ones in two surroundings, then so many random ones of 1 to 4 pieces a unit."""
     rng = random.Random(seed)
-    for number in range(count):
-        known = number < len(KNOWN)
-        unit = KNOWN[number] if known else "".join(rng.choices(ALPHABET, k=rng.randint(1, 4)))
-        unit += "" if known else rng.choice(("", "", "", "\n", "\n\n"))
+    for unit in KNOWN:
+        yield Pattern("", unit, "x")
+        yield Pattern(rng.choice(AROUND), unit, "")
+    for _ in range(count):
+        unit = "".join(rng.choices(ALPHABET, k=rng.randint(1, 4)))
+        unit += rng.choice(("", "", "", "\n", "\n\n"))
         yield Pattern(rng.choice(AROUND), unit, rng.choice(AROUND))
 
 
@@ -194,13 +197,16 @@ def seconds(run: Callable[[str], object], text: str, limit: float, times: int = 
 def growth(
     run: Callable[[str], object], pattern: Pattern, lengths: Sequence[int], floor: float
 ) -> float:
-    """The worst growth of time from one length to the next; times below the floor count as it."""
-    worst = 0.0
-    limit = 1.0
+    """The worst growth of time from one length to the next; times below the floor count as it.
+
+    Infinite, where a pass takes a second.
+    """
+    worst, limit = 0.0, 1.0
     for short, long in pairwise(lengths):
         for times in (1, 3):  # measured again only if it looks bad
             first = max(seconds(run, pattern.text(short), limit, times), floor)
-            ratio = seconds(run, pattern.text(long), limit, times) / first
+            second = seconds(run, pattern.text(long), limit, times)
+            ratio = second / first if second < limit else inf
             if ratio <= 3:
                 break
         worst = max(worst, ratio)
