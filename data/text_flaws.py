@@ -47,7 +47,7 @@ _ALPHABETS = re.compile(r"[\u0370-\u06ff\u0900-\u0dff\u3040-\u30ff\u4e00-\u9fff\
 
 # What preparation leaves: tags that it does not know, entities cut short, scripts and styles.
 _TAGS = re.compile(
-    r"</[a-zA-Z][\w:-]*\s*>|<[a-zA-Z][\w:-]*(?:\s+[\w:-]+=[^<>]*|:\w+)\s*/?>|<!--|<!\[CDATA\["
+    r"</[a-zA-Z][\w:-]*\s*>|<[a-zA-Z][\w:-]*(?:\s++[\w:-]++=[^<>]*+|:\w++\s*+/?)>|<!--|<!\[CDATA\["
 )
 _ENTITIES = re.compile(r"&(?:[a-zA-Z]{2,8}|#\d{2,6}|#x[\da-fA-F]{2,6});")
 _CODE = re.compile(r"\bfunction\s?\(\w*\)\s?\{|[\w-]\s?\{\s?[\w-]{2,30}:[^{}\n]{1,80};")

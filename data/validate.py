@@ -12,12 +12,10 @@ from newsstand.article import is_place
 from newsstand.data.annotations import LabelReader, listing, shortened
 from newsstand.data.dates import parse_date
 from newsstand.data.sources import SPLIT_NAMES, Found
+from newsstand.encode import target_flaw
 from newsstand.errors import DataError
 from newsstand.labels import FROM_DATA, LabelSet
 from newsstand.records import Problem, Record
-
-# Characters of a body; the longest book is shorter.
-_LONGEST_BODY = 10_000_000
 
 
 @dataclass(slots=True, kw_only=True)
@@ -233,9 +231,6 @@ class Validator:
 
     def _check_body(self, item: Record, title: str, body: str) -> None:
         column = self._columns["body"]
-        if len(body) > _LONGEST_BODY:
-            size = f"{len(body):,} characters, expected at most {_LONGEST_BODY:,}"
-            self._say(item, column, f"{size}; is a quotation mark or a line end missing?")
         blank = (not body or body.isspace()) and (not title or title.isspace())
         if blank and isinstance(item.values.get(column), str):
             self._say(item, column, "empty; expected the article's text")
@@ -244,6 +239,8 @@ class Validator:
         column = self._columns["target"]
         if isinstance(item.values.get(column), str) and not (target or "").strip():
             self._say(item, column, "empty; a stance needs its target")
+        if target and (flaw := target_flaw(target)):
+            self._say(item, column, flaw)
         return target and target.strip()
 
     def _published(self, item: Record, value: Any) -> str | None:

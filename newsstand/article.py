@@ -12,7 +12,7 @@ from newsstand.page import read_page
 # A first line longer than this, in words, is a paragraph and not a headline.
 _LONGEST_HEADLINE = 25
 # The first line, when a blank line and some text follow it.
-_FIRST_LINE = re.compile(r"[\ufeff\s]*([^\r\n]+)\r?\n[ \t]*\r?\n(?=\s*\S)")
+_FIRST_LINE = re.compile(r"[\ufeff\s]*+([^\r\n]++)\r?\n[ \t]*+\r?\n(?=\s*+\S)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,8 @@ its very end (a prompt with a colon or a link, a reference code) are touched. In
 """
 
 from collections.abc import Iterable, Iterator
+from functools import cached_property
+from itertools import pairwise
 
 from newsstand.boilerplate_rules import (
     BULLETS,
@@ -13,14 +15,19 @@ from newsstand.boilerplate_rules import (
     SENTENCE_END,
     Rules,
     compiled,
-    dateline,
 )
+from newsstand.datelines import BULLET, dateline
 
 # Start, end and replacement; sorted and disjoint within a list.
 Edit = tuple[int, int, str]
+# Start, end and rule.
+Span = tuple[int, int, str]
 
 _SHORT = 200  # characters; a longer line is prose
 _HEADLINE = 150
+_OUTLET = 60  # the longest name of an outlet, and what stands before it
+_FIRST = 4  # lines, or from there on paragraphs, that may begin with a dateline
+_TAILS = 20  # pieces that are taken off the end of the last line in one sweep
 
 
 def is_boilerplate(line: str) -> bool:
@@ -30,8 +37,8 @@ def is_boilerplate(line: str) -> bool:
     (True, False)
     """
     rules = compiled(tuple(RULES))
-    taken = rules.line(line) or rules.edge.fullmatch(line) or dateline(line, rules)
-    return taken is not None
+    short = len(line) <= _SHORT and (rules.line(line) or rules.edge.fullmatch(line))
+    return bool(short) or dateline(line[:_SHORT], rules) is not None
 
 
 class Lines:
@@ -42,14 +49,16 @@ class Lines:
         self.rules = rules
         self.bounds: list[tuple[int, int]] = []  # of each line that is not blank
         self.taken: dict[int, str] = {}  # line number: rule
-        self.found: list[tuple[int, int, str]] = []
+        self.found: list[Span] = []
         self.cuts: list[Edit] = []
         self.starts: dict[int, int] = {}  # where lines that lost a dateline now start
 
     def outlet(self) -> None:
         """The title's rule: an outlet's name after the headline."""
         end = len(self.text)
-        while "outlet" in self.rules.names and (match := OUTLET.search(self.text, 0, end)):
+        while "outlet" in self.rules.names and (
+            match := OUTLET.search(self.text, max(0, end - _OUTLET), end)
+        ):
             end = match.start()
         if end < len(self.text):
             self.found.append((end + 1, len(self.text), "outlet"))
@@ -108,19 +117,69 @@ class Lines:
 
     def _head(self) -> None:
         """Datelines, at the start of the first lines."""
-        for i in self._window(range(len(self.bounds)), 4):
-            start, end = self.bounds[i]
-            at, cuts = start, []
-            while at < end and (cut := dateline(self.text[at : min(at + 200, end)], self.rules)):
-                length, rule = cut
-                cuts.append((at, at + len(self.text[at : at + length].rstrip()), rule))
-                at += length
-            if at == end:
-                self.taken[i] = cuts[0][2]
-            elif cuts:
-                self.found += cuts
-                self.starts[i] = at
-                self.cuts.append((start, at, ""))
+        last, paragraphs = -1, 0
+        for last in self._window(range(len(self.bounds)), _FIRST):
+            at, cuts = self._datelines(last)
+            if at == self.bounds[last][1] and cuts:
+                self.taken[last] = cuts[0][2]
+            else:
+                self._cut(last, at, cuts)
+                paragraphs += self._is_paragraph(last)
+                if self._is_long(last):
+                    return
+        self._late_datelines(range(last + 1, len(self.bounds)), _FIRST - paragraphs)
+
+    def _late_datelines(self, numbers: Iterable[int], paragraphs: int) -> None:
+        """Datelines below the first lines: of paragraphs only, labels and codes are passed over."""
+        alone: dict[int, str] = {}  # lines that are nothing but a dateline, right above this one
+        for i in numbers:
+            if not paragraphs:
+                return
+            if i in self.taken:
+                continue
+            at, cuts = self._datelines(i)
+            if cuts and at == self.bounds[i][1]:
+                alone[i] = cuts[0][2]
+                continue
+            if self._is_paragraph(i):
+                self.taken |= alone
+                self._cut(i, at, cuts)
+                paragraphs = 0 if self._is_long(i) else paragraphs - 1
+            alone.clear()
+
+    def _datelines(self, i: int) -> tuple[int, list[Span]]:
+        """The datelines at the start of a line, one after another, and where its text begins."""
+        start, end = self.bounds[i]
+        at, cuts = start, list[Span]()
+        while at < end:
+            head = self.text[at : min(at + _SHORT, end)]
+            listed = not head[0].isalnum() and self._listed
+            cut = dateline(head, self.rules, after=bool(cuts), listed=listed)
+            if cut is None:
+                break
+            length, rule = cut
+            cuts.append((at, at + len(head[:length].rstrip()), rule))
+            at += length
+        return at, cuts
+
+    def _cut(self, i: int, at: int, cuts: list[Span]) -> None:
+        if cuts:
+            self.found += cuts
+            self.starts[i] = at
+            self.cuts.append((self.bounds[i][0], at, ""))
+
+    def _is_long(self, i: int) -> bool:
+        start, end = self.bounds[i]
+        return end - start > _SHORT
+
+    def _is_paragraph(self, i: int) -> bool:
+        return self._is_long(i) or self.text[self.bounds[i][1] - 1] in SENTENCE_END
+
+    @cached_property
+    def _listed(self) -> bool:
+        """Whether the text has a list: lines that begin with a bullet, one below the other."""
+        marked = [bool(BULLET.match(self.text, start, end)) for start, end in self.bounds]
+        return any(one and other for one, other in pairwise(marked))
 
     def _tail(self) -> None:
         """Prompts, codes and end marks behind the last sentence."""
@@ -130,7 +189,9 @@ class Lines:
                 self.taken[i] = str(m.lastgroup)
                 continue
             start, end = self.starts.get(i, start), full
-            while m := self.rules.tail.search(self.text, max(start, end - 300), end):
+            for _ in range(_TAILS):
+                if not (m := self.rules.tail.search(self.text, max(start, end - 300), end)):
+                    break
                 rule = str(m.lastgroup)
                 self.found.append((m.start(rule), m.end(rule), rule))
                 end = m.start() + 1

@@ -16,7 +16,6 @@ from newsstand.boilerplate_names import (
     OUTLETS,
     PERSON,
     PERSONS,
-    PLACES,
     SITES,
     STAMP,
     TITLED,
@@ -147,8 +146,8 @@ _LOWER = {
         r"@\w{2,30}|(?:bit\.ly|pic\.twitter\.com)/\w+",
     ),
     "code": (
-        r"(?:(?:news |story )?code|ref(?:erence)?(?: no)?|(?:story|news) id) ?[.:#]+ ?"
-        r"[\w/.-]*\d[\w/.-]*",
+        r"(?:(?:news |story )?code|ref(?:erence)?(?: no)?|(?:story|news) id) ?[.:#]++ ?"
+        r"(?=(?:[^\W\d]|[/.-])*+\d)[\w/.-]++",
         r"(?!(?:19|20)\d\d/\d\d$)\d{3,6}/\d{2,6}|ap-[a-z]{2}-\d\d-\d\d-\d\d(?: \d{4}gmt)?",
     ),
     "endmark": (
@@ -194,14 +193,14 @@ _WITHIN = {
     "link": (r"(?:E-?mail ?: ?)?[\w.+-]+@[\w-]+\.[\w.-]+",),
 }
 _ROLE = "(?:[Ww]riter|[Cc]orrespondent|[Rr]eporter|[Cc]ontributor|[Ee]ditor)s?"
-_BY_OUR = rf"By Our (?:[A-Z]\w+ ){{0,2}}{_ROLE}(?: in [^.:]{{2,40}})?"
+BY_OUR = rf"By Our (?:[A-Z]\w+ ){{0,2}}{_ROLE}(?: in [^.:]{{2,40}})?"
 # Whole lines that are boilerplate only before or after the prose.
 _EDGE = {
     "byline": (
         rf"(?:By|BY|by):? (?:{PERSONS}|(?:{AGENCIES}|{OUTLETS})(?: {NAME}| staff){{0,2}})"
         rf"(?: ?\( ?@\w+ ?\))?(?:(?:,| \||,? for| in| –| -| /) ?[^.!?]{{2,60}})?",
         rf"(?:(?:Text|Words|Author|Reporter|Writer):|Written by:?) (?:{PERSONS}|(?:{AGENCIES}))",
-        rf"{_BY_OUR}:?",
+        rf"{BY_OUR}:?",
         rf"(?:(?:Source|SOURCE): ?)?(?:{AGENCIES}|{OUTLETS})"
         r"(?: staff|, [A-Z][^.,]{1,30}| and (?:news )?agencies)?",
         r"PTI(?: [A-Z]{2,4}){1,5}",
@@ -245,26 +244,6 @@ _TAIL = {
     ),
 }
 
-_WORD = rf"(?:{NAME}|\d{{1,4}}|[a-z]{{3,5}}(?=\.? \d)|(?<=\d )\w{{3,5}}|d[aeo]l?|of|the|la|and)"
-_MARKED_DATELINE = re.compile(
-    rf"(?P<place>(?:{_WORD}(?:[ ,.]{{1,2}}|/)){{0,9}}?)(?:\((?P<agency>{AGENCIES})(?:[/,; &-]+"
-    rf"(?:and )?(?:{AGENCIES}))*+\)|/(?:{AGENCIES})/|(?<=, )(?:{AGENCIES})(?=\s?[-–—:]))"
-    r"[.,]*(?P<mark>\s?[-–—―:=_]+)?\s*"
-)
-_BARE_DATELINE = re.compile(
-    r"(?P<city>[A-ZÀ-ÞĀ-Ž][A-ZÀ-ÞĀ-Ž.'’ -]+?[A-ZÀ-ÞĀ-Ž.])(?:/[A-ZÀ-ÞĀ-Ž .'-]+?)?"
-    rf"(?P<region>, (?!(?i:{MONTH}[a-z]*\b)){NAME}(?: {NAME}){{0,2}}?)?"
-    rf"(?P<date>,? (?i:{MONTH}[a-z]*\.? \d{{1,2}}|\d{{1,2}} {MONTH}[a-z]*)(?:, \d{{4}})?)?"
-    rf"(?P<agency> \((?:{NAME}[ ./&]?){{1,4}}\))?"
-    r"(?:\s?(?P<mark>--|[-–—―:](?=\s)|[–—―])\s*|$)"
-)
-_OTHER_DATELINES = re.compile(
-    rf"(?:(?:{NAME} ){{1,3}}(?:Agency|News|Press|Service|Telegram|Wire)|[A-Z]{{3,4}}A|Mehr|Tasnim"
-    rf"|Fars|TASS)/{NAME}(?: {NAME}){{0,2}}:\s*"
-    r"|【[^】]{2,20}】|新华社[^\s，。]{1,16}电(?:[（(][^)）]{1,20}[)）])?\s*"
-    r"|\([가-힣]{2,5}=[가-힣]{2,6}\)(?: [가-힣]{2,4} 기자)?(?: =)?\s*"
-)
-_OUR_OWN = re.compile(rf"{_BY_OUR}:\s*")
 OUTLET = re.compile(rf"(?<=\S) (?:[|–—-]|--) (?:{OUTLETS})$")
 SENTENCE_END = ".!?…\"”’'»)]。؟।"
 BULLETS = "-–—•*>»·= "
@@ -308,37 +287,3 @@ def compiled(strip: tuple[str, ...]) -> Rules:
         last=re.compile(union(_LAST)),
         tail=re.compile(rf"[{re.escape(SENTENCE_END)}] ?(?:{union(_TAIL)})$"),
     )
-
-
-def dateline(line: str, rules: Rules) -> tuple[int, str] | None:
-    """Where a dateline at the start of a line ends, and its rule."""
-    head = line[:120]
-    if "byline" in rules.names and (match := _OUR_OWN.match(head)):
-        return match.end(), "byline"
-    if "dateline" not in rules.names:
-        return None
-    if (match := _MARKED_DATELINE.match(head)) and _is_place(match):
-        end = match.end()
-    elif match := _BARE_DATELINE.match(head):
-        dashed = match["mark"] not in (None, ":")
-        named = (match["region"] or match["agency"]) and dashed
-        sure = match["city"] in PLACES or match["date"] or named
-        end = match.end() if sure else 0
-    else:
-        end = 0
-    if not end and (match := _OTHER_DATELINES.match(head)):
-        end = match.end()
-    return (end, "dateline") if end and not line[end : end + 1].islower() else None
-
-
-def _is_place(match: re.Match[str]) -> bool:
-    """Whether what stands before an agency is a place: 'Alcoholics Anonymous (AA)' is none."""
-    place, agency = match["place"].strip(" ,./"), match["agency"] or ""
-    if not place:
-        return True
-    if re.search("Press|Agenc|News", place):
-        return False
-    if place.split()[0].isupper() or re.search(r"[,\d]", place) or place.upper() in PLACES:
-        return True
-    known = not agency.isupper() or agency in {"AP", "AFP", "ANSA", "CNN", "EFE", "PTI", "UPI"}
-    return bool(match["mark"]) and known

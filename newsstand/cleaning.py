@@ -8,6 +8,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from html.entities import html5
+from itertools import groupby
 
 from newsstand.boilerplate import Edit
 
@@ -80,6 +81,29 @@ def characters(text: str) -> Iterator[Edit]:
             yield *m.span(), old.translate(_MENDED)
         elif kind != "joiner":
             yield *m.span(), " " if kind == "blanks" else ""
+
+
+# Marks in a row that no language comes near to: "significantly beyond what is required for any
+# linguistic or technical usage" (Unicode Standard Annex 15, Stream-Safe Text Format). Ordering a
+# run of marks takes the square of its length.
+_MOST_MARKS = 30
+_MARK = r"[^\x00-\u02ff\w\s]"  # or other sign
+_MARKS = re.compile(
+    rf"{_MARK}(?:{_MARK}{{{_MOST_MARKS},}}+)"
+)  # in two: a search for the first is fast
+
+
+def pruned(text: str) -> Iterator[Edit]:
+    """Of more combining marks in a row than any letter has, the first stay."""
+    if text.isascii():
+        return
+    for m in _MARKS.finditer(text):
+        at = m.start()
+        for is_mark, run in groupby(m[0], key=lambda char: unicodedata.combining(char) > 0):
+            end = at + sum(1 for _ in run)
+            if is_mark and end - at > _MOST_MARKS:
+                yield at + _MOST_MARKS, end, ""
+            at = end
 
 
 def compose(text: str) -> Iterator[Edit]:

@@ -138,6 +138,10 @@ class TextConfig(Section):
     strip: Annotated[tuple[str, ...], BeforeValidator(as_tuple)] = tuple(RULES)
     """Boilerplate rules in force; `[]` keeps everything."""
 
+    max_characters: int = Field(TextSpec().max_characters, ge=1)
+    """Characters of the longest article, title and body together. A longer one is an error, in
+    training and in scoring: most often a quotation mark is missing in a table."""
+
     def spec(self) -> TextSpec:
         """The plain object that text preparation takes."""
-        return TextSpec(strip=self.strip)
+        return TextSpec(strip=self.strip, max_characters=self.max_characters)

@@ -42,16 +42,36 @@ class Example:
         return f"{title}\n\n{body}" if title else body
 
 
+# Characters of a target. What looks for it in a text may compare all of it at every place.
+LONGEST_TARGET = 1_000
+
+
 def encode(article: Article, target: str | None, spec: TextSpec) -> Example:
     """Prepares an article and its target, or None.
 
     Raises:
-        InputError: The article holds no text.
+        InputError: The article holds no text, or it or its target is too long.
     """
+    title, body = len(article.title), len(article.body)
+    if title + body > spec.max_characters:
+        raise InputError(
+            f"title and body have {title:,} and {body:,} characters, expected at most "
+            f"{spec.max_characters:,} together (text.max_characters); is a quotation mark or a "
+            "line end missing?"
+        )
+    if target and (flaw := target_flaw(target)):
+        raise InputError(f"target: {flaw}")
     prepared = normalise(article, spec)
     if not prepared.title.text and not prepared.body.text:
         raise InputError("empty: title and body hold no text")
     return Example(prepared, target, mentioned(prepared, article.mentions) if target else ())
+
+
+def target_flaw(target: str) -> str | None:
+    """Why a target cannot be used, or None."""
+    if len(target) <= LONGEST_TARGET:
+        return None
+    return f"{len(target):,} characters, expected at most {LONGEST_TARGET:,}"
 
 
 def mentioned(prepared: Prepared, mentions: Iterable[Sequence[int]]) -> tuple[tuple[int, int], ...]:

@@ -33,7 +33,10 @@ LEAD = 3  # sentences, the title included
 BEST = 3
 _RAREST = 5
 
-_SENTENCE = re.compile(r"\S[^\n]*?(?:[.!?…]+['\"”’»)\]]*(?=\s|$)|(?=\n|$))")  # noqa: RUF001 - quotes
+# Up to marks of its end with a blank behind them, or to the end of the line. Each run of marks is
+# looked at once: what follows decides whether it ends the sentence or stands inside.
+_END = r"[.!?…]++['\"”’»)\]]*+"  # noqa: RUF001 - quotes
+_SENTENCE = re.compile(rf"\S(?:[^\n.!?…]++|{_END}(?=\S))*+(?:{_END})?+")
 # A plain stemmer for English, so that "denies", "denied" and "deny" are one word.
 _ENDING = re.compile(r"(?<=\w{3})(?:['’]s|ies|ied|ing|ed|es|s|e|y)\b")  # noqa: RUF001 - quotes
 

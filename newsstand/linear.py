@@ -173,23 +173,24 @@ class Features:
 
     def places(
         self, example: Example
-    ) -> list[tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.int64]]]:
+    ) -> list[tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]]:
         """Where the features of an example stand in `example.text`.
 
         Returns:
-            For each block and each key its n-grams are counted under: columns, starts and
-            ends, one entry an occurrence, character offsets half-open.
+            For each block, each key its n-grams are counted under, and each length of them:
+            columns, starts and ends, one entry an occurrence, character offsets half-open.
         """
         found = []
         offset = 0
         for kind, lookup, block in zip(self._kinds, self._columns, self.blocks, strict=True):
             for text, slots in readings(kind.part, example, hashtags=self.spec.hashtags):
                 for key in _keys(kind.part, self.spec, example):
-                    places = kind.hasher.places(text, int(key))
-                    columns = lookup[places.buckets]
-                    known = columns >= 0
-                    starts, ends = slots[places.starts[known]], slots[places.ends[known] - 1] + 1
-                    found.append((columns[known] + offset, starts, ends))
+                    for places in kind.hasher.places_by_length(text, int(key)):
+                        columns = lookup[places.buckets]
+                        known = columns >= 0
+                        starts = slots[places.starts[known]].astype(np.int32)
+                        ends = slots[places.ends[known] - 1].astype(np.int32) + np.int32(1)
+                        found.append((columns[known] + np.int32(offset), starts, ends))
             offset += len(block.buckets)
         return found
 

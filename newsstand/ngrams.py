@@ -128,14 +128,18 @@ class HashedNgrams:
             text: The string that `counts` gets; places are characters of it.
             key: The key that `counts` gets with it, from 0 to 2**64 - 1.
         """
+        found = [(x.buckets, x.starts, x.ends) for x in self.places_by_length(text, key)]
+        return Places(*(np.concatenate(column) for column in zip(*found, strict=True)))
+
+    def places_by_length(self, text: str, key: int = 0) -> Iterator[Places]:
+        """The same, the n-grams of one length at a time: of a long text, all take much memory."""
         chunk = _Chunk.read([text])
         salt = self._salts(1, np.array([[key]], dtype=np.uint64))[0]
-        columns = zip(*self._grams(chunk), strict=True)
-        hashes, _, first, after = (np.concatenate(column) for column in columns)
-        # Edge marks aren't in the text, nor is the separator in slot 0, before it.
-        starts = first + (chunk.values[first] == 0) - 1
-        ends = after - (chunk.values[after - 1] == 0) - 1
-        return Places(self._buckets(hashes, salt).astype(np.int64), starts, ends)
+        for hashes, _, first, after in self._grams(chunk):
+            # Edge marks aren't in the text, nor is the separator in slot 0, before it.
+            starts = first + (chunk.values[first] == 0) - 1
+            ends = after - (chunk.values[after - 1] == 0) - 1
+            yield Places(self._buckets(hashes, salt).astype(np.int64), starts, ends)
 
     def hashes(self, texts: Sequence[str]) -> tuple[_Hashes, _Slots, _Slots]:
         """The n-grams of texts by their 64-bit hashes, for comparing texts with each other.

@@ -17,15 +17,25 @@ alignment, and offsets go back through the layers by bisection, only when somebo
 """
 
 import re
+from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
+from io import StringIO
 from typing import Any, Self
 
 from newsstand.article import Article
 from newsstand.boilerplate import Edit, Lines
 from newsstand.boilerplate_rules import RULES, Rules, compiled
-from newsstand.cleaning import blanks, characters, compose, has_single_breaks, markup, unwrap
+from newsstand.cleaning import (
+    blanks,
+    characters,
+    compose,
+    has_single_breaks,
+    markup,
+    pruned,
+    unwrap,
+)
 from newsstand.errors import ConfigError, did_you_mean
 
 # One round cleans and strips; another follows only when something changed, because decoding can
@@ -40,13 +50,15 @@ class TextSpec:
     Args:
         strip: Boilerplate rules in force, names from `RULES`; `()` only cleans.
         warn_removed: Warn when more than this share of the non-blank characters was stripped.
+        max_characters: The longest title and body together; a longer article is refused.
 
     Raises:
-        ConfigError: An unknown rule, or a share outside 0 to 1.
+        ConfigError: An unknown rule, a share outside 0 to 1, or no number of characters.
     """
 
     strip: tuple[str, ...] = tuple(RULES)
     warn_removed: float = 0.4
+    max_characters: int = 10_000_000  # the longest book is shorter
 
     def __post_init__(self) -> None:
         share = self.warn_removed
@@ -58,6 +70,9 @@ class TextSpec:
             problems = [_unknown("strip", name, RULES) for name in self.strip if name not in RULES]
         if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
             problems.append(f"warn_removed: expected a number from 0 to 1, got {share!r:.60}")
+        if type(self.max_characters) is not int or self.max_characters < 1:
+            got = f"{self.max_characters!r:.60}"
+            problems.append(f"max_characters: expected a whole number above 0, got {got}")
         if problems:
             raise ConfigError(problems)
 
@@ -97,10 +112,10 @@ class Removed:
 class _Layer:
     """One list of edits: where each replacement lies in the new text, and what it replaced."""
 
-    new: tuple[int, ...]
-    new_end: tuple[int, ...]
-    old: tuple[int, ...]
-    old_end: tuple[int, ...]
+    new: "array[int]"
+    new_end: "array[int]"
+    old: "array[int]"
+    old_end: "array[int]"
 
     def back(self, at: int, *, end: bool) -> int:
         """The old offset of the character at `at`: where it starts, or with `end` where it ends."""
@@ -121,7 +136,7 @@ class Part:
     """
 
     text: str
-    _layers: tuple[_Layer, ...] = field(default=(), repr=False)
+    _layers: tuple[_Layer, ...] = field(default=(), repr=False, hash=False)
 
     def place(self, start: int, end: int) -> tuple[int, int] | None:
         """Half-open offsets in `text` of what is left of a span of the original; None if nothing.
@@ -229,20 +244,29 @@ class _Draft:
         self.lost = 0
         self.all_boilerplate = ""
 
-    def edit(self, edits: list[Edit]) -> None:
-        pieces: list[str] = []
-        new: list[int] = []
+    def edit(self, edits: Iterable[Edit]) -> bool:
+        """Applies edits, sorted and disjoint, as one layer; whether there were any."""
+        text, pieces = self.text, StringIO()
+        layer: _Layer | None = None
         at = size = 0
-        for start, end, text in edits:
-            pieces += self.text[at:start], text
-            size += start - at
-            new.append(size)
-            size += len(text)
+        for start, end, replacement in edits:
+            if text[start:end] == replacement:
+                continue
+            if layer is None:
+                layer = _Layer(*(array("q") for _ in range(4)))
+            size += pieces.write(text[at:start])
+            layer.new.append(size)
+            size += pieces.write(replacement)
+            layer.new_end.append(size)
+            layer.old.append(start)
+            layer.old_end.append(end)
             at = end
-        self.text = "".join(pieces) + self.text[at:]
-        old, old_end, texts = zip(*edits, strict=True)
-        new_end = tuple(at + len(text) for at, text in zip(new, texts, strict=True))
-        self.layers.append(_Layer(tuple(new), new_end, old, old_end))
+        if layer is None:
+            return False
+        pieces.write(text[at:])
+        self.text = pieces.getvalue()
+        self.layers.append(layer)
+        return True
 
     def settle(self, rules: Rules) -> None:
         """Clean and strip in rounds, until a further one could change nothing.
@@ -269,10 +293,8 @@ class _Draft:
         for _ in range(_ROUNDS):
             size = len(self.layers)
             composed = False
-            for step in (markup, characters, compose, blanks, unwrap):
-                text = self.text
-                if edits := [edit for edit in step(text) if text[edit[0] : edit[1]] != edit[2]]:
-                    self.edit(edits)
+            for step in (markup, characters, pruned, compose, blanks, unwrap):
+                if self.edit(step(self.text)):
                     composed |= step is compose
             if len(self.layers) == size or not (composed or "<" in self.text or "&" in self.text):
                 return

@@ -121,8 +121,9 @@ class TokenReader(ABC):
         if self.long_text == "head":
             return min(self._room(example, paired=paired), whole), whole
         read = chain.from_iterable(self.excerpts(example, paired=paired))
-        spans = sorted(set(read))  # the title is in each window
-        return sum(any(a <= start < b for a, b in spans) for start, _ in places), whole
+        starts = [start for start, _ in places]
+        spans = set(read)  # disjoint; the title is in each window
+        return sum(bisect_left(starts, b) - bisect_left(starts, a) for a, b in spans), whole
 
     @abstractmethod
     def _embedded(self, ids: Sequence[int]) -> NDArray[np.float64]:

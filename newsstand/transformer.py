@@ -1,6 +1,7 @@
 """The transformer model: an encoder that was fine-tuned with a classifier on top."""
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from newsstand.encode import Example
 from newsstand.encoder import Encoder
 from newsstand.exported import ExportedEncoder, open_bundled
 from newsstand.likeness import sentence_spans
-from newsstand.long_text import Excerpt, Span, joined
+from newsstand.long_text import Excerpt, Span
 from newsstand.token_reader import Tokens
 
 Floats = NDArray[np.float64]
@@ -84,23 +85,24 @@ class TransformerModel:
         shift = len(text) - len(example.prepared.body.text)
         spans = [(0, title)] if title else []
         spans += [(a + shift, b + shift) for a, b in sentence_spans(example.prepared.body.text)]
-        [excerpt, *more] = self.encoder.excerpts(example, paired=example.target is not None)
-        inside = [
-            span
-            for span in spans
-            if any(a < span[1] and span[0] < b for part in (excerpt, *more) for a, b in part)
-        ]
-        whole = [self._text(example, part) for part in (excerpt, *more)]
-        texts, owners = list(whole), []
-        for span in inside:
-            for number, part in enumerate((excerpt, *more)):
-                if any(a < span[1] and span[0] < b for a, b in part):
-                    kept = [piece for stretch in part for piece in _without(stretch, span)]
-                    texts.append(self._text(example, tuple(kept)))
-                    owners.append((span, number))
+        starts, ends = [start for start, _ in spans], [end for _, end in spans]
+        excerpts = self.encoder.excerpts(example, paired=example.target is not None)
+        places = self._places(example)
+        whole = [_text(example, part, places) for part in excerpts]
+        read = {  # which sentences are in which excerpts
+            (at, number)
+            for number, part in enumerate(excerpts)
+            for a, b in part
+            for at in range(bisect_right(ends, a), bisect_left(starts, b))
+        }
+        owners = [(spans[at], number) for at, number in sorted(read)]
+        texts = list(whole)
+        for span, number in owners:
+            kept = [piece for stretch in excerpts[number] for piece in _without(stretch, span)]
+            texts.append(_text(example, tuple(kept), places))
         scores = self.encoder.scores(self._tokens(texts, [example.target] * len(texts)))
         over = scores[:, label] - scores.mean(axis=1)
-        found = dict.fromkeys(inside, 0.0)
+        found = dict.fromkeys((span for span, _ in owners), 0.0)
         for (span, number), value in zip(owners, over[len(whole) :], strict=True):
             found[span] += float(over[number] - value) / len(whole)
         return list(found.items())
@@ -108,13 +110,12 @@ class TransformerModel:
     def read_as(self, example: Example) -> list[str]:
         """The texts that stand for an article, one a window."""
         found = self.encoder.excerpts(example, paired=example.target is not None)
-        return [self._text(example, excerpt) for excerpt in found]
+        places = self._places(example)
+        return [_text(example, excerpt, places) for excerpt in found]
 
-    def _text(self, example: Example, excerpt: Excerpt) -> str:
-        if not (self.mark_target and example.target):
-            return joined(example, excerpt)
-        places = _places(example)
-        return " ".join(_marked(example.text, stretch, places) for stretch in excerpt)
+    def _places(self, example: Example) -> list[Span]:
+        """Where the target is to be marked."""
+        return _places(example) if self.mark_target and example.target else []
 
     def _tokens(self, texts: Sequence[str], targets: Sequence[str | None]) -> Tokens:
         paired = [target or "" for target in targets] if any(targets) else None
@@ -154,11 +155,20 @@ def _places(example: Example) -> list[Span]:
     return [found.span() for found in re.finditer(named, example.text)]
 
 
+def _text(example: Example, excerpt: Excerpt, places: Sequence[Span]) -> str:
+    """What is read of an excerpt, with places of the target marked."""
+    text = example.text
+    return " ".join(_marked(text, stretch, places) for stretch in excerpt)
+
+
 def _marked(text: str, stretch: Span, places: Sequence[Span]) -> str:
     """A stretch of a text with @ before and after the places that it has in whole."""
     at, end = stretch
     pieces = []
-    for first, last in places:
+    for number in range(bisect_left(places, (at, 0)), len(places)):
+        first, last = places[number]
+        if first >= end:
+            break
         if at <= first and last <= end:  # not inside the one before, either
             pieces += [text[at:first], "@ ", text[first:last], " @"]
             at = last

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -96,7 +97,8 @@ def find_evidence(
             _evidence(article, example, _best(example, model.gains(example, label), limit))
         )
     text = example.text
-    words = np.array([match.span() for match in _WORD.finditer(text)], dtype=np.int64)
+    bounds = chain.from_iterable(match.span() for match in _WORD.finditer(text))
+    words = np.fromiter(bounds, dtype=np.int64).reshape(-1, 2)
     if not len(words):
         return ()
     total = np.concatenate([[0.0], np.cumsum(_gain(model, example, label))])
@@ -165,9 +167,9 @@ def _gain(model: LinearModel, example: Example, label: int) -> Floats:
     used = row.indices
     values[used] = row.data * (weights[used, label] - weights[used].mean(axis=1))
     places = model.features.places(example)
-    occurrences = np.bincount(
-        np.concatenate([columns for columns, _, _ in places]), minlength=len(values)
-    )
+    occurrences = np.zeros(len(values), dtype=np.int64)
+    for columns, _, _ in places:
+        np.add.at(occurrences, columns, 1)
     # A contribution starts at an n-gram's start and stops at its end: the running sum of these
     # steps is the gain of each character.
     steps = np.zeros(len(example.text) + 1)
@@ -183,16 +185,16 @@ def _strongest(
     text: str, words: NDArray[np.int64], gains: Floats, limit: int
 ) -> list[tuple[int, int, float]]:
     """First word, last word and sum of the best runs of words, none overlapping another."""
-    breaks = np.array([match.start() for match in _END.finditer(text)], dtype=np.int64)
+    breaks = np.fromiter((match.start() for match in _END.finditer(text)), dtype=np.int64)
     sentence = np.searchsorted(breaks, words[:, 0])
     # A word must add as much as an average word that speaks for the label to be worth reading,
     # else passages would grow to full length on faint words. (As much, but for rounding: where
     # one word speaks, it is its own average.)
     positive = gains[gains > 0]
     worth = gains - (0.999 * positive.mean() if len(positive) else 0.0)
-    said = [text[start:end].casefold() for start, end in words]
+    said = [text[start:end].casefold() for start, end in words.tolist()]
     # Below 0, so that no passage begins or ends with a function word, or is nothing else.
-    function = np.array([word in _FUNCTION_WORDS for word in said])
+    function = np.fromiter((word in _FUNCTION_WORDS for word in said), dtype=np.bool_)
     worth[function] = np.minimum(worth[function], -1e-9)
     total = np.concatenate([[0.0], np.cumsum(worth)])
     free = np.ones(len(words), dtype=np.int64)

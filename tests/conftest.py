@@ -128,12 +128,20 @@ def _small(task: str, rows: list[tuple[str, str | None, str]]) -> "Bundle":
 @pytest.fixture(scope="session")
 def small() -> "Bundle":
     """A topic model of three labels, in English, Arabic and Hebrew."""
-    return _small("topic", [(label, None, body) for label, all_ in SMALL.items() for body in all_])
+    return small_topics()
 
 
 @pytest.fixture(scope="session")
 def small_stance() -> "Bundle":
     """A stance model of two labels and two targets, which take the same words otherwise."""
+    return small_stances()
+
+
+def small_topics() -> "Bundle":
+    return _small("topic", [(label, None, body) for label, all_ in SMALL.items() for body in all_])
+
+
+def small_stances() -> "Bundle":
     rows: list[tuple[str, str | None, str]] = []
     for target, good, bad in (("the levy", "cheap", "dear"), ("the port", "dear", "cheap")):
         rows += [("favor", target, f"It is {good} and {x}.") for x in ("welcome", "right", "fair")]

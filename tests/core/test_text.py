@@ -82,8 +82,10 @@ def test_single_breaks_between_paragraphs_stay() -> None:
 
 
 def test_spec_round_trip_and_order() -> None:
-    spec = TextSpec(strip=("byline", "code"), warn_removed=0.2)
-    assert spec.to_dict() == {"strip": ["byline", "code"], "warn_removed": 0.2}
+    spec = TextSpec(strip=("byline", "code"), warn_removed=0.2, max_characters=99)
+    values = {"strip": ["byline", "code"], "warn_removed": 0.2, "max_characters": 99}
+    assert spec.to_dict() == values
+    assert TextSpec.from_dict({"strip": []}).max_characters == 10_000_000
     assert TextSpec.from_dict(spec.to_dict()) == spec
     assert TextSpec.from_dict({}) == TextSpec()
     assert TextSpec().strip == tuple(RULES)
@@ -98,6 +100,9 @@ def test_spec_round_trip_and_order() -> None:
         ({"strip": [3]}, "expected a list of rule names"),
         ({"warn_removed": 1.5}, "from 0 to 1"),
         ({"warn_removed": True}, "from 0 to 1"),
+        ({"max_characters": 0}, "max_characters: expected a whole number above 0, got 0"),
+        ({"max_characters": True}, "expected a whole number above 0, got True"),
+        ({"max_characters": 5e6}, "expected a whole number above 0, got 5000000.0"),
         ({"warn_remove": 0.5}, "'warn_remove'; did you mean 'warn_removed'"),
     ],
 )

@@ -328,6 +328,78 @@ CONVENTIONS = [
         "밀 가격이 월요일에 내렸다.",
         ["dateline"],
     ),
+    *(
+        (name, f"{opening}{LEAD}\n\n{REST}", TWO, ["dateline"])
+        for name, opening in (
+            ("WAM", "ABU DHABI, 3rd May 2024 (WAM) -- "),
+            ("WAM, comma", "ABU DHABI, 3rd May, 2024 (WAM) -- "),
+            ("WAM, month first", "DUBAI, May 3rd, 2024 (WAM) - "),
+            ("WAM, small town", "Sharjah (WAM) – "),
+            ("ANSA, English", "ROME, MAY 12 - "),
+            ("ANSA, Italian", "ROMA, 12 MAG - "),
+            ("ANSA, stop", "ROMA, 12 MAG. - "),
+            ("IRNA, no date", "Tehran, IRNA – "),
+            ("IRNA, date", "Tehran, May 3, IRNA – "),
+            ("IRNA, ordinal", "London, 03 May 2024, IRNA - "),
+            ("IRNA, dashes", "Tehran - IRNA - "),
+            ("IRNA, brackets", "TEHRAN, 3rd May (IRNA) - "),
+            ("Mehr, English", "TEHRAN, May 03 (MNA) – "),
+            ("Iran Press, blank", "Iran Press/ Iran News: "),
+            ("Iran Press, lower case", "Iran Press/Iran news: "),
+            ("Iran Press, capitals", "IRAN PRESS/ASIA: "),
+            ("EFE, long", "Madrid, 3 de mayo (EFE).- "),
+            ("dpa, German", "BERLIN, 3. Mai (dpa) - "),
+            ("TASS, ordinal", "MOSCOW, May 3rd. /TASS/. "),
+            ("weekday", "ROME, Monday, May 3 - "),
+            ("ordinal alone", "GENEVA, 3rd May - "),
+            ("three cities", "LONDON/PARIS/ROME (Reuters) - "),
+            ("two states", "SACRAMENTO, Calif./TRENTON, N.J. (Reuters) - "),
+            ("bullet", "• LONDON (Reuters) - "),
+            ("dash as bullet", "- PARIS (AFP) - "),
+            ("dash without a blank", "-LONDON (AP) -- "),
+            ("bullet, only a city", "• LONDON — "),
+            ("bullet, date", "* PARIS, May 3 (AFP) — "),
+            ("bullet, IRNA", "– Tehran, IRNA – "),
+        )
+    ),
+    (
+        "ANSA, city only",
+        f"(ANSA) - ROMA - {LEAD}\n\n{REST}",
+        TWO,
+        ["dateline"] * 2,
+    ),
+    (
+        "two agencies",
+        f"(ANSA-AFP) - ISLAMABAD, 12 MAG - {LEAD}\n\n{REST}",
+        TWO,
+        ["dateline"] * 2,
+    ),
+    *(
+        (
+            f"Persian {number}",
+            f"{opening}قیمت گندم کاهش یافت.",
+            "قیمت گندم کاهش یافت.",
+            ["dateline"],
+        )
+        for number, opening in enumerate(
+            (
+                "تهران- ایرنا- ",
+                "تهران - ایرنا - ",
+                "تهران-ایرنا-",
+                "تهران – ایرنا – ",
+                "تهران، ایرنا - ",
+                "خراسان رضوی- ایرنا- ",
+                "تهران - ۱۳ اردیبهشت - ایرنا - ",
+                "تهران- ایسنا-",
+                "تهران (ایسنا) - ",
+                "ایسنا/تهران: ",
+                "تهران - مهر - ",
+                "تهران - تسنیم - ",
+                "• تهران - ایرنا - ",
+            )
+        )
+    ),
+    ("Arabic, WAM", "أبوظبي في 3 مايو/ وام / ارتفعت الأسعار.", "ارتفعت الأسعار.", ["dateline"]),
 ]
 
 
@@ -366,3 +438,19 @@ def test_outlet_after_the_headline(title: str, expected: str) -> None:
     prepared = normalise(Article(title=title, body=LEAD), TextSpec())
     assert prepared.title.text == expected
     assert {span.rule for span in prepared.removed} == ({"outlet"} if title != expected else set())
+
+
+LABELS = ["World", "Politics", "Grain", "A0123 b", "ZCZC 77", "Jane Roe", "Rome desk", "Prices"]
+
+
+@pytest.mark.parametrize(
+    "labels", [LABELS, LABELS[:5], ["By Jane Roe", *LABELS, "3 May 2024 10:42"]]
+)
+@pytest.mark.parametrize(
+    "opening", ["LONDON (Reuters) - ", "LONDON — ", "• ROME (ANSA) - ", "OSLO\n"]
+)
+def test_dateline_below_any_number_of_lines(labels: list[str], opening: str) -> None:
+    body = "\n".join([*labels, "", f"{opening}{LEAD}", "", REST])
+    prepared = normalise(Article(body=body), TextSpec())
+    assert [span.text for span in prepared.removed if span.rule == "dateline"] == [opening.strip()]
+    assert prepared.body.text.endswith(TWO)

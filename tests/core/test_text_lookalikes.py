@@ -3,6 +3,8 @@
 Every sentence is made up.
 """
 
+# ruff: noqa: RUF001  (the dashes and scripts are the point)
+
 import pytest
 
 from newsstand.article import Article
@@ -19,6 +21,31 @@ LOOKALIKES = [
     "The Press/Media: a study of two trades.",
     "Photo: a word that the Greeks made of light. It has lasted.",
     "For immediate release of the men they offered a ransom.",
+    # what begins with a place, a date or an agency, and is prose
+    "Tehran - IRNA - the state agency - said so.",
+    "Paris - the city of light - slept.",
+    "IRAN 2-1 IRAQ - the report.",
+    "Iran 2-1 Iraq (AP) - the score stood.",
+    "TEHRAN - BAGHDAD 2-1",
+    "LONDON - PARIS - ROME: a tour by train.",
+    "Iran - Iraq - Syria: three capitals.",
+    "“Paris – no, Rome – is lovely,” she said.",
+    "- Paris is lovely, she said.",
+    "— Tehran, he said, was asleep.",
+    "May 3rd - the day it began - was cold.",
+    "3rd May was a cold day.",
+    "Rome, May 12 was warm.",
+    "The Press/ Media: a study of two trades.",
+    "The Iran Press/Media deal fell through.",
+    "- Iran: 2\n- Iraq: 1",
+    "• LONDON - 12 points\n• PARIS - 10 points",
+    "- PARIS, May 3 - Olympia\n- ROME, May 5 - Arena",
+    "* PARIS, France - The Louvre\n* ROME, Italy - The Forum",
+    "به گزارش ایرنا، قیمت گندم کاهش یافت.",
+    "به گزارش خبرگزاری ایرنا - قیمت گندم کاهش یافت.",
+    "تهران - پایتخت ایران - بزرگ است.",
+    "ایرنا - خبرگزاری رسمی - اعلام کرد.",
+    "در این استان، فارس - جنوب ایران - باران بارید.",
     # prose at the start, in the middle and at the end of an article
     "Read more books, the minister urged.",
     "Read more carefully and you will find the clause, the judge said.",
@@ -126,3 +153,19 @@ TRAILING = [
 def test_the_end_of_a_paragraph_survives(line: str) -> None:
     prepared = normalise(Article(body=f"{LEAD}\n\n{line}"), TextSpec())
     assert prepared.removed == ()
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["LONDON - Rain", "PARIS - Sun", "ROME - Cloud", "OSLO - Snow", "DUBLIN - Hail"],
+        ["May 3, LONDON - Hall", "May 4, PARIS - Olympia", "May 5, ROME - Arena"],
+        ["Agence (AFP) - a file", "Press (AP) - a file"],
+    ],
+)
+def test_lists_below_the_first_lines_survive(lines: list[str]) -> None:
+    labels = ["Programme", "Weather", "Trains", "Ferries"]
+    body = "\n".join([*labels, *lines, "Nothing else is known."])
+    prepared = normalise(Article(body=body), TextSpec())
+    assert prepared.removed == ()
+    assert prepared.body.text == body

@@ -12,7 +12,7 @@ from newsstand.encode import Example, encode
 from newsstand.encoder import Encoder
 from newsstand.long_text import CHOICES, LongText
 from newsstand.text import TextSpec
-from newsstand.transformer import TransformerModel
+from newsstand.transformer import TransformerModel, _text
 
 BODY = "Rain fell on the hills. The coach praised the goalkeeper.\n\nShares fell. Snow fell again."
 
@@ -97,7 +97,8 @@ def test_targets_are_marked_where_the_text_names_them(tiny_encoder: Path, tmp_pa
     )
     assert marking.read_as(known) == ["Lee\n\n@ Lee @ said @ she @ would. Lee?"]
     # Where it is cut, a place that is not read in whole is not marked.
-    assert marking._text(known, ((0, 3), (5, 16))) == "Lee @ Lee @ said sh"
+    read = _text(known, ((0, 3), (5, 16)), marking._places(known))
+    assert read == "Lee @ Lee @ said sh"
     assert plain.read_as(named) == [named.text]
     again = TransformerModel.load(tmp_path, marking.save(tmp_path))
     assert again.mark_target

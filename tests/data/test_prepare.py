@@ -1,5 +1,6 @@
 """Preparation: what is written for each row, and what each row's digest sees."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,11 +14,15 @@ from newsstand.text import TextSpec
 BASE = Row(id="1", title="T", body="B", label="acq", target="x", split="train")
 
 
-def prepared(tmp_path: Path, text: str, **settings: object) -> PreparedRows:
+def prepared(
+    tmp_path: Path, text: str, spec: TextSpec | None = None, **settings: object
+) -> PreparedRows:
     path = tmp_path / "w.jsonl"
     path.write_text(text, encoding="utf-8")
     source = Source(task="topic", path=str(path))
-    return prepare(source, form="table", scheme="from-data", reading=settings, spec=TextSpec())
+    return prepare(
+        source, form="table", scheme="from-data", reading=settings, spec=spec or TextSpec()
+    )
 
 
 @pytest.mark.parametrize("column", [name for name in COLUMNS if name != "split"])
@@ -60,3 +65,16 @@ def test_a_row_is_written_as_it_is_and_as_a_model_sees_it(tmp_path: Path) -> Non
         ([first["text_key"], second["text_key"]], ["Wheat fell.", "The keeper saved."])
     ]
     assert found.column("label") == ["economy", "sport"]
+
+
+def test_a_row_that_is_too_long_is_named(tmp_path: Path) -> None:
+    text = "".join(
+        json.dumps({"label": label, "title": "Rye", "body": body}) + "\n"
+        for label, body in (("a", "x" * 97), ("b", "x" * 98))
+    )
+    found = prepared(tmp_path, text, TextSpec(max_characters=100))
+    assert len(found.table) == 1
+    assert found.problems == [
+        f"{tmp_path}/w.jsonl:2: title and body have 3 and 98 characters, expected at most 100 "
+        "together (text.max_characters); is a quotation mark or a line end missing?"
+    ]

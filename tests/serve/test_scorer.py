@@ -2,9 +2,11 @@
 
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from newsstand.bundle import Bundle
 from newsstand.errors import BundleError, InputError
 from newsstand.serve.score import Score
 from newsstand.serve.scorer import Scorer
+from newsstand.text import TextSpec
 
 SPORT, ECONOMY, WEATHER = (
     "The goalkeeper saved a penalty in the match.",
@@ -189,6 +192,22 @@ def test_stance_needs_a_target(stance: Scorer, target: str | None) -> None:
     assert next(scores).label == "favor"
     with pytest.raises(InputError, match=r"^article 2: a stance model needs a target$"):
         next(scores)
+
+
+def test_what_is_too_long_is_refused(small_stance: Bundle) -> None:
+    short = Scorer(replace(small_stance, text=TextSpec(max_characters=100)))
+    text = "It is cheap. " * 7
+    assert short.score(text, target="the levy").label == "favor"
+    message = (
+        "article 1: title and body have 0 and 104 characters, expected at most 100 together "
+        "(text.max_characters); is a quotation mark or a line end missing?"
+    )
+    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+        short.score(text + "It is cheap. ", target="the levy")
+    assert short.score(text, target="x" * 1_000).target == "x" * 1_000
+    message = r"^article 1: target: 1,001 characters, expected at most 1,000$"
+    with pytest.raises(InputError, match=message):
+        short.score(text, target="x" * 1_001)
 
 
 def test_targets_that_run_out_or_are_no_text(stance: Scorer) -> None:
