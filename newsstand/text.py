@@ -2,8 +2,8 @@
 
 Two stages, repeated until nothing changes, so that preparing prepared text is a no-op:
 
-1. *Cleaning.* Left-over HTML tags and entities, control and zero-width characters, Unicode
-   NFC, blanks. Paragraph breaks become one empty line. A single line break stays, because many
+1. *Cleaning.* Left-over HTML tags and entities, control and zero-width characters, other forms
+   of plain letters (ligatures, wide letters), Unicode NFC, blanks. Paragraph breaks become one empty line. A single line break stays, because many
    sources end paragraphs with it, unless its paragraph is hard-wrapped wire copy (no line over
    100 characters, and a full line followed by one that starts in lower case): there it becomes
    a blank.
@@ -25,12 +25,15 @@ from typing import Any, Self
 from newsstand.article import Article
 from newsstand.boilerplate import Edit, Lines
 from newsstand.boilerplate_rules import RULES, Rules, compiled
-from newsstand.cleaning import blanks, characters, compose, has_single_breaks, markup, unwrap
+from newsstand.cleaning import blanks, characters, compose, fold, has_single_breaks, markup, unwrap
 from newsstand.errors import ConfigError, did_you_mean
 
 # One round cleans and strips; another follows only when something changed, because decoding can
 # uncover markup ('&amp;lt;p&amp;gt;') and stripping a line can make neighbours of two others.
 _ROUNDS = 8
+_STEPS = markup, characters, compose, blanks, unwrap
+_FOLDING = markup, characters, fold, compose, blanks, unwrap
+_LETTERS = fold, compose
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,13 +43,15 @@ class TextSpec:
     Args:
         strip: Boilerplate rules in force, names from `RULES`; `()` only cleans.
         warn_removed: Warn when more than this share of the non-blank characters was stripped.
+        fold: Letters in other forms (ligatures, wide letters) become plain ones: see `cleaning.fold`.
 
     Raises:
-        ConfigError: An unknown rule, or a share outside 0 to 1.
+        ConfigError: An unknown rule, a share outside 0 to 1, or no truth value.
     """
 
     strip: tuple[str, ...] = tuple(RULES)
     warn_removed: float = 0.4
+    fold: bool = True
 
     def __post_init__(self) -> None:
         share = self.warn_removed
@@ -58,6 +63,8 @@ class TextSpec:
             problems = [_unknown("strip", name, RULES) for name in self.strip if name not in RULES]
         if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
             problems.append(f"warn_removed: expected a number from 0 to 1, got {share!r:.60}")
+        if not isinstance(self.fold, bool):
+            problems.append(f"fold: expected true or false, got {self.fold!r:.60}")
         if problems:
             raise ConfigError(problems)
 
@@ -67,7 +74,10 @@ class TextSpec:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """A spec from `to_dict`'s values; absent keys keep their defaults.
+        """A spec from `to_dict`'s values.
+
+        Absent keys keep their defaults; but where `fold` is absent nothing is folded: so were the
+        texts prepared that a bundle of format 2 or 3 has learned from.
 
         Raises:
             ConfigError: An unknown key, or a value that the spec refuses.
@@ -75,7 +85,7 @@ class TextSpec:
         known = cls.__dataclass_fields__
         if unknown := [_unknown("text", key, known) for key in values if key not in known]:
             raise ConfigError(unknown)
-        return cls(**values)
+        return cls(**{"fold": False, **values})
 
 
 def _unknown(where: str, name: str, known: Mapping[str, Any]) -> str:
@@ -198,7 +208,7 @@ def normalise(article: Article, spec: TextSpec) -> Prepared:
     rules = compiled(spec.strip)
     drafts = _Draft("title", article.title), _Draft("body", article.body)
     for draft in drafts:
-        draft.settle(rules)
+        draft.settle(rules, fold=spec.fold)
     title, body = (Part(draft.text, tuple(draft.layers)) for draft in drafts)
     removed = tuple(span for draft in drafts for span in draft.removed())
     lost = sum(draft.lost for draft in drafts)
@@ -244,14 +254,14 @@ class _Draft:
         new_end = tuple(at + len(text) for at, text in zip(new, texts, strict=True))
         self.layers.append(_Layer(tuple(new), new_end, old, old_end))
 
-    def settle(self, rules: Rules) -> None:
+    def settle(self, rules: Rules, *, fold: bool) -> None:
         """Clean and strip in rounds, until a further one could change nothing.
 
         Deleting whole lines gives no rule a new chance, so most articles need one round. What
         may: a line that lost its dateline or its tail, a tag that lost what was inside it, and
         single line breaks, where wrapped lines can meet.
         """
-        self.clean()
+        self.clean(fold=fold)
         cleaned, depth = self.text, len(self.layers)
         for _ in range(_ROUNDS):
             if not (lines := self.strip(rules)):
@@ -259,22 +269,22 @@ class _Draft:
             text = self.text
             if not (lines.cuts or "<" in text or "&" in text or has_single_breaks(text)):
                 break
-            self.clean()
+            self.clean(fold=fold)
         if cleaned and not self.text:  # a tag had been held apart by nothing but boilerplate
             self.keep(cleaned, depth, {rule for _, _, rule in self.spans})
             self.spans, self.lost = [], 0
 
-    def clean(self) -> None:
-        """The cleaning steps; again after markup, which can be nested, and composed letters."""
+    def clean(self, *, fold: bool) -> None:
+        """The cleaning steps; again after markup, which can be nested, and changed letters."""
         for _ in range(_ROUNDS):
             size = len(self.layers)
-            composed = False
-            for step in (markup, characters, compose, blanks, unwrap):
+            changed = False
+            for step in _FOLDING if fold else _STEPS:
                 text = self.text
                 if edits := [edit for edit in step(text) if text[edit[0] : edit[1]] != edit[2]]:
                     self.edit(edits)
-                    composed |= step is compose
-            if len(self.layers) == size or not (composed or "<" in self.text or "&" in self.text):
+                    changed |= step in _LETTERS
+            if len(self.layers) == size or not (changed or "<" in self.text or "&" in self.text):
                 return
 
     def strip(self, rules: Rules) -> Lines | None:
