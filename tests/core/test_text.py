@@ -63,10 +63,15 @@ def test_cleaning(body: str, expected: str) -> None:
 
 
 FORMS = [
-    ("The ﬂour eﬀort: oﬃce, ﬁne, aﬄuent, ﬆeam, ﬅone.", "The flour effort: office, fine, affluent, "
-     "steam, stone."),
+    (
+        "The ﬂour eﬀort: oﬃce, ﬁne, aﬄuent, ﬆeam, ﬅone.",
+        "The flour effort: office, fine, affluent, steam, stone.",
+    ),
     ("ĳs, Ǉubljana, ŉ dag, Congreſs", "ijs, LJubljana, ʼn dag, Congress"),
-    ("Ｒｙｅ　ｆｅｌｌ　５％， ｔｒａｄｅｒｓ　ｄｉｄｎ＇ｔ　ｃａｒｅ！", "Rye fell 5%, traders didn't care!"),
+    (
+        "Ｒｙｅ　ｆｅｌｌ　５％， ｔｒａｄｅｒｓ　ｄｉｄｎ＇ｔ　ｃａｒｅ！",
+        "Rye fell 5%, traders didn't care!",
+    ),
     ("ＪＲ東海、２０２６年（令和８年）", "JR東海、2026年（令和8年）"),
     ("ｶﾞｿﾘﾝ価格､ﾊﾟﾘ", "ガソリン価格、パリ"),
     ("ﾤￂ", "나"),
@@ -352,7 +357,11 @@ PIECES = st.sampled_from(
             "/More/",
         ),
         *("ﬁ", "oﬃce", "Ｒｙｅ", "＜", "ｶﾞ", "ﻻ", "Ⓐ", "\ufe0f", "\u034f", "CO₂", "ſ\u0307", "日本"),
-        *("We use cookies to improve your experience.", "Already a subscriber? Log in", "Accept all"),
+        *(
+            "We use cookies to improve your experience.",
+            "Already a subscriber? Log in",
+            "Accept all",
+        ),
         *("Related stories", "Rye follows wheat down", "Most read", "Trending"),
         *("Follow us on Twitter", "Jane Roe contributed to this report.", PROSE, PROSE.lower()),
     ]
