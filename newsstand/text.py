@@ -3,10 +3,10 @@
 Two stages, repeated until nothing changes, so that preparing prepared text is a no-op:
 
 1. *Cleaning.* Left-over HTML tags and entities, control and zero-width characters, other forms
-   of plain letters (ligatures, wide letters), Unicode NFC, blanks. Paragraph breaks become one empty line. A single line break stays, because many
-   sources end paragraphs with it, unless its paragraph is hard-wrapped wire copy (no line over
-   100 characters, and a full line followed by one that starts in lower case): there it becomes
-   a blank.
+   of plain letters (ligatures, wide letters), Unicode NFC, blanks. Paragraph breaks become one
+   empty line. A single line break stays, because many sources end paragraphs with it, unless its
+   paragraph is hard-wrapped wire copy (no line over 100 characters, and a full line followed by
+   one that starts in lower case): there it becomes a blank.
 2. *Stripping.* Datelines, credits, prompts and the other boilerplate of `RULES`. A line rule
    must match a whole short line; inside a paragraph only its very start (a dateline) and its
    very end (a prompt with a colon or a link, a reference code) are touched. In doubt, text stays.
@@ -43,7 +43,7 @@ class TextSpec:
     Args:
         strip: Boilerplate rules in force, names from `RULES`; `()` only cleans.
         warn_removed: Warn when more than this share of the non-blank characters was stripped.
-        fold: Letters in other forms (ligatures, wide letters) become plain ones: see `cleaning.fold`.
+        fold: Other forms of plain letters, as ligatures, become these (`cleaning.fold`).
 
     Raises:
         ConfigError: An unknown rule, a share outside 0 to 1, or no truth value.

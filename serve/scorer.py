@@ -10,6 +10,7 @@ from newsstand.article import Article
 from newsstand.bundle import Bundle
 from newsstand.encode import Example
 from newsstand.errors import InputError, NewsstandError
+from newsstand.known import NOTHING_KNOWN
 from newsstand.serve.evidence import Evidence, find_evidence
 from newsstand.serve.locate import located
 from newsstand.text import Removed
@@ -208,7 +209,8 @@ def _score(
         return [], failure
     names = bundle.labels.names
     scores = []
-    for item, example, row in zip(items, examples, bundle.probabilities(examples), strict=False):
+    rows, known = bundle.probabilities(examples), bundle.model.knows(examples).tolist()
+    for item, example, row, knows in zip(items, examples, rows, known, strict=False):
         best = int(row.argmax())
         label = bundle.labels.labels[best]
         evidence = find_evidence(bundle.model, item.article, example, best) if explain else ()
@@ -220,11 +222,16 @@ def _score(
             target=example.target,
             evidence=evidence,
             removed=example.prepared.removed,
-            warning=example.prepared.warning,
+            warning=_joined(example.prepared.warning, None if knows else NOTHING_KNOWN),
             id=item.article.id,
         )
         scores.append(score)
     return scores, failure
+
+
+def _joined(*warnings: str | None) -> str | None:
+    """Several warnings as one line."""
+    return "; ".join(filter(None, warnings)) or None
 
 
 # In a worker process, the bundle that it scores with.
