@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 
 from newsstand.boilerplate_rules import (
     BULLETS,
+    HEADING,
     OUTLET,
     RULES,
     SENTENCE_END,
@@ -21,6 +22,7 @@ Edit = tuple[int, int, str]
 
 _SHORT = 200  # characters; a longer line is prose
 _HEADLINE = 150
+_LISTED = 8  # headlines under a heading
 
 
 def is_boilerplate(line: str) -> bool:
@@ -30,8 +32,19 @@ def is_boilerplate(line: str) -> bool:
     (True, False)
     """
     rules = compiled(tuple(RULES))
-    taken = rules.line(line) or rules.edge.fullmatch(line) or dateline(line, rules)
+    note = rules.notes and rules.notes.rule(line)
+    taken = rules.line(line) or note or rules.edge.fullmatch(line) or dateline(line, rules)
     return taken is not None
+
+
+def _is_prose(line: str) -> bool:
+    """Whether a line is no headline: a long one, or one that ends as a sentence does."""
+    return len(line) > _HEADLINE or line.rstrip("\"”’»')")[-1:] in tuple(".!?…؟।。:;,")
+
+
+def _is_headline(line: str) -> bool:
+    """Whether a line is long enough for a headline: a name in a list of names is not."""
+    return line.count(" ") >= 2 or (not line.isascii() and len(line) >= 12)
 
 
 class Lines:
@@ -57,10 +70,12 @@ class Lines:
 
     def sweep(self) -> None:
         """The body's rules: every line, then the head, then the tail."""
-        at, line_rule = 0, self.rules.line
+        at, line_rule, note = 0, self.rules.line, self.rules.notes and self.rules.notes.rule
         for line in self.text.split("\n"):
             if line:
-                if len(line) <= _SHORT and (rule := line_rule(line)):
+                if (len(line) <= _SHORT and (rule := line_rule(line))) or (
+                    note and (rule := note(line))
+                ):
                     self.taken[len(self.bounds)] = rule
                 self.bounds.append((at, at + len(line)))
             at += len(line) + 1
@@ -71,16 +86,33 @@ class Lines:
         self.found.sort()
 
     def _pointers(self) -> None:
-        """Headlines listed under a label such as 'Read more:', from there to the end."""
-        label = None
-        for i in range(len(self.bounds) - 1, -1, -1):
+        """Headlines listed under a heading such as 'Read more:', as far as they go.
+
+        To the end of the text; or to the next paragraph, where it is clear what they are: a few
+        lines, each like a headline, and two or more under what may be a button.
+        """
+        count, stop, label = len(self.bounds), len(self.bounds), None
+        for i in range(count - 1, -1, -1):
             line = self.text[slice(*self.bounds[i])]
-            if self.taken.get(i) == "related" and line.endswith(":"):
-                label = i
-            elif i not in self.taken and (len(line) > _HEADLINE or line[-1] in ".!?…"):
-                break
+            if i not in self.taken:
+                if _is_prose(line):
+                    stop = i
+            elif self.taken[i] == "related" and (
+                heading := HEADING.fullmatch(line.lstrip(BULLETS).lower())
+            ):
+                if stop == count and line.endswith(":"):
+                    label = i
+                elif stop - i - 1 <= _LISTED:
+                    self._take_list(range(i + 1, stop), 1 if heading["sure"] else 2, stop < count)
         if label is not None:
-            for i in range(label + 1, len(self.bounds)):
+            for i in range(label + 1, count):
+                self.taken.setdefault(i, "related")
+
+    def _take_list(self, numbers: range, least: int, followed: bool) -> None:
+        """Takes the lines under a heading if all of them are like headlines."""
+        lines = [self.text[slice(*self.bounds[i])] for i in numbers if i not in self.taken]
+        if len(lines) >= least and (not followed or all(map(_is_headline, lines))):
+            for i in numbers:
                 self.taken.setdefault(i, "related")
 
     def _window(self, numbers: Iterable[int], size: int) -> Iterator[int]:

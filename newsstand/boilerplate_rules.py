@@ -22,6 +22,7 @@ from newsstand.boilerplate_names import (
     TITLED,
     WHEN,
 )
+from newsstand.boilerplate_notes import Notes, notes
 
 # The order in which a sweep tries them on a line.
 RULES: Mapping[str, str] = MappingProxyType(
@@ -34,6 +35,10 @@ RULES: Mapping[str, str] = MappingProxyType(
         "caption": "photo credits and the captions they come with: '(Getty Images)'",
         "related": "pointers to other stories: 'Read more: Minister quits'",
         "prompt": "newsletter, subscription, follow, app and contact prompts",
+        "consent": "cookie, privacy and consent notes: 'We use cookies to ...', 'Accept all'",
+        "paywall": "subscription and article-limit notes: 'You have 2 free articles left'",
+        "login": "log-in, registration and comment notes: 'Please log in to comment'",
+        "browser": "JavaScript and ad-blocker notes: 'Please enable JavaScript'",
         "advert": "advertising marks: 'Story continues below'",
         "copyright": "copyright lines and disclaimers: 'All rights reserved.'",
         "link": "lines that are only a link, an address or a handle",
@@ -58,6 +63,31 @@ _MORE = (
     "|more (?:news|stories|coverage)|also in the news|in case you missed it|[àa] lire aussi"
     "|lire aussi|le[ae] también|leggi anche|leia (?:também|mais)|lesen sie auch|mehr zum thema"
     "|читайте также|اقرأ أيضا"
+)
+# Headings over lists of other stories, and nothing but that.
+_LISTS = (
+    "most (?:read|popular|viewed|watched|shared|commented)(?: (?:stories|articles|news|today))?"
+    "|trending(?: now| stories| topics| news)?|popular (?:now|stories|articles|posts)|top stories"
+    "|latest (?:news|stories|articles|headlines)|editor['’]?s['’]? (?:picks?|choice)"
+    "|recommended(?: for you| stories| articles)?|(?:you (?:may|might) also (?:like|be interested in)"
+    "|(?:what to )?read this next|what to read next)|(?:other|similar) (?:stories|articles)"
+    "|meistgelesen|am meisten gelesen|das könnte sie auch interessieren|weitere (?:artikel|meldungen)"
+    "|les plus lus|à lire également|sur le même sujet|lo más (?:leído|visto)|noticias relacionadas"
+    "|te puede interesar|leia também|mais lidas|i più letti|articoli correlati|potrebbe interessarti"
+    "|самое читаемое|материалы по теме|по теме|новости по теме|الأكثر قراءة|مواضيع ذات صلة"
+    "|أخبار ذات صلة|اقرأ المزيد|بیشتر بخوانید|مطالب مرتبط|اخبار مرتبط|همچنین بخوانید"
+)
+# These have a headline under them for sure; under others, which may be buttons, one line may be
+# a heading of the story itself.
+_POINTS = (
+    "related (?:stor(?:y|ies)|articles?|coverage|content|links|news)|more (?:from|about) .{2,40}"
+    "|(?:read|see) also|also (?:read|see)|further reading|recommended (?:reading|stories|articles)"
+    "|(?:read )?more on this (?:story|topic)|you (?:may|might) also like|[àa] lire aussi|lire aussi"
+    "|le[ae] también|leggi anche|leia (?:também|mais)|lesen sie auch|mehr zum thema|читайте также"
+    "|اقرأ أيضا|most (?:read|popular|viewed)"
+)
+HEADING = re.compile(
+    rf"(?P<sure>{_POINTS}|(?:{_MORE}|{_LISTS}) ?:)[:.…»>→ ]*|(?:{_MORE}|{_LISTS})[.…»>→ ]*"
 )
 
 # Whole lines, in lower case and without leading bullets; anywhere in the body.
@@ -93,6 +123,7 @@ _LOWER = {
     "related": (
         rf"(?:{_MORE})(?: ?[:|>»–—-]+ ?.{{1,150}}|[:.…»>→ ]*)",
         rf"(?:{_MORE})\b[^.]{{0,60}}https?://\S+",
+        rf"(?:{_LISTS})[:.…»>→ ]*",
         r"(?:more|watch|listen|gallery|photos|related|recommended) ?:(?: ?.{2,110}(?<![.!\"”]))?",
         r"\( ?(?:photos|videos?|gallery|podcast|timeline|watch|related|also on \w+|see also|more"
         r"|read more) ?:[^()]*\)|(?:full|complete) coverage(?: of [^.]{3,60}|: .{2,80})",
@@ -281,6 +312,7 @@ class Rules:
     edge: re.Pattern[str]
     last: re.Pattern[str]
     tail: re.Pattern[str]
+    notes: Notes | None
 
     def line(self, line: str) -> str | None:
         """The rule that takes a whole line, or None."""
@@ -307,6 +339,7 @@ def compiled(strip: tuple[str, ...]) -> Rules:
         edge=re.compile(union(_EDGE)),
         last=re.compile(union(_LAST)),
         tail=re.compile(rf"[{re.escape(SENTENCE_END)}] ?(?:{union(_TAIL)})$"),
+        notes=notes(frozenset(strip)),
     )
 
 
