@@ -22,6 +22,7 @@ Edit = tuple[int, int, str]
 
 _SHORT = 200  # characters; a longer line is prose
 _HEADLINE = 150
+_ENDS = SENTENCE_END + ":;,"
 _LISTED = 8  # headlines under a heading
 
 
@@ -35,11 +36,6 @@ def is_boilerplate(line: str) -> bool:
     note = rules.notes and rules.notes.rule(line)
     taken = rules.line(line) or note or rules.edge.fullmatch(line) or dateline(line, rules)
     return taken is not None
-
-
-def _is_prose(line: str) -> bool:
-    """Whether a line is no headline: a long one, or one that ends as a sentence does."""
-    return len(line) > _HEADLINE or line.rstrip("\"”’»')")[-1:] in tuple(".!?…؟।。:;,")
 
 
 def _is_headline(line: str) -> bool:
@@ -91,29 +87,43 @@ class Lines:
         To the end of the text; or to the next paragraph, where it is clear what they are: a few
         lines, each like a headline, and two or more under what may be a button.
         """
-        count, stop, label = len(self.bounds), len(self.bounds), None
-        for i in range(count - 1, -1, -1):
-            line = self.text[slice(*self.bounds[i])]
-            if i not in self.taken:
-                if _is_prose(line):
-                    stop = i
-            elif self.taken[i] == "related" and (
-                heading := HEADING.fullmatch(line.lstrip(BULLETS).lower())
+        labels = [i for i, rule in self.taken.items() if rule in ("related", "lists")]
+        if not labels:
+            return
+        count = last = len(self.bounds)  # no paragraph from here to the end
+        while last > labels[0] and not self._is_prose(last - 1, ".!?…"):
+            last -= 1
+        for i in labels:
+            line = self._line(i)
+            if i >= last and line.endswith(":"):
+                found = range(i + 1, count)
+            elif heading := "lists" in self.rules.names and HEADING.fullmatch(
+                line.lstrip(BULLETS).lower()
             ):
-                if stop == count and line.endswith(":"):
-                    label = i
-                elif stop - i - 1 <= _LISTED:
-                    self._take_list(range(i + 1, stop), 1 if heading["sure"] else 2, stop < count)
-        if label is not None:
-            for i in range(label + 1, count):
-                self.taken.setdefault(i, "related")
+                found = self._listed(i + 1, 1 if heading["sure"] else 2)
+            else:
+                continue
+            for k in found:
+                self.taken.setdefault(k, self.taken[i])
 
-    def _take_list(self, numbers: range, least: int, followed: bool) -> None:
-        """Takes the lines under a heading if all of them are like headlines."""
-        lines = [self.text[slice(*self.bounds[i])] for i in numbers if i not in self.taken]
-        if len(lines) >= least and (not followed or all(map(_is_headline, lines))):
-            for i in numbers:
-                self.taken.setdefault(i, "related")
+    def _listed(self, start: int, least: int) -> range:
+        """The headlines from a line on, none if too many, too few or in doubt."""
+        stop = start
+        while stop < len(self.bounds) and not self._is_prose(stop, _ENDS):
+            stop += 1
+            if stop - start > _LISTED:
+                return range(0)
+        lines = [self._line(k) for k in range(start, stop) if k not in self.taken]
+        sure = stop == len(self.bounds) or all(map(_is_headline, lines))
+        return range(start, stop) if sure and len(lines) >= least else range(0)
+
+    def _line(self, i: int) -> str:
+        return self.text[slice(*self.bounds[i])]
+
+    def _is_prose(self, i: int, ends: str) -> bool:
+        """Whether a line is no headline: a long one, or one that ends as a sentence does."""
+        line = self._line(i)
+        return i not in self.taken and (len(line) > _HEADLINE or line[-1] in ends)
 
     def _window(self, numbers: Iterable[int], size: int) -> Iterator[int]:
         """Up to `size` lines not taken, and none after a long one; takes edge lines on the way.

@@ -21,7 +21,7 @@ _LONGEST = 1200  # characters of a line
 _SECOND = {
     "we": """use value respect care take are and have need ask may only also would store set process
         collect notice noticed detect detected see rely depend""",
-    "this": """site website web page article story post section content video embed is piece
+    "this": """site website page article story post section content video embed is piece
         report column edition browser""",
     "the": "full rest site website page media video",
     "to": """find learn read see get continue keep finish access unlock view enjoy watch play display
@@ -69,37 +69,96 @@ _SECOND = {
         scrolling remaining selecting choosing tapping pressing accepting proceeding signing
         subscribing registering creating logging submitting""",
     "i": "accept agree",
+    "be": "the",
+    "наш": "сайт",
+    "نظر": "خود",
+    "log": "in into",
+    "pay": "to for now",
+    "tap": "accept here to",
+    "got": "it",
+    "nur": "notwendige essenzielle",
+    "wir": "verwenden nutzen setzen speichern benutzen und haben",
+    "ich": "bin",
+    "du": "hast bist",
+    "zum": "weiterlesen",
+    "ce": "contenu site",
+    "cet": "article",
+    "pas": "encore",
+    "já": "é sou",
+    "aún": "no",
+    "ha": "leído alcanzado agotado",
+    "ver": "todos los os comentarios comentarios,",
+    "noi": "e",
+    "sei": "già",
+    "hai": "già",
+    "мы": "используем и",
+    "на": "нашем этом сайте",
+    "эта": "статья",
+    "для": "подписчиков",
+    "у": "вас",
+    "уже": "подписаны есть зарегистрированы",
+    "نحن": "نستخدم",
+    "هذا": "المقال المحتوى الموقع",
+    "من": "خلال",
+    "هل": "أنت لديك",
+    "سجل": "الدخول",
+    "أضف": "تعليقا تعليقاً تعليقك",
+    "يجب": "عليك تسجيل",
+    "رفض": "الكل",
+    "ما": "از",
+    "این": "سایت وب‌سایت",
+    "read": "our the comments all also this more",
+    "see": "our the comments all more your subscription",
+    "your": """privacy choices browser free trial subscription support contribution membership
+        donation e-mail email california cookie""",
+    "get": "a your unlimited full free complete instant started",
+    "start": "your a our reading free",
+    "begin": "your a our",
+    "try": "a our free",
+    "media": "could cannot",
+    "has": "leído alcanzado agotado",
+    "readers": "like",
+    "write": "a your",
+    "add": "a your",
+    "leave": "a your",
+    "more": "information details",
 }
 _FIRST = """
     accept agree allow reject decline deny refuse manage cookie cookies strictly necessary
-    subscribe subscriber subscribers subscribed log login sign signed register registered
-    create leave post add write submit view show see read load hide join comments comment be
-    your required save share sound please forgot forgotten reset remember already upgrade pay
-    continue become purchase get start begin try claim enjoy keep support help consider choose
-    pick select cancel exclusive exclusively premium click press tap enable turn activate
-    disable deactivate pause switch whitelist javascript adblock adblocker media video update
-    unfortunately more further thank thanks welcome sorry hello quality advertising readers
-    looks don't ok okay got close dismiss learn privacy terms settings we've you've logged
-    free full unlimited alle nur akzeptieren ablehnen cookie-einstellungen wir diese dieser
-    unsere durch wenn ihre externer hier ich bereits schon sind bist haben du jetzt
-    weiterlesen exklusiv zum lesen unterstützen bitte melden loggen registrieren kommentar
-    kommentare ad-blocker werbeblocker datenschutz anmelden tout accepter refuser continuer
-    gérer nous ce notre votre cet réservé contenu déjà pas abonnez-vous soutenez
-    connectez-vous identifiez-vous vous laisser poster ajouter publier écrire voir lire
-    afficher créer veuillez merci pensez aceptar rechazar configurar política utilizamos
-    usamos nosotros este esta contenido conteúdo exclusivo solo sólo restrito já aún
-    suscríbete suscríbase regístrate regístrese assine cadastre-se has ha você apoya inicia
-    inicie iniciar debes debe deja escribe publica ver mostrar faça deixe escreva activa
+    subscribe subscriber subscribers subscribed login sign signed register registered create
+    post submit view show load hide join comments comment required save share sound please
+    forgot forgotten reset remember already upgrade continue become purchase claim enjoy keep
+    support help consider choose pick select cancel exclusive exclusively premium click press
+    enable turn activate disable deactivate pause switch whitelist javascript adblock
+    adblocker video update further thank thanks welcome sorry hello quality advertising looks
+    don't okay close dismiss learn privacy terms settings we've you've logged free full
+    unlimited alle akzeptieren ablehnen cookie-einstellungen diese dieser unsere durch wenn
+    ihre externer hier bereits schon sind bist haben jetzt weiterlesen exklusiv lesen
+    unterstützen bitte melden loggen registrieren kommentar kommentare ad-blocker werbeblocker
+    datenschutz anmelden tout accepter refuser continuer gérer nous notre votre réservé
+    contenu déjà abonnez-vous soutenez connectez-vous identifiez-vous vous laisser poster
+    ajouter publier écrire voir lire afficher créer veuillez merci pensez aceptar rechazar
+    configurar política utilizamos usamos nosotros este esta contenido conteúdo exclusivo solo
+    sólo restrito suscríbete suscríbase regístrate regístrese assine cadastre-se você apoya
+    inicia inicie iniciar debes debe deja escribe publica mostrar faça deixe escreva activa
     active habilita habilite desactiva desactive ative desative aceitar rejeitar accetta
-    rifiuta gestisci noi utilizziamo usiamo questo proseguendo continuando cliccando chiudendo
-    navigando scorrendo articolo contenuto article sei hai abbonati accedi registrati devi
-    lascia leggi vedi mostra attiva abilita disattiva disabilita мы наш этот данный на
-    продолжая оставаясь нажимая эта материал только для у уже оформите купите подпишитесь
-    чтобы войдите авторизуйтесь зарегистрируйтесь оставить добавить написать комментарии
-    пожалуйста включите отключите принять نحن نستخدم يستخدم هذا باستمرارك بمتابعتك من اشترك هل
-    مشترك سجل سجّل تسجيل اترك أضف اكتب يجب يرجى الرجاء قبول رفض ما این برای نظر دیدگاه ارسال
+    rifiuta gestisci utilizziamo usiamo questo proseguendo continuando cliccando chiudendo
+    navigando scorrendo articolo contenuto article abbonati accedi registrati devi lascia
+    leggi vedi mostra attiva abilita disattiva disabilita этот данный продолжая оставаясь
+    нажимая материал только оформите купите подпишитесь чтобы войдите авторизуйтесь
+    зарегистрируйтесь оставить добавить написать комментарии пожалуйста включите отключите
+    принять نستخدم يستخدم باستمرارك بمتابعتك اشترك مشترك سجّل تسجيل اترك اكتب يرجى الرجاء قبول
+    برای دیدگاه ارسال unfortunately
 """
 _OPENINGS = dict.fromkeys(_FIRST.split()) | {a: frozenset(b.split()) for a, b in _SECOND.items()}
+_OPENINGS |= {word.replace("'", "’"): seconds for word, seconds in _OPENINGS.items()}
+_OPENINGS |= {f"{word},": seconds for word, seconds in _OPENINGS.items()}
+_START = 5  # characters
+_STARTS = {
+    f"{first} {second}"[:_START]
+    for first, seconds in _OPENINGS.items()
+    for second in seconds or [""]
+}
 
 _SENTENCES = re.compile(r"[.!?…؟][\"”’»')\]]*+(?= |(?<=[?!؟])\w)")
 _SHORT_FORMS = ("e.g.", "i.e.", "etc.")
@@ -115,6 +174,8 @@ class Notes:
 
     def rule(self, line: str) -> str | None:
         """The rule that takes a whole line: the one of its first sentence that is sure."""
+        if line[:_START].lower() not in _STARTS and line[0].isalpha():  # nearly all lines
+            return None
         if len(line) > _LONGEST or not _opens(line):
             return None
         rule = None
@@ -129,19 +190,19 @@ class Notes:
 
 def _opens(line: str) -> bool:
     """Whether the first words of a line may be those of a note."""
-    first = line.partition(" ")[0].lower()
+    if line[0] in _EDGES:
+        line = line.lstrip(_EDGES)
+    end = line.find(" ", 0, 24)
+    first = line[: end if end >= 0 else 24].lower()
     if first not in _OPENINGS:
-        if first.isalpha():  # nearly all lines
+        if not first.isdecimal():
             return False
-        line = line.lstrip(_EDGES).replace("’", "'")
-        first = line[:50].lower().split(" ")[0].rstrip(_EDGES + ",")
-        first = "one" if first.isdecimal() else first
-        if first not in _OPENINGS:
-            return False
+        first = "one"
     seconds = _OPENINGS[first]
-    return not seconds or any(
-        word.strip(_EDGES + ",") in seconds for word in line[:50].lower().split(" ")[1:2]
-    )
+    if not seconds:
+        return True
+    second = line[end + 1 : end + 20].lower().split(" ")[0].rstrip(_EDGES + ",")
+    return end >= 0 and second in seconds
 
 
 def _sentences(line: str) -> Iterator[str]:

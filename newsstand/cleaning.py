@@ -158,7 +158,7 @@ def fold(text: str) -> Iterator[Edit]:
 def _may_fold(text: str) -> bool:
     """Whether a look at each character is due; takes a tenth of such a look."""
     return (
-        not unicodedata.is_normalized("NFKC", text)
+        not unicodedata.is_normalized("NFKC", text.replace("…", ""))
         or any(char in text for char in _UNSEEN)
         or len(text.encode("utf-16-le", "surrogatepass")) > 2 * len(text)
     )

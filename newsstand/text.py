@@ -281,6 +281,8 @@ class _Draft:
             changed = False
             for step in _FOLDING if fold else _STEPS:
                 text = self.text
+                if step in _LETTERS and text.isascii():
+                    continue
                 if edits := [edit for edit in step(text) if text[edit[0] : edit[1]] != edit[2]]:
                     self.edit(edits)
                     changed |= step in _LETTERS
