@@ -24,14 +24,14 @@ _SECOND = {
     "this": """site website page article story post section content video embed is piece
         report column edition browser""",
     "the": "full rest site website page media video",
-    "to": """find learn read see get continue keep finish access unlock view enjoy watch play display
-        load use comment""",
+    "to": """find learn read see get continue keep finish access unlock view enjoy watch play
+        display load use comment""",
     "you": "can may must need have should are do agree",
     "it": "looks seems appears",
     "if": "you",
     "for": "more further subscribers members our the just only",
     "our": "site website websites sites partners app video player",
-    "on": "this our the",
+    "on": "this our",
     "one": "free more of",
     "two": "free more of",
     "three": "free more of",
@@ -164,6 +164,8 @@ _SENTENCES = re.compile(r"[.!?…؟][\"”’»')\]]*+(?= |(?<=[?!؟])\w)")
 _SHORT_FORMS = ("e.g.", "i.e.", "etc.")
 _EDGES = " .!?…؟:;›>→»«*[]()|·•–—-¿¡"
 
+_ODD = frozenset(f"{_EDGES}0123456789")
+
 
 @dataclass(frozen=True, slots=True)
 class Notes:
@@ -174,7 +176,7 @@ class Notes:
 
     def rule(self, line: str) -> str | None:
         """The rule that takes a whole line: the one of its first sentence that is sure."""
-        if line[:_START].lower() not in _STARTS and line[0].isalpha():  # nearly all lines
+        if line[:_START].lower() not in _STARTS and line[0] not in _ODD:  # nearly all lines
             return None
         if len(line) > _LONGEST or not _opens(line):
             return None

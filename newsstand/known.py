@@ -15,7 +15,7 @@ NOTHING_KNOWN = "nothing in this text is known to the model"
 # Words at the beginning of a text, which tell of nearly all texts.
 _BEGINNING = 60
 # From so many n-grams on that fall in a used bucket by chance, more than chance is asked for.
-_BY_CHANCE = 5.0
+_BY_CHANCE = 10.0
 
 
 def by_beginning(texts: Sequence[str], knows: Callable[[Sequence[str]], Flags]) -> Flags:
