@@ -95,7 +95,8 @@ class Lines:
             last -= 1
         for i in labels:
             line = self._line(i)
-            if i >= last and line.endswith(":"):
+            end = i >= last and line.endswith(":")
+            if end:
                 found = range(i + 1, count)
             elif heading := "lists" in self.rules.names and HEADING.fullmatch(
                 line.lstrip(BULLETS).lower()
@@ -105,6 +106,8 @@ class Lines:
                 continue
             for k in found:
                 self.taken.setdefault(k, self.taken[i])
+            if end:
+                return
 
     def _listed(self, start: int, least: int) -> range:
         """The headlines from a line on, none if too many, too few or in doubt."""

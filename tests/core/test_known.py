@@ -1,6 +1,6 @@
 """Whether a text is known to a model, for each family, and the warning where it is not."""
 
-# ruff: noqa: RUF001  (typographic forms are the point)
+# ruff: noqa: RUF001, E501  (typographic forms are the point)
 from collections.abc import Callable
 from pathlib import Path
 

@@ -333,6 +333,7 @@ def test_five_megabytes() -> None:
     [text * (200_000 // len(text)) for text in ("<a ", "<", "&amp;", "amp;", " ", "\r", "\u200b")]
     + [text * (200_000 // len(text)) for text in ("e\u0301", "“", '"a', "x. (ENDS) ", "A ", "a\n")]
     + [text * (200_000 // len(text)) for text in ("ﬁ", "Ｒ，", "日，", "a\ufe0f", "\u034f", "ｶﾞ")]
+    + [text * (200_000 // len(text)) for text in ("Read more:\n", "Most read\n", "Trending\nRye\n")]
     + ["LONDON (Reuters) - " * 5_000, "By Jane Doe, " * 9_000, "Read more: " * 9_000],
 )
 def test_hostile_text_is_linear(body: str) -> None:
