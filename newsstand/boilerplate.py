@@ -10,6 +10,7 @@ from itertools import pairwise
 
 from newsstand.boilerplate_rules import (
     BULLETS,
+    HEADING,
     OUTLET,
     RULES,
     SENTENCE_END,
@@ -28,6 +29,8 @@ _HEADLINE = 150
 _OUTLET = 60  # the longest name of an outlet, and what stands before it
 _FIRST = 4  # lines, or from there on paragraphs, that may begin with a dateline
 _TAILS = 20  # pieces that are taken off the end of the last line in one sweep
+_ENDS = SENTENCE_END + ":;,"
+_LISTED = 8  # headlines under a heading
 
 
 def is_boilerplate(line: str) -> bool:
@@ -37,8 +40,14 @@ def is_boilerplate(line: str) -> bool:
     (True, False)
     """
     rules = compiled(tuple(RULES))
+    note = rules.notes and rules.notes.rule(line)
     short = len(line) <= _SHORT and (rules.line(line) or rules.edge.fullmatch(line))
-    return bool(short) or dateline(line[:_SHORT], rules) is not None
+    return bool(note or short) or dateline(line[:_SHORT], rules) is not None
+
+
+def _is_headline(line: str) -> bool:
+    """Whether a line is long enough for a headline: a name in a list of names is not."""
+    return line.count(" ") >= 2 or (not line.isascii() and len(line) >= 12)
 
 
 class Lines:
@@ -66,10 +75,12 @@ class Lines:
 
     def sweep(self) -> None:
         """The body's rules: every line, then the head, then the tail."""
-        at, line_rule = 0, self.rules.line
+        at, line_rule, note = 0, self.rules.line, self.rules.notes and self.rules.notes.rule
         for line in self.text.split("\n"):
             if line:
-                if len(line) <= _SHORT and (rule := line_rule(line)):
+                if (len(line) <= _SHORT and (rule := line_rule(line))) or (
+                    note and (rule := note(line))
+                ):
                     self.taken[len(self.bounds)] = rule
                 self.bounds.append((at, at + len(line)))
             at += len(line) + 1
@@ -80,17 +91,51 @@ class Lines:
         self.found.sort()
 
     def _pointers(self) -> None:
-        """Headlines listed under a label such as 'Read more:', from there to the end."""
-        label = None
-        for i in range(len(self.bounds) - 1, -1, -1):
-            line = self.text[slice(*self.bounds[i])]
-            if self.taken.get(i) == "related" and line.endswith(":"):
-                label = i
-            elif i not in self.taken and (len(line) > _HEADLINE or line[-1] in ".!?…"):
-                break
-        if label is not None:
-            for i in range(label + 1, len(self.bounds)):
-                self.taken.setdefault(i, "related")
+        """Headlines listed under a heading such as 'Read more:', as far as they go.
+
+        To the end of the text; or to the next paragraph, where it is clear what they are: a few
+        lines, each like a headline, and two or more under what may be a button.
+        """
+        labels = [i for i, rule in self.taken.items() if rule in ("related", "lists")]
+        if not labels:
+            return
+        count = last = len(self.bounds)  # no paragraph from here to the end
+        while last > labels[0] and not self._is_prose(last - 1, ".!?…"):
+            last -= 1
+        for i in labels:
+            line = self._line(i)
+            end = i >= last and line.endswith(":")
+            if end:
+                found = range(i + 1, count)
+            elif heading := "lists" in self.rules.names and HEADING.fullmatch(
+                line.lstrip(BULLETS).lower()
+            ):
+                found = self._headlines(i + 1, 1 if heading["sure"] else 2)
+            else:
+                continue
+            for k in found:
+                self.taken.setdefault(k, self.taken[i])
+            if end:
+                return
+
+    def _headlines(self, start: int, least: int) -> range:
+        """The headlines from a line on, none if too many, too few or in doubt."""
+        stop = start
+        while stop < len(self.bounds) and not self._is_prose(stop, _ENDS):
+            stop += 1
+            if stop - start > _LISTED:
+                return range(0)
+        lines = [self._line(k) for k in range(start, stop) if k not in self.taken]
+        sure = stop == len(self.bounds) or all(map(_is_headline, lines))
+        return range(start, stop) if sure and len(lines) >= least else range(0)
+
+    def _line(self, i: int) -> str:
+        return self.text[slice(*self.bounds[i])]
+
+    def _is_prose(self, i: int, ends: str) -> bool:
+        """Whether a line is no headline: a long one, or one that ends as a sentence does."""
+        line = self._line(i)
+        return i not in self.taken and (len(line) > _HEADLINE or line[-1] in ends)
 
     def _window(self, numbers: Iterable[int], size: int) -> Iterator[int]:
         """Up to `size` lines not taken, and none after a long one; takes edge lines on the way.

@@ -21,6 +21,7 @@ from newsstand.boilerplate_names import (
     TITLED,
     WHEN,
 )
+from newsstand.boilerplate_notes import Notes, notes
 
 # The order in which a sweep tries them on a line.
 RULES: Mapping[str, str] = MappingProxyType(
@@ -32,7 +33,12 @@ RULES: Mapping[str, str] = MappingProxyType(
         "share": "share buttons and counts: 'Share this article'",
         "caption": "photo credits and the captions they come with: '(Getty Images)'",
         "related": "pointers to other stories: 'Read more: Minister quits'",
+        "lists": "other stories under their heading: 'Most read' and the headlines below it",
         "prompt": "newsletter, subscription, follow, app and contact prompts",
+        "consent": "cookie, privacy and consent notes: 'We use cookies to ...', 'Accept all'",
+        "paywall": "subscription and article-limit notes: 'You have 2 free articles left'",
+        "login": "log-in, registration and comment notes: 'Please log in to comment'",
+        "browser": "JavaScript and ad-blocker notes: 'Please enable JavaScript'",
         "advert": "advertising marks: 'Story continues below'",
         "copyright": "copyright lines and disclaimers: 'All rights reserved.'",
         "link": "lines that are only a link, an address or a handle",
@@ -58,6 +64,35 @@ _MORE = (
     "|lire aussi|le[ae] también|leggi anche|leia (?:também|mais)|lesen sie auch|mehr zum thema"
     "|читайте также|اقرأ أيضا"
 )
+# Headings over lists of other stories, and nothing but that.
+_LISTS = (
+    "most (?:read|popular|viewed|watched|shared|commented)(?: (?:stories|articles|news|today))?"
+    "|trending(?: now| stories| topics| news)?|popular (?:now|stories|articles|posts)"
+    "|top stories|latest (?:news|stories|articles|headlines)|editor['’]?s['’]? (?:picks?|choice)"
+    "|recommended(?: for you| stories| articles)?|you (?:may|might) also (?:like|be interested in)"
+    "|(?:what to )?read this next|what to read next|(?:other|similar) (?:stories|articles)"
+    "|meistgelesen|am meisten gelesen|das könnte sie auch interessieren"
+    "|weitere (?:artikel|meldungen)|les plus lus|à lire également|sur le même sujet"
+    "|lo más (?:leído|visto)|noticias relacionadas|te puede interesar|leia também|mais lidas"
+    "|i più letti|articoli correlati|potrebbe interessarti|самое читаемое|материалы по теме"
+    "|по теме|новости по теме|الأكثر قراءة|مواضيع ذات صلة|أخبار ذات صلة|اقرأ المزيد|بیشتر بخوانید"
+    "|مطالب مرتبط|اخبار مرتبط|همچنین بخوانید"
+)
+# These have a headline under them for sure; under others, which may be buttons, one line may be
+# a heading of the story itself.
+_POINTS = (
+    "related (?:stor(?:y|ies)|articles?|coverage|content|links|news)|more (?:from|about) .{2,40}"
+    "|(?:read|see) also|also (?:read|see)|further reading|recommended (?:reading|stories|articles)"
+    "|(?:read )?more on this (?:story|topic)|you (?:may|might) also like|[àa] lire aussi"
+    "|lire aussi|le[ae] también|leggi anche|leia (?:também|mais)|lesen sie auch|mehr zum thema"
+    "|читайте также|اقرأ أيضا|most (?:read|popular|viewed)"
+)
+_AFTER = "[.…»>→ ]*"
+HEADING = re.compile(
+    rf"(?P<sure>(?:{_POINTS})[:.…»>→ ]*|(?:{_MORE}|{_LISTS}) ?:{_AFTER})"
+    rf"|(?:{_MORE}|{_LISTS}){_AFTER}"
+)
+_LONGEST_HEADING = 50
 
 # Whole lines, in lower case and without leading bullets; anywhere in the body.
 _LOWER = {
@@ -260,11 +295,15 @@ class Rules:
     edge: re.Pattern[str]
     last: re.Pattern[str]
     tail: re.Pattern[str]
+    lists: re.Pattern[str]
+    notes: Notes | None
 
     def line(self, line: str) -> str | None:
         """The rule that takes a whole line, or None."""
         bare = line.lstrip(BULLETS) or line
         match = self.lower.fullmatch(bare.lower()) or self.cased.fullmatch(bare)
+        if not match and len(bare) <= _LONGEST_HEADING:
+            match = self.lists.fullmatch(bare.lower())
         if not match and _HOLDING(bare):
             match = self.within.fullmatch(bare)
         return match.lastgroup if match else None
@@ -286,4 +325,6 @@ def compiled(strip: tuple[str, ...]) -> Rules:
         edge=re.compile(union(_EDGE)),
         last=re.compile(union(_LAST)),
         tail=re.compile(rf"[{re.escape(SENTENCE_END)}] ?(?:{union(_TAIL)})$"),
+        lists=re.compile(rf"(?P<lists>(?:{_LISTS})[:.…»>→ ]*)" if "lists" in strip else r"(?!)"),
+        notes=notes(frozenset(strip)),
     )

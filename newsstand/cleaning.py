@@ -119,6 +119,81 @@ def compose(text: str) -> Iterator[Edit]:
         yield *m.span(), unicodedata.normalize("NFC", m[0])
 
 
+# Other forms of plain letters and digits, as half-open ranges of code points. Spelt out rather
+# than asked of `unicodedata` for all characters: a saved model must see the same text tomorrow.
+_LETTER_FORMS = (
+    *((0x132, 0x134), (0x13F, 0x141), (0x149, 0x14A), (0x17F, 0x180)),  # ĳ, ŀ, ŉ, long s
+    *((0x1C4, 0x1CD), (0x1F1, 0x1F4)),  # ǆ, ǉ, ǌ, ǳ
+    *((0x3D0, 0x3D7), (0x3F0, 0x3F3), (0x3F4, 0x3F6), (0x3F9, 0x3FA), (0x1E9B, 0x1E9C)),  # Greek
+    *((0x2B0, 0x2B9), (0x2E0, 0x2E5), (0x1D2C, 0x1D6B), (0x2071, 0x2072), (0x207F, 0x2080)),  # 1ˢᵗ
+    *((0x2080, 0x208A), (0x2090, 0x209D)),  # CO₂
+    *((0x2102, 0x2103), (0x210A, 0x2114), (0x2115, 0x2116), (0x2119, 0x211E)),  # mathematical
+    *((0x2124, 0x2125), (0x2128, 0x2129), (0x212C, 0x212E), (0x212F, 0x213A)),
+    *((0x213C, 0x2140), (0x2145, 0x214A), (0x1D400, 0x1D800), (0x1EE00, 0x1EEF0)),
+    *((0x1FBF0, 0x1FBFA), (0x2160, 0x2180), (0x24B6, 0x24EA), (0x1F130, 0x1F14A)),  # Ⅳ, Ⓐ, 🄰
+    *((0x2E9F, 0x2EA0), (0x2EF3, 0x2EF4), (0x2F00, 0x2FD6)),  # ideographs drawn as radicals
+    *((0xFB00, 0xFB50), (0xFB50, 0xFDFD), (0xFE70, 0xFEFD)),  # ligatures, Hebrew, Arabic
+    *((0xFF10, 0xFF1A), (0xFF21, 0xFF3B), (0xFF41, 0xFF5B), (0xFF61, 0xFFDD)),  # wide, half-width
+)
+# Wide and small punctuation: the plain one wherever a line is Chinese, Japanese or Korean. Not <, >
+# and &, which would become markup that the text does not have.
+_WIDE_MARKS = (
+    *((0xFF01, 0xFF06), (0xFF07, 0xFF10), (0xFF1A, 0xFF1C), (0xFF1D, 0xFF1E), (0xFF1F, 0xFF21)),
+    *((0xFF3B, 0xFF41), (0xFF5B, 0xFF61), (0xFE50, 0xFE53), (0xFE54, 0xFE60), (0xFE61, 0xFE64)),
+    *((0xFE66, 0xFE67), (0xFE68, 0xFE6C)),
+)
+_EAST_ASIAN = re.compile("[\u3041-\u30ff\u3400-\u9fff\uac00-\ud7af\U00020000-\U0003ffff]")
+# Inside a word these are not seen, and tell at most how a letter is drawn; behind an emoji, a
+# digit of a keycap or in Mongolian they matter.
+_UNSEEN = "\u034f" + "".join(map(chr, range(0xFE00, 0xFE10)))
+_DRAWN = rf"(?<=\w)[{_UNSEEN}\U000e0100-\U000e01ef]++(?!\u20e3)"
+
+
+def _class(*ranges: tuple[int, int]) -> str:
+    return f"[{''.join(f'{chr(start)}-{chr(end - 1)}' for start, end in ranges)}]"
+
+
+_FORM = re.compile(f"{_class(*_LETTER_FORMS)}|{_DRAWN}")
+_FORM_OR_MARK = re.compile(f"{_class(*_LETTER_FORMS, *_WIDE_MARKS)}|{_DRAWN}")
+
+
+def fold(text: str) -> Iterator[Edit]:
+    """Letters and digits in other forms become plain ones (some of Unicode NFKC).
+
+    Ligatures, Arabic and Hebrew presentation forms, wide, half-width, mathematical, circled,
+    superscript and subscript letters, Roman numerals, subscript digits: they read as the letters
+    that they are made of. So does wide punctuation in a line without East Asian letters, whose own
+    punctuation it is. What cannot be seen inside a word goes.
+
+    What says something that the plain characters do not, stays: superscript digits and fractions
+    (10² is not 102), signs (№, ™, …, ª), units and other words in a square (㎏), numbers in circles
+    or brackets (①), and letters that some language writes so (Thai ำ, Armenian և, Korean ㅋ).
+    """
+    if text.isascii() or not _may_fold(text):
+        return
+    at = 0
+    for line in text.split("\n"):
+        for m in (_FORM if _EAST_ASIAN.search(line) else _FORM_OR_MARK).finditer(line):
+            plain = "" if m[0][0] in _UNSEEN or m[0] >= "\U000e0100" else _plain(m[0])
+            yield at + m.start(), at + m.end(), plain
+        at += len(line) + 1
+
+
+def _may_fold(text: str) -> bool:
+    """Whether a look at each character is due; takes a tenth of such a look."""
+    return (
+        not unicodedata.is_normalized("NFKC", text.replace("…", ""))
+        or any(char in text for char in _UNSEEN)
+        or len(text.encode("utf-16-le", "surrogatepass")) > 2 * len(text)
+    )
+
+
+def _plain(form: str) -> str:
+    """The plain letters of a form; of an Arabic mark shown alone, the mark without its carrier."""
+    plain = unicodedata.normalize("NFKC", form)
+    return plain.lstrip(" \u0640") if len(plain) > 1 else plain
+
+
 _RUN = re.compile(r"[ \n]{2,}+")
 
 

@@ -15,6 +15,7 @@ from newsstand.encode import Example
 from newsstand.encoder import Encoder, Vectors
 from newsstand.errors import BundleError
 from newsstand.exported import ExportedEncoder, open_bundled
+from newsstand.known import Flags
 from newsstand.long_text import joined, sources
 
 WEIGHTS_FILE = "embedding.safetensors"
@@ -50,6 +51,10 @@ class EmbeddingModel:
         vectors = self.vectors or self.encoder.vectors
         rows = features(examples, self.encoder, vectors, cross_target=self.cross_target)
         return np.asarray(rows @ self.coefficients + self.intercepts, dtype=np.float64)
+
+    def knows(self, examples: Sequence[Example]) -> Flags:
+        """Whether the encoder has a token for anything in each text, shape (examples,)."""
+        return self.encoder.knows([x.text for x in examples])
 
     def gains(self, example: Example, label: int) -> Floats:
         """What each character of `example.text` adds to a label's score over all labels' mean.

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Self
@@ -14,6 +15,7 @@ from scipy.sparse import csr_array, hstack
 
 from newsstand.encode import Example
 from newsstand.errors import BundleError
+from newsstand.known import Flags, by_beginning, in_buckets
 from newsstand.ngrams import HashedNgrams, text_key
 from newsstand.packing import Stored, Tensors, pack, pack_buckets, unpack, unpack_buckets
 from newsstand.parts import PARTS, in_hashtags, readings, stretch
@@ -171,6 +173,21 @@ class Features:
         values = (values * (length / lengths).take(rows)).astype(np.float32)
         return columns, values, np.bincount(rows, minlength=size)
 
+    def knows(self, examples: Sequence[Example]) -> Flags:
+        """Whether n-grams of each text have columns, shape (examples,).
+
+        Those of its parts and those together with a target have columns only if the text's do.
+        """
+        texts = [x.text for x in examples]
+        if self.spec.hashtags:
+            texts = [f"{text} {in_hashtags(text)[0]}" for text in texts]
+        found = np.zeros(len(texts), dtype=np.bool_)
+        for kind, lookup in zip(self._kinds, self._columns, strict=True):
+            if kind.part == "text":
+                hasher, used = kind.hasher.shortest(), lookup >= 0
+                found |= by_beginning(texts, partial(in_buckets, hasher=hasher, used=used))
+        return found
+
     def places(
         self, example: Example
     ) -> list[tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]]:
@@ -268,6 +285,10 @@ class LinearModel:
             for start in range(0, max(1, len(examples)), _CHUNK)
         ]
         return np.asarray(np.concatenate(found) + self.intercepts, dtype=np.float64)
+
+    def knows(self, examples: Sequence[Example]) -> Flags:
+        """Whether anything in each text has a weight, shape (examples,)."""
+        return self.features.knows(examples)
 
     def rounded(self, stored: Stored) -> "LinearModel":
         """The model as it is after it was stored so: saved and loaded, it stays the same."""

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array, hstack
 
 from newsstand.encode import Example
+from newsstand.known import Flags, by_beginning, in_buckets
 from newsstand.likeness import (
     BEST,
     BITS,
@@ -94,6 +95,8 @@ class Matches:
         for kind, (buckets, weights) in idf.items():
             self._idf[kind] = np.full(1 << BITS, rare[kind], dtype=np.float32)
             self._idf[kind][buckets] = weights
+        self._seen = np.zeros(1 << BITS, dtype=np.bool_)
+        self._seen[idf["words"][0]] = True
         self._column = np.full(1 << BITS, -1, dtype=np.int32)
         self._column[terms] = np.arange(len(terms), dtype=np.int32)
 
@@ -135,6 +138,11 @@ class Matches:
             return csr_array(np.zeros((0, self.columns), dtype=np.float32))
         texts = Texts.of(examples)
         return self._joined(texts, self._compared(texts))
+
+    def knows(self, examples: Sequence[Example]) -> Flags:
+        """Whether words of each article occur in two training articles or more."""
+        texts = [stem(x.text) for x in examples]
+        return by_beginning(texts, partial(in_buckets, hasher=KINDS["words"], used=self._seen))
 
     def _overlaps(self, texts: Texts) -> dict[str, "Overlap"]:
         return {kind: Overlap.of(texts, kind, idf) for kind, idf in self._idf.items()}

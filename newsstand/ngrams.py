@@ -94,6 +94,11 @@ class HashedNgrams:
             raise ValueError(f"bits: expected 10 to 24, got {bits}")
         self.words, self.chars, self.bits, self.seed = words, chars, bits, seed
 
+    def shortest(self) -> "HashedNgrams":
+        """The same for the shortest n-grams alone: each longer one holds some of them."""
+        words, chars = ((x[0], x[0]) if x else None for x in (self.words, self.chars))
+        return HashedNgrams(words=words, chars=chars, bits=self.bits, seed=self.seed)
+
     def counts(self, texts: Sequence[str], keys: _Hashes | None = None) -> csr_array[np.float32]:
         """How often the n-grams of each bucket stand in each text.
 

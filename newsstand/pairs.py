@@ -13,6 +13,7 @@ from scipy.sparse import csr_array
 
 from newsstand.encode import Example
 from newsstand.errors import BundleError
+from newsstand.known import Flags
 from newsstand.matches import Matches
 
 WEIGHTS_FILE = "pairs.safetensors"
@@ -74,6 +75,10 @@ class PairModel:
     def forward(self, examples: Sequence[Example]) -> Floats:
         """Uncalibrated scores, shape (examples, labels); the same to the last bit in any batch."""
         return self.network(self.matches(examples))
+
+    def knows(self, examples: Sequence[Example]) -> Flags:
+        """Whether the model has learned any word of each article, shape (examples,)."""
+        return self.matches.knows(examples)
 
     def save(self, folder: Path) -> dict[str, Any]:
         """Writes the weights into a folder; returns the settings for `load`, fit for JSON."""

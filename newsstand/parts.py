@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from newsstand.encode import Example
+from newsstand.known import first_words
 
 PARTS = ("title", "lead", "near", "target")
 
@@ -54,16 +55,10 @@ def stretch(part: str, example: Example) -> tuple[str, int | None]:
     if part == "target":
         return example.target or "", None
     if part == "lead":
-        return _words(body, _LEAD_WORDS), len(text) - len(body)
+        return first_words(body, _LEAD_WORDS), len(text) - len(body)
     if part == "near":
         return _near(text, example.target or "")
     return text, 0
-
-
-def _words(text: str, most: int) -> str:
-    """The first so many words."""
-    rest = text.split(None, most)[most:]
-    return text[: len(text) - len(rest[0])] if rest else text
 
 
 def _near(text: str, target: str) -> tuple[str, int]:
@@ -76,6 +71,6 @@ def _near(text: str, target: str) -> tuple[str, int]:
         return "", 0
     before = text[: match.start()].rsplit(None, _NEAR_WORDS)
     start = len(before[0]) if len(before) > _NEAR_WORDS else 0
-    end = match.end() + len(_words(text[match.end() :], _NEAR_WORDS))
+    end = match.end() + len(first_words(text[match.end() :], _NEAR_WORDS))
     blank = " " * len(match[0])
     return text[start : match.start()] + blank + text[match.end() : end], start

@@ -2,11 +2,11 @@
 
 Two stages, repeated until nothing changes, so that preparing prepared text is a no-op:
 
-1. *Cleaning.* Left-over HTML tags and entities, control and zero-width characters, Unicode
-   NFC, blanks. Paragraph breaks become one empty line. A single line break stays, because many
-   sources end paragraphs with it, unless its paragraph is hard-wrapped wire copy (no line over
-   100 characters, and a full line followed by one that starts in lower case): there it becomes
-   a blank.
+1. *Cleaning.* Left-over HTML tags and entities, control and zero-width characters, other forms
+   of plain letters (ligatures, wide letters), Unicode NFC, blanks. Paragraph breaks become one
+   empty line. A single line break stays, because many sources end paragraphs with it, unless its
+   paragraph is hard-wrapped wire copy (no line over 100 characters, and a full line followed by
+   one that starts in lower case): there it becomes a blank.
 2. *Stripping.* Datelines, credits, prompts and the other boilerplate of `RULES`. A line rule
    must match a whole short line; inside a paragraph only its very start (a dateline) and its
    very end (a prompt with a colon or a link, a reference code) are touched. In doubt, text stays.
@@ -31,6 +31,7 @@ from newsstand.cleaning import (
     blanks,
     characters,
     compose,
+    fold,
     has_single_breaks,
     markup,
     pruned,
@@ -41,6 +42,9 @@ from newsstand.errors import ConfigError, did_you_mean
 # One round cleans and strips; another follows only when something changed, because decoding can
 # uncover markup ('&amp;lt;p&amp;gt;') and stripping a line can make neighbours of two others.
 _ROUNDS = 8
+_STEPS = markup, characters, pruned, compose, blanks, unwrap
+_FOLDING = markup, characters, fold, pruned, compose, blanks, unwrap
+_LETTERS = fold, pruned, compose
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,14 +55,16 @@ class TextSpec:
         strip: Boilerplate rules in force, names from `RULES`; `()` only cleans.
         warn_removed: Warn when more than this share of the non-blank characters was stripped.
         max_characters: The longest title and body together; a longer article is refused.
+        fold: Other forms of plain letters, as ligatures, become these (`cleaning.fold`).
 
     Raises:
-        ConfigError: An unknown rule, a share outside 0 to 1, or no number of characters.
+        ConfigError: An unknown rule, a share outside 0 to 1, or a value of another type.
     """
 
     strip: tuple[str, ...] = tuple(RULES)
     warn_removed: float = 0.4
     max_characters: int = 10_000_000  # the longest book is shorter
+    fold: bool = True
 
     def __post_init__(self) -> None:
         share = self.warn_removed
@@ -73,6 +79,8 @@ class TextSpec:
         if type(self.max_characters) is not int or self.max_characters < 1:
             got = f"{self.max_characters!r:.60}"
             problems.append(f"max_characters: expected a whole number above 0, got {got}")
+        if not isinstance(self.fold, bool):
+            problems.append(f"fold: expected true or false, got {self.fold!r:.60}")
         if problems:
             raise ConfigError(problems)
 
@@ -82,7 +90,10 @@ class TextSpec:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """A spec from `to_dict`'s values; absent keys keep their defaults.
+        """A spec from `to_dict`'s values.
+
+        Absent keys keep their defaults; but where `fold` is absent nothing is folded: so were the
+        texts prepared that a bundle of format 2 or 3 has learned from.
 
         Raises:
             ConfigError: An unknown key, or a value that the spec refuses.
@@ -90,7 +101,7 @@ class TextSpec:
         known = cls.__dataclass_fields__
         if unknown := [_unknown("text", key, known) for key in values if key not in known]:
             raise ConfigError(unknown)
-        return cls(**values)
+        return cls(**{"fold": False, **values})
 
 
 def _unknown(where: str, name: str, known: Mapping[str, Any]) -> str:
@@ -213,7 +224,7 @@ def normalise(article: Article, spec: TextSpec) -> Prepared:
     rules = compiled(spec.strip)
     drafts = _Draft("title", article.title), _Draft("body", article.body)
     for draft in drafts:
-        draft.settle(rules)
+        draft.settle(rules, fold=spec.fold)
     title, body = (Part(draft.text, tuple(draft.layers)) for draft in drafts)
     removed = tuple(span for draft in drafts for span in draft.removed())
     lost = sum(draft.lost for draft in drafts)
@@ -268,14 +279,14 @@ class _Draft:
         self.layers.append(layer)
         return True
 
-    def settle(self, rules: Rules) -> None:
+    def settle(self, rules: Rules, *, fold: bool) -> None:
         """Clean and strip in rounds, until a further one could change nothing.
 
         Deleting whole lines gives no rule a new chance, so most articles need one round. What
         may: a line that lost its dateline or its tail, a tag that lost what was inside it, and
         single line breaks, where wrapped lines can meet.
         """
-        self.clean()
+        self.clean(fold=fold)
         cleaned, depth = self.text, len(self.layers)
         for _ in range(_ROUNDS):
             if not (lines := self.strip(rules)):
@@ -283,20 +294,22 @@ class _Draft:
             text = self.text
             if not (lines.cuts or "<" in text or "&" in text or has_single_breaks(text)):
                 break
-            self.clean()
+            self.clean(fold=fold)
         if cleaned and not self.text:  # a tag had been held apart by nothing but boilerplate
             self.keep(cleaned, depth, {rule for _, _, rule in self.spans})
             self.spans, self.lost = [], 0
 
-    def clean(self) -> None:
-        """The cleaning steps; again after markup, which can be nested, and composed letters."""
+    def clean(self, *, fold: bool) -> None:
+        """The cleaning steps; again after markup, which can be nested, and changed letters."""
         for _ in range(_ROUNDS):
             size = len(self.layers)
-            composed = False
-            for step in (markup, characters, pruned, compose, blanks, unwrap):
+            changed = False
+            for step in _FOLDING if fold else _STEPS:
+                if step in _LETTERS and self.text.isascii():
+                    continue
                 if self.edit(step(self.text)):
-                    composed |= step is compose
-            if len(self.layers) == size or not (composed or "<" in self.text or "&" in self.text):
+                    changed |= step in _LETTERS
+            if len(self.layers) == size or not (changed or "<" in self.text or "&" in self.text):
                 return
 
     def strip(self, rules: Rules) -> Lines | None:

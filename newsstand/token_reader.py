@@ -1,5 +1,6 @@
 """From text to token numbers: what an encoder reads of articles, pairs, and long texts."""
 
+import unicodedata
 from abc import ABC, abstractmethod
 from bisect import bisect_left
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from newsstand.encode import Example
+from newsstand.known import Flags, by_beginning
 from newsstand.long_text import Excerpt, LongText, Span, excerpts, likeness_to
 
 
@@ -59,6 +61,27 @@ class TokenReader(ABC):
         found = self._encoded(inputs, cut="longest_first" if targets is None else "only_first")
         segments = [encoding.type_ids for encoding in found] if self.typed and texts else None
         return Tokens([encoding.ids for encoding in found], segments)
+
+    def knows(self, texts: Sequence[str]) -> Flags:
+        """Whether each text has a token for a letter, digit or emoji, shape (texts,).
+
+        Special tokens and the one for what the tokenizer does not know are none.
+        """
+        named = (getattr(self._words.model, "unk_token", None), "[UNK]", "<unk>")
+        unknown = {self._words.token_to_id(name) for name in named if name}
+
+        def knows(beginnings: Sequence[str]) -> Flags:
+            found = zip(beginnings, self._encoded(beginnings, cut=None), strict=True)
+            flags = (
+                any(
+                    number not in unknown and any(map(_says, text[start:end]))
+                    for number, (start, end) in zip(read.ids, read.offsets, strict=True)
+                )
+                for text, read in found
+            )
+            return np.fromiter(flags, dtype=np.bool_, count=len(beginnings))
+
+        return by_beginning(texts, knows)
 
     def _encoded(self, inputs: Sequence[Any], *, cut: str | None) -> list[Any]:
         """Encodings of texts or pairs: cut and with special tokens, or neither."""
@@ -128,3 +151,8 @@ class TokenReader(ABC):
     @abstractmethod
     def _embedded(self, ids: Sequence[int]) -> NDArray[np.float64]:
         """The network's input embeddings of tokens, of length 1, shape (tokens, width)."""
+
+
+def _says(char: str) -> bool:
+    """Whether a character is more than a mark: a letter, a digit, an emoji."""
+    return char.isalnum() or unicodedata.category(char) == "So"

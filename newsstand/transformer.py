@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from newsstand.encode import Example
 from newsstand.encoder import Encoder
 from newsstand.exported import ExportedEncoder, open_bundled
+from newsstand.known import Flags
 from newsstand.likeness import sentence_spans
 from newsstand.long_text import Excerpt, Span
 from newsstand.token_reader import Tokens
@@ -53,6 +54,10 @@ class TransformerModel:
         Of an article that is read in several windows, the mean of their scores.
         """
         return self.pooled(self.inputs(examples))
+
+    def knows(self, examples: Sequence[Example]) -> Flags:
+        """Whether the encoder has a token for anything in each text, shape (examples,)."""
+        return self.encoder.knows([x.text for x in examples])
 
     def inputs(self, examples: Sequence[Example]) -> "Inputs":
         """What the network reads of each example; the same however often it learns."""

@@ -14,6 +14,7 @@ from newsstand.article import Article
 from newsstand.bundle import Bundle
 from newsstand.encode import Example
 from newsstand.errors import BundleError, InputError, NewsstandError
+from newsstand.known import NOTHING_KNOWN
 from newsstand.serve.evidence import find_evidence
 from newsstand.serve.locate import located
 from newsstand.serve.score import Score, ScoreError
@@ -242,12 +243,20 @@ def _score(
     encoded = [_encoded(bundle, item) for item in items]
     examples = [found[1] for found in encoded if not isinstance(found, _Failed)]
     with np.errstate(all="ignore"):  # what is not finite is said of its article
-        rows = iter(bundle.probabilities(examples) if examples else ())
+        rows = iter(_rows(bundle, examples) if examples else ())
         results = [
-            found if isinstance(found, _Failed) else _scored(bundle, *found, next(rows), explain)
+            found if isinstance(found, _Failed) else _scored(bundle, *found, *next(rows), explain)
             for found in encoded
         ]
     return results, failure
+
+
+def _rows(
+    bundle: Bundle, examples: Sequence[Example]
+) -> Iterator[tuple[NDArray[np.float64], bool]]:
+    """Of each example its probabilities, and whether the model knows anything in its text."""
+    known = bundle.model.knows(examples).tolist()
+    return zip(bundle.probabilities(examples), known, strict=True)
 
 
 def _encoded(bundle: Bundle, item: _Item | _Failed) -> tuple[_Item, Example] | _Failed:
@@ -260,7 +269,12 @@ def _encoded(bundle: Bundle, item: _Item | _Failed) -> tuple[_Item, Example] | _
 
 
 def _scored(
-    bundle: Bundle, item: _Item, example: Example, row: NDArray[np.float64], explain: bool
+    bundle: Bundle,
+    item: _Item,
+    example: Example,
+    row: NDArray[np.float64],
+    known: bool,
+    explain: bool,
 ) -> Score | _Failed:
     best = int(row.argmax())
     evidence = find_evidence(bundle.model, item.article, example, best) if explain else ()
@@ -268,6 +282,7 @@ def _scored(
         return item.failed(BundleError("the model gave a score that is not a finite number"))
     names = bundle.labels.names
     label = bundle.labels.labels[best]
+    unknown = None if known else NOTHING_KNOWN
     return Score(
         label=label,
         name=names[label],
@@ -276,13 +291,13 @@ def _scored(
         target=example.target,
         evidence=evidence,
         removed=example.prepared.removed,
-        warning=_joined(item.article.warning, example.prepared.warning),
+        warning=_joined(item.article.warning, example.prepared.warning, unknown),
         id=item.article.id,
     )
 
 
 def _joined(*warnings: str | None) -> str | None:
-    """Several warnings as one text."""
+    """Several warnings as one line."""
     return "; ".join(filter(None, warnings)) or None
 
 

@@ -62,6 +62,75 @@ def test_cleaning(body: str, expected: str) -> None:
     assert prepare(body, title=body).title.text == expected
 
 
+FORMS = [
+    (
+        "The ﬂour eﬀort: oﬃce, ﬁne, aﬄuent, ﬆeam, ﬅone.",
+        "The flour effort: office, fine, affluent, steam, stone.",
+    ),
+    ("ĳs, Ǉubljana, ŉ dag, Congreſs", "ijs, LJubljana, ʼn dag, Congress"),
+    (
+        "Ｒｙｅ　ｆｅｌｌ　５％， ｔｒａｄｅｒｓ　ｄｉｄｎ＇ｔ　ｃａｒｅ！",
+        "Rye fell 5%, traders didn't care!",
+    ),
+    ("ＪＲ東海、２０２６年（令和８年）", "JR東海、2026年（令和8年）"),
+    ("ｶﾞｿﾘﾝ価格､ﾊﾟﾘ", "ガソリン価格、パリ"),
+    ("ﾤￂ", "나"),
+    ("𝐑𝐲𝐞 𝒇𝒆𝒍𝒍 𝟓", "Rye fell 5"),
+    ("Ⓡⓨⓔ 🄵🄴🄻🄻", "Rye FELL"),
+    ("Ⅻ, ⅷ", "XII, viii"),
+    ("the 1ˢᵗ, Mᵐᵉ, CO₂", "the 1st, Mme, CO2"),
+    ("ﻣﺼﺮ ﻻ ﷲ ﷺ", "مصر لا الله صلى الله عليه وسلم"),
+    ("ﻣﹷﺼﺮ", "مَصر"),
+    ("ﬧﬦ", "רם"),
+    ("⼈⼝", "人口"),
+    ("ry\u00ade, fe\u034fll, ri\ufe0fce, 葛\U000e0100城", "rye, fell, rice, 葛城"),
+    ("ﬁ\ufe0fne Ⓐ\ufe0f", "fine A"),
+]
+# What says something that plain characters do not, or is some language's own spelling.
+NO_FORMS = [
+    "10² m³, ½ or ⅔, 3⁄4",
+    "№ 5, Acme™, ℠, … and ‼",
+    "1ª, 2º, 5 ㎏, 3 ℃, ㍻",
+    "① ⑴ ⒈ ㊗ ㋿",
+    "น้ำ, և, ㅋㅋ, ຳ, ǰ",
+    "❤\ufe0f 1\ufe0f\u20e3 🏴\U000e0067\U000e007f",
+    "小麦，（价格）：跌！",
+    "＜ｂ＞".replace("ｂ", "b"),
+    "straße, STRAẞE, ı, İ",
+]
+
+
+@pytest.mark.parametrize(("form", "plain"), FORMS)
+def test_other_forms_of_letters_become_plain(form: str, plain: str) -> None:
+    prepared = prepare(form, title=form)
+    assert (prepared.title.text, prepared.body.text) == (plain, plain)
+    for match in re.finditer(r"\S+", plain):
+        start, end = prepared.body.source(*match.span())
+        assert match[0] in prepare(form[start:end]).body.text
+    unfolded = prepare(form, spec=TextSpec(fold=False)).body.text
+    assert unfolded == prepare(unfolded, spec=TextSpec(fold=False)).body.text != plain
+
+
+@pytest.mark.parametrize("text", NO_FORMS)
+def test_what_says_more_than_plain_letters_stays(text: str) -> None:
+    assert prepare(text).body.text == text
+
+
+def test_folded_letters_lead_back() -> None:
+    body = "LONDON (Reuters) - The oﬃcial ﬁgure: Ｔｅｎ percent. /More/"
+    prepared = prepare(body).body
+    for token, original in {"official": "oﬃcial", "figure": "ﬁgure", "Ten": "Ｔｅｎ"}.items():
+        at = prepared.text.index(token)
+        start, end = prepared.source(at, at + len(token))
+        assert body[start:end] == original
+        assert prepared.place(start, end) == (at, at + len(token))
+
+
+def test_boilerplate_in_wide_letters_goes() -> None:
+    prepared = prepare(f"{PROSE}\n\nＲｅａｄ ｍｏｒｅ： Rye", "Rye")
+    assert [(x.rule, x.text) for x in prepared.removed] == [("related", "Ｒｅａｄ ｍｏｒｅ： Rye")]
+
+
 def test_hard_wrapped_copy_is_joined() -> None:
     wrapped = (
         "Wheat prices fell on Monday after rain in the plains\n"
@@ -84,10 +153,10 @@ def test_single_breaks_between_paragraphs_stay() -> None:
 def test_spec_round_trip_and_order() -> None:
     spec = TextSpec(strip=("byline", "code"), warn_removed=0.2, max_characters=99)
     values = {"strip": ["byline", "code"], "warn_removed": 0.2, "max_characters": 99}
-    assert spec.to_dict() == values
+    assert spec.to_dict() == values | {"fold": True}
     assert TextSpec.from_dict({"strip": []}).max_characters == 10_000_000
     assert TextSpec.from_dict(spec.to_dict()) == spec
-    assert TextSpec.from_dict({}) == TextSpec()
+    assert TextSpec.from_dict({}) == TextSpec(fold=False)  # as bundles of old formats mean it
     assert TextSpec().strip == tuple(RULES)
     assert hash(spec) != hash(TextSpec())
 
@@ -103,6 +172,7 @@ def test_spec_round_trip_and_order() -> None:
         ({"max_characters": 0}, "max_characters: expected a whole number above 0, got 0"),
         ({"max_characters": True}, "expected a whole number above 0, got True"),
         ({"max_characters": 5e6}, "expected a whole number above 0, got 5000000.0"),
+        ({"fold": 1}, "fold: expected true or false, got 1"),
         ({"warn_remove": 0.5}, "'warn_remove'; did you mean 'warn_removed'"),
     ],
 )
@@ -267,6 +337,8 @@ def test_five_megabytes() -> None:
     "body",
     [text * (200_000 // len(text)) for text in ("<a ", "<", "&amp;", "amp;", " ", "\r", "\u200b")]
     + [text * (200_000 // len(text)) for text in ("e\u0301", "“", '"a', "x. (ENDS) ", "A ", "a\n")]
+    + [text * (200_000 // len(text)) for text in ("ﬁ", "Ｒ，", "日，", "a\ufe0f", "\u034f", "ｶﾞ")]
+    + [text * (200_000 // len(text)) for text in ("Read more:\n", "Most read\n", "Trending\nRye\n")]
     + ["LONDON (Reuters) - " * 5_000, "By Jane Doe, " * 9_000, "Read more: " * 9_000],
 )
 def test_hostile_text_is_linear(body: str) -> None:
@@ -290,15 +362,31 @@ PIECES = st.sampled_from(
             " Code: 12/3",
             "/More/",
         ),
+        *("ﬁ", "oﬃce", "Ｒｙｅ", "＜", "ｶﾞ", "ﻻ", "Ⓐ", "\ufe0f", "\u034f", "CO₂", "ſ\u0307", "日本"),
+        *(
+            "We use cookies to improve your experience.",
+            "Already a subscriber? Log in",
+            "Accept all",
+        ),
+        *("Related stories", "Rye follows wheat down", "Most read", "Trending"),
         *("Follow us on Twitter", "Jane Roe contributed to this report.", PROSE, PROSE.lower()),
     ]
 )
 DOCUMENTS = st.lists(PIECES, max_size=25).map("".join)
+# Marks that are plain or not by the line they stand in.
+WIDE = st.sampled_from(["，", "（", "＆", "＞", "日", "\n", "ﾞ", "p"])
 ANY = st.one_of(
-    DOCUMENTS, st.text(), st.lists(st.one_of(PIECES, st.text()), max_size=9).map("".join)
+    DOCUMENTS,
+    st.text(),
+    st.lists(st.one_of(PIECES, st.text(), WIDE), max_size=9).map("".join),
 )
 SPECS = st.sampled_from(
-    [TextSpec(), CLEAN_ONLY, TextSpec(strip=("dateline", "related", "endmark"))]
+    [
+        TextSpec(),
+        CLEAN_ONLY,
+        TextSpec(strip=("dateline", "related", "endmark")),
+        TextSpec(fold=False),
+    ]
 )
 
 
@@ -329,13 +417,13 @@ def test_removed_spans_are_true_sorted_and_disjoint(body: str, title: str) -> No
 @settings(max_examples=300, deadline=None)
 @given(body=DOCUMENTS, spec=SPECS)
 def test_every_token_leads_back_to_itself(body: str, spec: TextSpec) -> None:
-    part = prepare(body, spec=spec).body
+    part, clean = prepare(body, spec=spec).body, TextSpec(strip=(), fold=spec.fold)
     at = 0
     for match in re.finditer(r"\S+", part.text):
         start, end = part.source(*match.span())
         assert at <= start < end <= len(body)
         assert part.place(start, end) == match.span()
-        assert prepare(body[start:end], spec=CLEAN_ONLY).body.text == match[0]
+        assert prepare(body[start:end], spec=clean).body.text == match[0]
         at = end
 
 
