@@ -74,9 +74,10 @@ def test_files_hold_no_pickle_and_are_all_named(folder: Path) -> None:
     assert json.loads(found["golden.jsonl"].splitlines()[0])["title"] == "Rain"
 
 
-def test_a_bundle_of_an_older_format_scores_as_it_did() -> None:
-    older = Path(__file__).parent / "bundle-format-2"
-    assert json.loads((older / "bundle.json").read_text())["format"] == 2
+@pytest.mark.parametrize("number", [2, 3])
+def test_a_bundle_of_an_older_format_scores_as_it_did(number: int) -> None:
+    older = Path(__file__).parent / f"bundle-format-{number}"
+    assert json.loads((older / "bundle.json").read_text())["format"] == number
     bundle = Bundle.load(older)
     rows = [json.loads(line) for line in (older / "golden.jsonl").read_text().splitlines()]
     found = bundle.probabilities(
