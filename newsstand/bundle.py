@@ -22,18 +22,16 @@ from newsstand.article import Article
 from newsstand.calibration import Calibration
 from newsstand.embedding import EmbeddingModel
 from newsstand.encode import Example, encode
-from newsstand.errors import BundleError, ConfigError, InputError
+from newsstand.errors import BundleError, ConfigError, InputError, first_line, reported
 from newsstand.labels import LabelSet
 from newsstand.linear import LinearModel
+from newsstand.manifest import FORMAT, checked, read_bytes
+from newsstand.manifest import MANIFEST as MANIFEST
 from newsstand.pairs import PairModel
 from newsstand.text import TextSpec
 from newsstand.transformer import TransformerModel
 from newsstand.version import __version__
 
-FORMAT = 3
-# Older formats that can still be read: a bundle of format 2 has weights in float32 only.
-_READ = (2, FORMAT)
-MANIFEST = "bundle.json"
 GOLDEN = "golden.jsonl"
 
 # Every model family by the name that its bundles carry.
@@ -45,6 +43,8 @@ FAMILIES: dict[str, type[Model]] = {
 # where int8 scores on one machine's CPU, fp32 may on another's GPU.
 _TOLERANCE = {EmbeddingModel.kind: 1e-4, TransformerModel.kind: 1e-4}
 _TOLERANCE_EXPORTED = 0.05
+# Left in folders by systems that show them. No model reads these, nor names that begin with a dot.
+_INERT = ("Thumbs.db", "desktop.ini")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,8 +74,20 @@ class Bundle:
         return encode(article, target, self.text)
 
     def probabilities(self, examples: Sequence[Example]) -> NDArray[np.float64]:
-        """Calibrated probabilities, shape (examples, labels)."""
-        return self.calibration.apply(self.model.forward(examples))
+        """Calibrated probabilities, shape (examples, labels), each row summing to 1.
+
+        Raises:
+            BundleError: The model's scores are not finite.
+        """
+        found = self.unchecked(examples)
+        if not (np.abs(found.sum(axis=1) - 1) < 1e-6).all():
+            raise BundleError("the model's scores are not finite numbers, so it cannot be used")
+        return found
+
+    def unchecked(self, examples: Sequence[Example]) -> NDArray[np.float64]:
+        """As `probabilities`, for callers that look at each row by themselves."""
+        with np.errstate(all="ignore"):  # what comes of it is looked at
+            return self.calibration.apply(self.model.forward(examples))
 
     def save(self, folder: Path, golden: Sequence[tuple[Article, str | None]] = ()) -> str:
         """Writes the bundle: into a temporary folder, then renamed, so never half of one.
@@ -114,7 +126,9 @@ class Bundle:
                     if path.is_file()
                 },
             }
-            (temporary / MANIFEST).write_bytes(_sealed(manifest))
+            sealed = _sealed(manifest)
+            checked(_unsealed(json.loads(sealed)), folder / MANIFEST)
+            (temporary / MANIFEST).write_bytes(sealed)
             _open_to_readers(temporary)
             _replace(temporary, folder)
         except BaseException:
@@ -127,28 +141,36 @@ class Bundle:
         """Reads a bundle and checks every byte of it.
 
         Raises:
-            BundleError: Missing or damaged files, an unknown format.
+            BundleError: Missing, damaged or additional files, an unknown format, values that no
+                model has.
+            NewsstandError: Libraries that are not installed, or an encoder that they cannot read.
         """
         manifest = _read_manifest(folder)
-        _check_files(folder, manifest)
+        _check_folder(folder, manifest["files"])
+        _check_files(folder, manifest["files"])
         try:
-            model = dict(manifest["model"])
-            kind = model.pop("kind")
-            if kind not in FAMILIES:
-                raise BundleError(f"{folder}: unknown model family '{kind}'")
-            return cls(
-                task=manifest["task"],
-                labels=LabelSet(manifest["labels"]["scheme"], manifest["labels"]["names"]),
-                text=TextSpec.from_dict(manifest["text"]),
-                model=FAMILIES[kind].load(folder, model),
-                calibration=Calibration.from_dict(manifest["calibration"]),
-                data=manifest["data"],
-                versions=manifest["versions"],
-            )
-        except (KeyError, TypeError, ValueError, ConfigError) as error:
+            text = TextSpec.from_dict(manifest["text"])
+        except (TypeError, ValueError, ConfigError) as error:
+            raise BundleError(f"{folder / MANIFEST}: text: {first_line(error)}") from None
+        settings = dict(manifest["model"])
+        family = FAMILIES[settings.pop("kind")]
+        with reported(f"{folder}: the model cannot be read"):
+            model = family.load(folder, settings)
+            outputs = model.outputs
+        labels = LabelSet(manifest["labels"]["scheme"], manifest["labels"]["names"])
+        if outputs != len(labels):
             raise BundleError(
-                f"{folder / MANIFEST}: not a bundle's description ({error!r})"
-            ) from error
+                f"{folder}: the model has {outputs} outputs, {MANIFEST} names {len(labels)} labels"
+            )
+        return cls(
+            task=manifest["task"],
+            labels=labels,
+            text=text,
+            model=model,
+            calibration=Calibration.from_dict(manifest["calibration"]),
+            data=manifest["data"],
+            versions=manifest["versions"],
+        )
 
 
 def bundle_hash(folder: Path) -> str:
@@ -175,10 +197,12 @@ def verify(folder: Path) -> int:
         if not rows:
             return 0
         examples = [bundle.encode(Article.from_mapping(row), row["target"]) for row in rows]
-        expected = np.array([row["probabilities"] for row in rows])
-        worst = float(np.abs(bundle.probabilities(examples) - expected).max())
-    except (OSError, KeyError, TypeError, ValueError, InputError) as error:
+        expected = np.array([row["probabilities"] for row in rows], dtype=np.float64)
+        if expected.shape != (len(rows), len(bundle.labels)) or not np.isfinite(expected).all():
+            raise ValueError("expected a probability for each label")
+    except (OSError, KeyError, TypeError, ValueError, RecursionError, InputError) as error:
         raise BundleError(f"{folder / GOLDEN}: not rows of this model ({error!r})") from error
+    worst = float(np.abs(bundle.probabilities(examples) - expected).max())
     exported = "onnx" in _read_manifest(folder)["model"]
     allowed = _TOLERANCE_EXPORTED if exported else _TOLERANCE.get(bundle.model.kind, 0.0)
     if worst > allowed:
@@ -231,37 +255,33 @@ def _replace(temporary: Path, folder: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
+def _unsealed(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in manifest.items() if key != "sha256"}
+
+
 def _read_manifest(folder: Path) -> dict[str, Any]:
+    """A bundle's description, its bytes as they were written and its values within bounds."""
     if not folder.is_dir():
         raise BundleError(f"{folder}: no such bundle folder")
     path = folder / MANIFEST
     if not path.is_file():
         raise BundleError(f"{folder}: not a bundle, it has no {MANIFEST}")
+    raw, sealed = read_bytes(path)
+    manifest = _unsealed(sealed)
     try:
-        raw = path.read_bytes()
-        manifest = json.loads(raw)
-    except OSError as error:
-        raise BundleError(f"{path}: cannot be read ({error.strerror})") from None
-    except (ValueError, RecursionError) as error:
-        raise BundleError(f"{path}: damaged, not valid JSON ({error})") from None
-    found = manifest.get("format") if isinstance(manifest, dict) else None
-    if found not in _READ:
-        known = " and ".join(map(str, _READ))
-        raise BundleError(
-            f"{path}: bundle format {found!r}, this version of newsstand reads formats {known}"
-        )
-    manifest.pop("sha256", None)
-    if _sealed(manifest) != raw:
+        whole = _sealed(manifest) == raw
+    except RecursionError:
+        whole = False
+    if not whole:
         raise BundleError(
             f"{path}: damaged, its SHA-256 is not the one in its last line; copy the bundle again"
         )
-    if not isinstance(manifest.get("files"), dict):
-        raise BundleError(f"{path}: damaged, it does not name the bundle's files")
-    return dict(manifest)
+    return checked(manifest, path)
 
 
-def _check_files(folder: Path, manifest: Mapping[str, Any]) -> None:
-    for name, expected in manifest["files"].items():
+def _check_files(folder: Path, files: Mapping[str, str]) -> None:
+    """Refuses files that are missing, or are not those that the description names."""
+    for name, expected in files.items():
         path = folder / name
         if not path.is_file():
             raise BundleError(f"{path}: missing; copy the bundle again")
@@ -274,6 +294,24 @@ def _check_files(folder: Path, manifest: Mapping[str, Any]) -> None:
                 f"{path}: damaged, its SHA-256 is not the one that {MANIFEST} names; "
                 "copy the bundle again"
             )
+
+
+def _check_folder(folder: Path, files: Mapping[str, str]) -> None:
+    """Refuses links, and files that the description does not name: a library may read them."""
+    for place, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in (*folders, *names):
+            path = Path(place, name)
+            inside = path.relative_to(folder).as_posix()
+            if name.startswith(".") or name in _INERT:
+                continue
+            if path.is_symlink():
+                raise BundleError(f"{path}: a link; copy the bundle with its files (cp -rL)")
+            if name not in folders and inside not in files and inside != MANIFEST:
+                raise BundleError(
+                    f"{path}: {MANIFEST} does not name this file, which could change the model; "
+                    "delete it"
+                )
 
 
 def _sha256(path: Path) -> str:

@@ -8,15 +8,14 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import save_file
 
 from newsstand.encode import Example
 from newsstand.encoder import Encoder, Vectors
-from newsstand.errors import BundleError
 from newsstand.exported import ExportedEncoder, open_bundled
 from newsstand.known import Flags
 from newsstand.long_text import joined, sources
+from newsstand.tensors import Header, read_tensors
 
 WEIGHTS_FILE = "embedding.safetensors"
 
@@ -45,6 +44,11 @@ class EmbeddingModel:
     def cross_target(self) -> bool:
         """Whether the target is read, too."""
         return len(self.coefficients) > self.encoder.width
+
+    @property
+    def outputs(self) -> int:
+        """Scores that an example gets."""
+        return len(self.intercepts)
 
     def forward(self, examples: Sequence[Example]) -> Floats:
         """Uncalibrated scores, shape (examples, labels); in any batch the same within 1e-5."""
@@ -105,17 +109,14 @@ class EmbeddingModel:
             NewsstandError: torch or transformers are not installed.
         """
         encoder = open_bundled(folder, **settings)
-        try:
-            tensors = load_file(folder / WEIGHTS_FILE)
-            model = cls(encoder, tensors["coefficients"], tensors["intercepts"])
-            known = {(count * encoder.width, len(model.intercepts)) for count in (1, 4)}
-            if model.coefficients.shape not in known:
-                raise ValueError(f"shapes do not fit, expected one of {sorted(known)}")
-            return model
-        except (SafetensorError, KeyError, TypeError, ValueError) as error:
-            raise BundleError(
-                f"{folder / WEIGHTS_FILE}: not weights of this model ({error})"
-            ) from error
+
+        def expected(found: Header) -> Header:
+            rows, labels = found["coefficients"][1]
+            width = 4 * encoder.width if rows > encoder.width else encoder.width
+            return {"coefficients": ("F32", (width, labels)), "intercepts": ("F32", (labels,))}
+
+        tensors = read_tensors(folder / WEIGHTS_FILE, expected)
+        return cls(encoder, tensors["coefficients"], tensors["intercepts"])
 
 
 def features(

@@ -1,16 +1,20 @@
 """The encoder: from token numbers to what a pretrained network makes of them, by torch."""
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
+from math import prod
 from pathlib import Path
 from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError
 
-from newsstand.errors import NewsstandError
+from newsstand.encoder_files import check_encoder, check_loaded, check_vocabulary
+from newsstand.encoders import weight_files
+from newsstand.errors import NewsstandError, reported
 from newsstand.libraries import find_device, libraries, quiet
 from newsstand.long_text import LongText, Span
+from newsstand.tensors import read_header
 from newsstand.token_reader import TokenReader, Tokens
 
 ENCODER_FOLDER = "encoder"  # in a bundle
@@ -18,6 +22,11 @@ ENCODER_FOLDER = "encoder"  # in a bundle
 # Tokens of a batch, padding included: enough to keep the processor busy, few enough for its cache.
 _CPU_BUDGET = 2048
 _GPU_BUDGET = 65_536
+
+# More numbers than twice those in its files, and so many, no network needs.
+_SPARE = 10_000_000
+
+_CANNOT = "the encoder cannot read a text"
 
 Vectors = NDArray[np.float32]
 
@@ -53,48 +62,40 @@ class Encoder(TokenReader):
         long_text: LongText = "head",
         labels: int | None = None,
         device: Literal["auto", "cpu", "cuda"] = "auto",
+        new_head: bool = True,
     ) -> Self:
         """Reads an encoder from a folder in transformers' format.
+
+        No code in it is run, and nothing is fetched, whatever its files say.
 
         Args:
             folder: As `find_encoder` gives it, or the `encoder` folder of a bundle.
             max_tokens: Inputs are cut to so many tokens.
             long_text: What is read of a longer article.
-            labels: None for the bare encoder; else the outputs of a classifier on top of it,
-                which gets random weights where the folder has none.
+            labels: None for the bare encoder; else the outputs of a classifier on top of it.
             device: Where to compute; `auto` takes a GPU if there is one.
+            new_head: Give the classifier (or a pooler) random weights where the folder has none of
+                that shape. All other weights must be there.
 
         Raises:
-            NewsstandError: torch or transformers are not installed, the folder cannot be read, it
-                reads fewer tokens than asked for, or there is no GPU.
+            NewsstandError: torch or transformers are not installed, the folder cannot be read or
+                is incomplete, it reads fewer tokens than asked for, or there is no GPU.
         """
-        torch, transformers = libraries()
+        _, transformers = libraries()
         place = find_device(device)
-        kind = transformers.AutoModel
-        more: dict[str, Any] = {}
-        if labels is not None:
-            kind, more = transformers.AutoModelForSequenceClassification, {"num_labels": labels}
-        try:
-            with quiet():
-                network = kind.from_pretrained(
-                    folder,
-                    dtype=torch.float32,
-                    local_files_only=True,
-                    use_safetensors=True,
-                    **more,
-                )
-                tokenizer = transformers.AutoTokenizer.from_pretrained(
-                    folder, local_files_only=True
-                )
-        except (OSError, ValueError, KeyError, ImportError, SafetensorError) as error:
-            reason = next(iter(str(error).splitlines()), type(error).__name__)
-            raise NewsstandError(
-                f"{folder}: not an encoder that transformers {transformers.__version__} can read "
-                f"({reason})"
-            ) from None
+        check_encoder(folder)
+        cannot = f"{folder}: not an encoder that transformers {transformers.__version__} can read"
+        with reported(cannot), quiet():
+            network = _network(folder, labels, new_head=new_head)
+            tokenizer = transformers.AutoTokenizer.from_pretrained(
+                folder, local_files_only=True, trust_remote_code=False
+            )
+            vocabulary = tokenizer.get_vocab()
+            check_vocabulary(folder, vocabulary, len(network.get_input_embeddings().weight))
         if not tokenizer.is_fast:
             raise NewsstandError(f"{folder}: its tokenizer has no fast version (tokenizer.json)")
-        longest = _longest(network.config, tokenizer)
+        with reported(cannot):
+            longest = _longest(network.config, tokenizer)
         if max_tokens > longest:
             raise NewsstandError(
                 f"model.max_tokens: this encoder reads at most {longest} tokens, got {max_tokens}"
@@ -129,8 +130,8 @@ class Encoder(TokenReader):
         tokens = self.tokens(texts)
         found = np.zeros((len(texts), self.width), dtype=np.float32)
         for rows in self.batches(tokens):
-            inputs = self.padded(tokens, rows)
-            with torch.inference_mode():
+            with reported(_CANNOT), torch.inference_mode():
+                inputs = self.padded(tokens, rows)
                 states = self.network(**inputs).last_hidden_state
             mask = inputs["attention_mask"][..., None].to(states.dtype)
             mean = (states * mask).sum(dim=1) / mask.sum(dim=1)
@@ -147,7 +148,7 @@ class Encoder(TokenReader):
         torch, _ = libraries()
         [found] = self._encoded([text], cut="longest_first")
         tokens = Tokens([found.ids], None)
-        with torch.inference_mode():
+        with reported(_CANNOT), torch.inference_mode():
             states = self.network(**self.padded(tokens, [0])).last_hidden_state[0]
         places = [(int(start), int(end)) for start, end in found.offsets]
         return states.cpu().numpy().astype(np.float64), places
@@ -157,9 +158,9 @@ class Encoder(TokenReader):
         torch, _ = libraries()
         found = np.zeros((len(tokens.ids), self.labels))
         for rows in self.batches(tokens):
-            with torch.inference_mode():
+            with reported(_CANNOT), torch.inference_mode():
                 logits = self.network(**self.padded(tokens, rows)).logits
-            found[rows] = logits.float().cpu().numpy()
+                found[rows] = logits.float().cpu().numpy()
         return found
 
     def batches(self, tokens: Tokens) -> Iterator[list[int]]:
@@ -195,13 +196,54 @@ class Encoder(TokenReader):
         Returns:
             The settings for `open_bundled`.
         """
-        # How the last text was cut is a state of the tokenizer, and would be written down.
-        self.tokenizer.backend_tokenizer.no_truncation()
-        self.tokenizer.backend_tokenizer.no_padding()
         with quiet():
             self.network.save_pretrained(folder / ENCODER_FOLDER)
             self.tokenizer.save_pretrained(folder / ENCODER_FOLDER)
         return {"max_tokens": self.max_tokens, "long_text": self.long_text}
+
+
+def _network(folder: Path, labels: int | None, *, new_head: bool) -> Any:
+    """The network of a folder, with a classifier on top if it is to have outputs."""
+    torch, transformers = libraries()
+    kind, more = transformers.AutoModel, {}
+    if labels is not None:
+        kind, more = transformers.AutoModelForSequenceClassification, {"num_labels": labels}
+    usual = {"local_files_only": True, "trust_remote_code": False, **more}
+    _check_size(folder, kind, transformers.AutoConfig.from_pretrained(folder, **usual))
+    network, info = kind.from_pretrained(
+        folder,
+        dtype=torch.float32,
+        use_safetensors=True,
+        output_loading_info=True,
+        ignore_mismatched_sizes=True,  # looked at, with what is missing
+        **usual,
+    )
+    body = f"{network.base_model_prefix}."
+
+    def new(name: str) -> bool:
+        head = labels is not None and not name.startswith(body)
+        return new_head and (head or "pooler." in name)
+
+    check_loaded(folder, info, network, new=new)
+    # Of numbers that are all finite, the sum may be none that float32 holds, but seldom is.
+    for name, weights in network.named_parameters():
+        if not weights.sum().isfinite() and not weights.isfinite().all():
+            raise NewsstandError(f"{folder}: '{name}' holds numbers that are not finite")
+    return network
+
+
+def _check_size(folder: Path, kind: Any, config: Any) -> None:
+    """Refuses a network that its config makes far larger than its weights, before it is made."""
+    torch, _ = libraries()
+    with torch.random.fork_rng(devices=[]), torch.device("meta"):
+        network = kind.from_config(config, trust_remote_code=False)
+    needed = sum(tensor.numel() for tensor in chain(network.parameters(), network.buffers()))
+    shapes = [shape for path in weight_files(folder) for _, shape in read_header(path).values()]
+    held = sum(prod(shape) for shape in shapes)
+    if needed > 2 * held + _SPARE:
+        raise NewsstandError(
+            f"{folder}: its config.json describes {needed:,} weights, its files hold {held:,}"
+        )
 
 
 def _longest(config: Any, tokenizer: Any) -> int:

@@ -5,7 +5,8 @@ exits with status 2.
 """
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 
 class NewsstandError(Exception):
@@ -53,6 +54,32 @@ class BundleError(NewsstandError):
 
 class InputError(NewsstandError):
     """An article or a target that cannot be scored."""
+
+
+def first_line(error: BaseException) -> str:
+    """What an error says, in one line that is not too long; its kind, if it says nothing."""
+    lines = (line.strip() for line in str(error).splitlines())
+    return next(filter(None, lines), type(error).__name__)[:300]
+
+
+@contextmanager
+def reported(what: str) -> Iterator[None]:
+    """Turns whatever another library raises into one line; a panic of one in Rust is no Exception.
+
+    Args:
+        what: The beginning of the line, before the library's own words in parentheses.
+
+    Raises:
+        NewsstandError: The library has failed.
+    """
+    try:
+        yield
+    except NewsstandError:
+        raise
+    except BaseException as error:
+        if not isinstance(error, Exception) and type(error).__module__ != "pyo3_runtime":
+            raise
+        raise NewsstandError(f"{what} ({first_line(error)})") from error
 
 
 def did_you_mean(value: str, known: Iterable[str], listing: str | None = "known") -> str:

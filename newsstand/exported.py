@@ -8,16 +8,21 @@ from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 
 from newsstand.encoder import ENCODER_FOLDER, Encoder, Vectors
-from newsstand.errors import NewsstandError
+from newsstand.encoder_files import TOKENIZER, check_encoder, check_vocabulary, vocabulary_size
+from newsstand.errors import NewsstandError, reported
 from newsstand.libraries import runtime, torch_sees_a_gpu
 from newsstand.long_text import LongText, Span
+from newsstand.tensors import check_finite, read_header
 from newsstand.token_reader import TokenReader, Tokens
 from newsstand.workers import threads
 
 ONNX_FILE = "encoder.int8.onnx"  # in a bundle, beside the encoder's folder
+
+# How a network in ONNX begins to say where its weights are, if they are in another file.
+_OUTSIDE = b"\x0a\x08location"
 
 
 class ExportedEncoder(TokenReader):
@@ -56,6 +61,11 @@ class ExportedEncoder(TokenReader):
         self._path, self._source, self._embeddings = path, source, embeddings
         self._table = _table(source, embeddings) if embeddings else None
         self._inputs = [node.name for node in self._session.get_inputs()]
+        outputs = [node.shape[-1:] for node in self._session.get_outputs()]
+        if set(self._inputs) - {"input_ids", "token_type_ids"} or [
+            type(size) for shape in outputs for size in shape
+        ] != [int]:
+            raise NewsstandError(f"{path}: not an encoder's network: other inputs or outputs")
         typed = len(self._inputs) > 1
         super().__init__(words, typed=typed, max_tokens=max_tokens, long_text=long_text)
 
@@ -78,13 +88,13 @@ class ExportedEncoder(TokenReader):
                 read.
         """
         source = folder / ENCODER_FOLDER
-        path = source / "tokenizer.json"
-        try:
-            words = runtime()[1].Tokenizer.from_file(str(path))
-        except NewsstandError:
-            raise
-        except Exception as error:
-            raise NewsstandError(f"{path}: not a tokenizer ({error})") from None
+        path = source / TOKENIZER
+        tokenizers = runtime()[1]
+        check_encoder(source)
+        with reported(f"{path}: not a tokenizer"):
+            words = tokenizers.Tokenizer.from_file(str(path))
+        if size := vocabulary_size(source):
+            check_vocabulary(source, words.get_vocab(), size)
         return cls(
             folder / ONNX_FILE,
             words,
@@ -148,7 +158,10 @@ class ExportedEncoder(TokenReader):
             found: NDArray[np.float32] = self._session.run(None, fed)[0]
             return found
 
-        with ThreadPoolExecutor(threads()) as workers:
+        with (
+            reported(f"{self._path.name}: the network cannot read a text"),
+            ThreadPoolExecutor(threads()) as workers,
+        ):
             return list(workers.map(one, range(len(tokens.ids))))
 
     def save(self, folder: Path) -> dict[str, Any]:
@@ -164,17 +177,14 @@ def _session(network: bytes, path: Path) -> Any:
     ort = runtime()[0]
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1
-    options.log_severity_level = 3
+    options.log_severity_level = 4  # what fails is raised, too
     if not _has_vnni():
         # Weights without a sign: what an x86 processor then computes cannot overflow.
         options.add_session_config_entry("session.x64quantprecision", "1")
-    try:
+    if _OUTSIDE in network:
+        raise NewsstandError(f"{path}: keeps weights in other files, which are not read")
+    with reported(f"{path}: not a network that onnxruntime {ort.__version__} can read"):
         return ort.InferenceSession(network, options, providers=["CPUExecutionProvider"])
-    except Exception as error:
-        reason = next(iter(str(error).splitlines()), type(error).__name__)
-        raise NewsstandError(
-            f"{path}: not a network that onnxruntime {ort.__version__} can read ({reason})"
-        ) from None
 
 
 def _has_vnni(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
@@ -192,13 +202,13 @@ def _has_vnni(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
 def _table(source: Path, name: str) -> NDArray[np.float32]:
     """Input embeddings, shape (tokens, width), from the network in transformers' format."""
     path = source / "model.safetensors"
-    try:
+    with reported(f"{path}: the input embeddings '{name}' cannot be read"):
+        kind, shape = read_header(path)[name]
+        if kind != "F32" or len(shape) != 2:
+            raise ValueError(f"{kind} of shape {list(shape)}")
         with safe_open(path, framework="numpy") as file:
             table: NDArray[np.float32] = file.get_tensor(name)
-    except (OSError, SafetensorError) as error:
-        raise NewsstandError(
-            f"{path}: the input embeddings '{name}' cannot be read ({error})"
-        ) from None
+        check_finite({name: table})
     return table
 
 
@@ -236,4 +246,5 @@ def open_bundled(
         long_text=long_text,
         labels=labels,
         device=device,
+        new_head=False,
     )

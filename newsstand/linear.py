@@ -9,16 +9,25 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import save_file
 from scipy.sparse import csr_array, hstack
 
 from newsstand.encode import Example
 from newsstand.errors import BundleError
 from newsstand.known import Flags, by_beginning, in_buckets
 from newsstand.ngrams import HashedNgrams, text_key
-from newsstand.packing import Stored, Tensors, pack, pack_buckets, unpack, unpack_buckets
+from newsstand.packing import (
+    Stored,
+    Tensors,
+    pack,
+    pack_buckets,
+    packed,
+    packed_buckets,
+    unpack,
+    unpack_buckets,
+)
 from newsstand.parts import PARTS, in_hashtags, readings, stretch
+from newsstand.tensors import Header, check_buckets, check_finite, read_tensors
 
 WEIGHTS_FILE = "linear.safetensors"
 
@@ -274,6 +283,11 @@ class LinearModel:
 
     kind = "linear"
 
+    @property
+    def outputs(self) -> int:
+        """Scores that an example gets."""
+        return len(self.intercepts)
+
     def forward(self, examples: Sequence[Example]) -> NDArray[np.float64]:
         """Uncalibrated scores, shape (examples, labels).
 
@@ -299,9 +313,7 @@ class LinearModel:
         found = pack("coefficients", self.coefficients, stored) | {"intercepts": self.intercepts}
         for number, block in enumerate(self.features.blocks):
             found |= pack_buckets(f"buckets.{number}", block.buckets, self.features.spec.bits)
-            # Document frequencies need their leading digits only, but int8 has too few of them.
-            kept: Stored = "float16" if stored == "int8" else stored
-            found |= pack(f"weights.{number}", block.weights, kept)
+            found |= pack(f"weights.{number}", block.weights, _weighted(stored))
         return {name: np.ascontiguousarray(values) for name, values in found.items()}
 
     @classmethod
@@ -324,6 +336,10 @@ class LinearModel:
             block.buckets.shape != block.weights.shape for block in blocks
         ):
             raise ValueError(f"shapes do not fit, expected {shape} coefficients")
+        for number, block in enumerate(blocks):
+            check_buckets(f"buckets.{number}", block.buckets, spec.bits)
+            check_finite({f"weights.{number}": block.weights})
+        check_finite({"coefficients": coefficients, "intercepts": intercepts})
         return cls(Features(spec, blocks), coefficients, intercepts, stored)
 
     def save(self, folder: Path) -> dict[str, Any]:
@@ -343,8 +359,32 @@ class LinearModel:
             stored = values.pop("stored", "float32")  # which bundles of format 2 do not say
             spans = {k: tuple(values[k]) if values[k] else None for k in ("words", "chars")}
             spec = FeatureSpec(**{**values, **spans})
-            return cls.of_tensors(spec, stored, load_file(folder / WEIGHTS_FILE))
-        except (SafetensorError, KeyError, TypeError, ValueError, IndexError) as error:
+            tensors = read_tensors(
+                folder / WEIGHTS_FILE, lambda found: _expected(spec, stored, found)
+            )
+            return cls.of_tensors(spec, stored, tensors)
+        except (KeyError, TypeError, ValueError) as error:
             raise BundleError(
                 f"{folder / WEIGHTS_FILE}: not weights of this model ({error})"
             ) from error
+
+
+def _weighted(stored: Stored) -> Stored:
+    """In which numbers document frequencies are kept.
+
+    They need their leading digits only, but int8 has too few of them.
+    """
+    return "float16" if stored == "int8" else stored
+
+
+def _expected(spec: FeatureSpec, stored: Stored, found: Header) -> Header:
+    """What the file of a model holds: of so many labels and columns as this one says."""
+    [labels] = found["intercepts"][1]
+    columns = [found[f"weights.{number}"][1][0] for number in range(len(spec.kinds))]
+    if any(size > 1 << spec.bits for size in columns):
+        raise ValueError(f"more than 2**{spec.bits} columns of a kind")
+    expected = packed("coefficients", (sum(columns), labels), stored)
+    for number, size in enumerate(columns):
+        expected |= packed_buckets(f"buckets.{number}", size, spec.bits, found)
+        expected |= packed(f"weights.{number}", (size,), _weighted(stored))
+    return {**expected, "intercepts": ("F32", (labels,))}

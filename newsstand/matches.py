@@ -29,6 +29,7 @@ from newsstand.likeness import (
     sums,
     weighted,
 )
+from newsstand.tensors import Header, check_buckets
 
 _FAR = 6.0  # deviations from the mean that count
 
@@ -197,6 +198,17 @@ class Matches:
             found |= {f"buckets.{kind}": buckets, f"weights.{kind}": weights}
         return found | {"rare": np.array([self.rare[kind] for kind in KINDS])}
 
+    @staticmethod
+    def expected(found: Header) -> Header:
+        """What `tensors` are in a file: of so many buckets and terms as this one says."""
+        dense = _dense()
+        expected: Header = dict.fromkeys(("mean", "scale"), ("F64", (dense,)))
+        expected |= {"terms": ("I32", found["terms"][1][:1]), "rare": ("F64", (len(KINDS),))}
+        for kind in KINDS:
+            size = found[f"buckets.{kind}"][1][:1]
+            expected |= {f"buckets.{kind}": ("I32", size), f"weights.{kind}": ("F32", size)}
+        return expected
+
     @classmethod
     def of_tensors(cls, tensors: Mapping[str, NDArray[Any]]) -> Self:
         """The inverse of `tensors`.
@@ -206,9 +218,21 @@ class Matches:
         """
         idf = {kind: (tensors[f"buckets.{kind}"], tensors[f"weights.{kind}"]) for kind in KINDS}
         rare = dict(zip(KINDS, tensors["rare"].tolist(), strict=True))
-        if tensors["mean"].shape != tensors["scale"].shape:
-            raise ValueError("mean and scale differ in shape")
+        for kind, (buckets, _) in idf.items():
+            check_buckets(f"buckets.{kind}", buckets, BITS)
+        check_buckets("terms", tensors["terms"], BITS)
+        if not (tensors["scale"] > 0).all():
+            raise ValueError("'scale': expected numbers above 0")
         return cls(idf, rare, tensors["terms"], tensors["mean"], tensors["scale"])
+
+
+@cache
+def _dense() -> int:
+    """How many columns compare article and target: so many as there are for any two texts."""
+    none = np.empty(0, dtype=np.int32)
+    idf = {kind: (none, none.astype(np.float32)) for kind in KINDS}
+    unscaled = Matches(idf, dict.fromkeys(KINDS, 1.0), none, np.zeros(0), np.ones(0))
+    return int(unscaled._compared(Texts.of([Example.of_prepared("", "one", "two")])).shape[1])
 
 
 def _lengths(texts: Texts) -> Iterator[Floats]:

@@ -6,10 +6,13 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from newsstand.tensors import Header
+
 Stored: TypeAlias = Literal["float32", "float16", "int8"]
 Tensors: TypeAlias = dict[str, NDArray[Any]]
 
 _STEPS = 127
+_NAMES = {"float32": "F32", "float16": "F16", "int8": "I8"}  # of safetensors
 
 
 def pack(name: str, values: NDArray[np.float32], stored: Stored) -> Tensors:
@@ -40,6 +43,12 @@ def pack(name: str, values: NDArray[np.float32], stored: Stored) -> Tensors:
     return {name: values.astype(stored)}
 
 
+def packed(name: str, shape: tuple[int, ...], stored: Stored) -> Header:
+    """What `pack` makes of weights of a shape, as a file of safetensors tells it."""
+    found: Header = {name: (_NAMES[stored], shape)}
+    return found | ({f"{name}.largest": ("F32", shape[1:])} if stored == "int8" else {})
+
+
 def unpack(name: str, tensors: Mapping[str, NDArray[Any]]) -> NDArray[np.float32]:
     """The inverse of `pack`, as near as the stored numbers allow.
 
@@ -65,6 +74,13 @@ def pack_buckets(name: str, buckets: NDArray[np.int32], bits: int) -> Tensors:
 def packed_buckets_size(buckets: int, bits: int) -> int:
     """Bytes that so many buckets take."""
     return min(4 * buckets, (1 << bits) // 8)
+
+
+def packed_buckets(name: str, buckets: int, bits: int, found: Header) -> Header:
+    """What `pack_buckets` makes of so many buckets, as a file of safetensors tells it."""
+    if name in found:
+        return {name: ("I32", (buckets,))}
+    return {f"{name}.held": ("U8", ((1 << bits) // 8,))}
 
 
 def unpack_buckets(name: str, tensors: Mapping[str, NDArray[Any]]) -> NDArray[np.int32]:

@@ -7,14 +7,14 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import save_file
 from scipy.sparse import csr_array
 
 from newsstand.encode import Example
 from newsstand.errors import BundleError
 from newsstand.known import Flags
 from newsstand.matches import Matches
+from newsstand.tensors import Header, read_tensors
 
 WEIGHTS_FILE = "pairs.safetensors"
 
@@ -72,6 +72,11 @@ class PairModel:
 
     kind = "pairs"
 
+    @property
+    def outputs(self) -> int:
+        """Scores that an example gets."""
+        return len(self.network.output_bias)
+
     def forward(self, examples: Sequence[Example]) -> Floats:
         """Uncalibrated scores, shape (examples, labels); the same to the last bit in any batch."""
         return self.network(self.matches(examples))
@@ -98,16 +103,21 @@ class PairModel:
         try:
             if settings:
                 raise ValueError(f"unknown settings {', '.join(settings)}")
-            tensors = load_file(folder / WEIGHTS_FILE)
+            tensors = read_tensors(folder / WEIGHTS_FILE, _expected)
             matches = Matches.of_tensors(tensors)
             network = Network(*(tensors[f"network.{name}"] for name in Network.__slots__))
-            units, scores = network.output.shape
-            shapes = (matches.columns, units), (units,), (units, scores), (scores,)
-            found = tuple(getattr(network, name).shape for name in Network.__slots__)
-            if found != shapes:
-                raise ValueError(f"shapes do not fit, expected {shapes}, found {found}")
             return cls(matches, network)
-        except (SafetensorError, KeyError, TypeError, ValueError, IndexError) as error:
+        except (KeyError, TypeError, ValueError) as error:
             raise BundleError(
                 f"{folder / WEIGHTS_FILE}: not weights of this model ({error})"
             ) from error
+
+
+def _expected(found: Header) -> Header:
+    """What the file of a model holds: of so many terms, units and labels as this one says."""
+    units, scores = found["network.output"][1]
+    expected = Matches.expected(found)
+    columns = expected["mean"][1][0] + expected["terms"][1][0]
+    shapes = (columns, units), (units,), (units, scores), (scores,)
+    names = Network.__slots__
+    return expected | {f"network.{x}": ("F32", y) for x, y in zip(names, shapes, strict=True)}

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from newsstand.encode import Example
+from newsstand.errors import NewsstandError, reported
 from newsstand.known import Flags, by_beginning
 from newsstand.long_text import Excerpt, LongText, Span, excerpts, likeness_to
 
@@ -35,20 +36,34 @@ class Tokens:
 
 
 class TokenReader(ABC):
-    """Cuts texts into tokens.
+    """Cuts texts into tokens; threads may share one.
 
     Args:
-        words: A tokenizer of the library tokenizers.
+        words: A tokenizer of the library tokenizers, whose cutting and padding are switched off.
         typed: Whether the network is told which text a token is of.
         max_tokens: Inputs are cut to so many tokens, special tokens included.
         long_text: What is read of a longer article.
+
+    Raises:
+        NewsstandError: Inputs are cut to so few tokens that special ones take most of them.
     """
 
     def __init__(self, words: Any, *, typed: bool, max_tokens: int, long_text: LongText) -> None:
+        # Where texts are cut is a state of a tokenizer. Changed between two calls, it would be
+        # another thread's, too: so each way has a tokenizer of its own, made when it is needed.
+        words.no_padding()
+        words.no_truncation()
         self._words = words
+        self._cutting: dict[str, Any] = {}
         self.typed = typed
         self.max_tokens = max_tokens
         self.long_text = long_text
+        special = int(words.num_special_tokens_to_add(True))
+        if special > max_tokens // 2:
+            raise NewsstandError(
+                f"the encoder's tokenizer adds {special} special tokens to a pair, which leaves no "
+                f"room in {max_tokens}"
+            )
 
     def tokens(self, texts: Sequence[str], targets: Sequence[str] | None = None) -> Tokens:
         """Token numbers of texts, or of pairs of text and target; only the text is cut.
@@ -85,13 +100,17 @@ class TokenReader(ABC):
 
     def _encoded(self, inputs: Sequence[Any], *, cut: str | None) -> list[Any]:
         """Encodings of texts or pairs: cut and with special tokens, or neither."""
-        self._words.no_padding()
-        if cut is None:
-            self._words.no_truncation()
-        else:
-            self._words.enable_truncation(self.max_tokens, strategy=cut)
-        found: list[Any] = self._words.encode_batch(inputs, add_special_tokens=cut is not None)
+        words = self._words if cut is None else self._cutting.get(cut) or self._cuts(cut)
+        with reported("the encoder's tokenizer cannot read a text"):
+            found: list[Any] = words.encode_batch(inputs, add_special_tokens=cut is not None)
         return found
+
+    def _cuts(self, how: str) -> Any:
+        """A copy of the tokenizer that cuts inputs to what the network reads."""
+        words = type(self._words).from_str(self._words.to_str())
+        words.enable_truncation(self.max_tokens, strategy=how)
+        self._cutting[how] = words
+        return words
 
     def _short(self, targets: Sequence[str]) -> list[str]:
         """The targets, those of more than half of the tokens cut."""

@@ -48,6 +48,11 @@ class TransformerModel:
 
     kind = "transformer"
 
+    @property
+    def outputs(self) -> int:
+        """Scores that an example gets."""
+        return self.encoder.labels
+
     def forward(self, examples: Sequence[Example]) -> Floats:
         """Uncalibrated scores, shape (examples, labels); in any batch the same within 1e-5.
 

@@ -256,7 +256,7 @@ def _rows(
 ) -> Iterator[tuple[NDArray[np.float64], bool]]:
     """Of each example its probabilities, and whether the model knows anything in its text."""
     known = bundle.model.knows(examples).tolist()
-    return zip(bundle.probabilities(examples), known, strict=True)
+    return zip(bundle.unchecked(examples), known, strict=True)
 
 
 def _encoded(bundle: Bundle, item: _Item | _Failed) -> tuple[_Item, Example] | _Failed:

@@ -152,48 +152,10 @@ def small_stances() -> "Bundle":
 @pytest.fixture(scope="session")
 def tiny_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An encoder in transformers' format with random weights, of two layers and 24 numbers."""
-    import torch
-    from tokenizers import Tokenizer, normalizers, pre_tokenizers, processors
-    from tokenizers.models import WordPiece
-    from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+    from tiny_models import make_encoder
 
     folder = tmp_path_factory.mktemp("tiny-encoder")
-    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-    normalizer = normalizers.BertNormalizer(lowercase=True)
-    cut = pre_tokenizers.BertPreTokenizer()
-    texts = [normalizer.normalize_str(body) for bodies in SMALL.values() for body in bodies]
-    known = sorted({word for text in texts for word, _ in cut.pre_tokenize_str(text)})
-    letters = sorted(set("".join(known)))
-    # Spelt out, as a trained vocabulary differs from run to run; longer words are cut in pieces.
-    pieces = [*special, *letters, *(f"##{x}" for x in letters), *(x for x in known if len(x) > 1)]
-    short = [piece for piece in dict.fromkeys(pieces) if len(piece) < 10]
-    words = Tokenizer(WordPiece({x: n for n, x in enumerate(short)}, unk_token="[UNK]"))
-    words.normalizer, words.pre_tokenizer = normalizer, cut
-    ends = [(name, words.token_to_id(name)) for name in ("[CLS]", "[SEP]")]
-    words.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=ends
-    )
-    PreTrainedTokenizerFast(
-        tokenizer_object=words,
-        model_max_length=64,
-        unk_token="[UNK]",
-        pad_token="[PAD]",
-        cls_token="[CLS]",
-        sep_token="[SEP]",
-        mask_token="[MASK]",
-        model_input_names=["input_ids", "token_type_ids", "attention_mask"],
-    ).save_pretrained(folder)
-    torch.manual_seed(1)
-    config = BertConfig(
-        vocab_size=words.get_vocab_size(),
-        hidden_size=24,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=48,
-        initializer_range=0.2,  # else all texts look nearly alike
-        max_position_embeddings=64,
-    )
-    BertModel(config).save_pretrained(folder)
+    make_encoder(folder, [body for bodies in SMALL.values() for body in bodies])
     return folder
 
 

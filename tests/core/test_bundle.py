@@ -11,7 +11,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 
+from mutations import reseal
 from newsstand import bundle as bundles
 from newsstand.article import Article
 from newsstand.bundle import Bundle, bundle_hash, verify
@@ -34,23 +36,6 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-def reseal(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
-    """Changes the description and makes all its hashes right again."""
-    path = folder / "bundle.json"
-    manifest = json.loads(path.read_bytes())
-    manifest["files"] = {
-        name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in manifest["files"]
-    }
-    change(manifest)
-    del manifest["sha256"]
-    digest = hashlib.sha256(dumped(manifest)).hexdigest()
-    path.write_bytes(dumped({**manifest, "sha256": digest}))
-
-
-def dumped(manifest: dict[str, Any]) -> bytes:
-    return (json.dumps(manifest, indent=2, ensure_ascii=False) + "\n").encode()
-
-
 def test_load_gives_back_what_was_saved(small: Bundle, tmp_path: Path) -> None:
     whole = replace(small, data={"digest": "d", "rows": {"train": 18}}, versions={"numpy": "2"})
     digest = whole.save(tmp_path / "b", GOLDEN)
@@ -68,15 +53,16 @@ def test_files_hold_no_pickle_and_are_all_named(folder: Path) -> None:
     found = contents(folder)
     assert sorted(found) == ["bundle.json", "golden.jsonl", "linear.safetensors"]
     manifest = json.loads(found.pop("bundle.json"))
-    assert manifest["format"] == 3
+    assert manifest["format"] == 4
     assert manifest["files"] == {k: hashlib.sha256(v).hexdigest() for k, v in found.items()}
     assert int.from_bytes(found["linear.safetensors"][:8], "little") < 5000  # its JSON header
     assert json.loads(found["golden.jsonl"].splitlines()[0])["title"] == "Rain"
 
 
-def test_a_bundle_of_an_older_format_scores_as_it_did() -> None:
-    older = Path(__file__).parent / "bundle-format-2"
-    assert json.loads((older / "bundle.json").read_text())["format"] == 2
+@pytest.mark.parametrize("number", [2, 3])
+def test_a_bundle_of_an_older_format_scores_as_it_did(number: int) -> None:
+    older = Path(__file__).parent / f"bundle-format-{number}"
+    assert json.loads((older / "bundle.json").read_text())["format"] == number
     bundle = Bundle.load(older)
     rows = [json.loads(line) for line in (older / "golden.jsonl").read_text().splitlines()]
     found = bundle.probabilities(
@@ -131,11 +117,11 @@ def test_messages_name_the_file(folder: Path, name: str) -> None:
         (b"[" * 100_000, r"/bundle\.json: damaged, not valid JSON \(.*recursion.*\)$"),
         (
             b"[]",
-            r"/bundle\.json: bundle format None, this version of newsstand reads formats 2 and 3$",
+            r"/bundle\.json: bundle format None, this version of newsstand reads formats 2, 3 and",
         ),
         (
-            b'{"format": 4, "later": "keys"}',
-            r"/bundle\.json: bundle format 4, this version of newsstand reads formats 2 and 3$",
+            b'{"format": 5, "later": "keys"}',
+            r"/bundle\.json: bundle format 5, this version of newsstand reads formats 2, 3 and 4$",
         ),
         (
             b'{"format": 3}',
@@ -152,11 +138,14 @@ def test_descriptions_that_cannot_be_used(folder: Path, content: bytes, message:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda m: m.pop("files"), r"bundle\.json: damaged, it does not name the bundle's files$"),
-        (lambda m: m.pop("labels"), r"bundle\.json: not a bundle's description \(.*'labels'"),
-        (lambda m: m.update(model="x"), r"bundle\.json: not a bundle's description \("),
-        (lambda m: m["text"].update(shout=True), r"bundle\.json: not a bundle's .*shout"),
-        (lambda m: m["model"].update(kind="forest"), "unknown model family 'forest'$"),
+        (lambda m: m.pop("files"), r"bundle\.json: files: missing$"),
+        (lambda m: m.pop("labels"), r"bundle\.json: labels: missing$"),
+        (lambda m: m.update(model="x"), r"bundle\.json: model: expected keys and values, got 'x'$"),
+        (lambda m: m["text"].update(shout=True), r"bundle\.json: text: text: unknown name 'shout'"),
+        (
+            lambda m: m["model"].update(kind="forest"),
+            "model.kind: expected one of linear, pairs, embedding, transformer, got 'forest'$",
+        ),
         (lambda m: m["model"].update(bits=11), r"linear\.safetensors: not weights of this model"),
     ],
 )
@@ -281,6 +270,94 @@ def test_verify_counts_golden_rows_and_sees_one_that_differs(folder: Path) -> No
         verify(folder)
     for wrong in ("{", "[]", '{"title": ""}', json.dumps({**rows[0], "probabilities": [1, 2]})):
         path.write_text(wrong + "\n")
+        reseal(folder, lambda _: None)
+        with pytest.raises(BundleError, match=r"golden\.jsonl: not rows of this model"):
+            verify(folder)
+
+
+def test_a_model_whose_weights_are_no_numbers_is_refused(folder: Path, small: Bundle) -> None:
+    path = folder / "linear.safetensors"
+    whole = load_file(path)
+    for name, value in (("coefficients", np.nan), ("intercepts", np.inf), ("weights.1", -np.inf)):
+        tensors = {key: values.copy() for key, values in whole.items()}
+        tensors[name].flat[3 % tensors[name].size] = value
+        save_file(tensors, path)
+        reseal(folder, lambda _: None)
+        for command in (Bundle.load, verify):
+            with pytest.raises(BundleError, match=f"'{name}' holds numbers that are not finite"):
+                command(folder)
+
+
+def test_scores_that_are_no_numbers_are_refused(small: Bundle, tmp_path: Path) -> None:
+    model = small.model
+    assert isinstance(model, LinearModel)
+    # Each is finite, and their sums are not.
+    endless = replace(small, model=replace(model, coefficients=model.coefficients * 0 + 3e38))
+    examples = [small.encode(article) for article, _ in GOLDEN]
+    with pytest.raises(BundleError, match="scores are not finite"):
+        endless.probabilities(examples)
+    with pytest.raises(BundleError, match="scores are not finite"):
+        endless.save(tmp_path / "b", GOLDEN)
+    assert not list(tmp_path.iterdir())
+
+
+def test_weights_that_are_not_as_the_description_says_are_refused(folder: Path) -> None:
+    path = folder / "linear.safetensors"
+    whole = load_file(path)
+    buckets = whole["buckets.0"]
+    changes = {
+        "'coefficients': expected F32": {"coefficients": whole["coefficients"][:-1]},
+        "'intercepts': expected F32": {"intercepts": whole["intercepts"].astype(np.float64)},
+        "'other': expected none": {"other": buckets},
+        "'buckets.0': expected ascending": {"buckets.0": buckets[::-1].copy()},
+        "'buckets.0': expected ascending numbers from 0 to 16383": {"buckets.0": buckets + 16000},
+    }
+    for message, change in changes.items():
+        save_file({**whole, **change}, path)
+        reseal(folder, lambda _: None)
+        with pytest.raises(BundleError, match=f"not weights of this model .{message}"):
+            Bundle.load(folder)
+    # The size of its header is no reason to make room for it.
+    path.write_bytes((1 << 40).to_bytes(8, "little") + b"{}")
+    reseal(folder, lambda _: None)
+    with pytest.raises(BundleError, match="a header of 1,099,511,627,776 bytes"):
+        Bundle.load(folder)
+
+
+def test_a_model_of_other_labels_is_refused(folder: Path) -> None:
+    reseal(folder, lambda manifest: manifest["labels"]["names"].update(more="more"))
+    with pytest.raises(BundleError, match=r"the model has 3 outputs, bundle\.json names 4 labels$"):
+        Bundle.load(folder)
+
+
+def test_files_that_are_not_named_are_refused(folder: Path, tmp_path: Path) -> None:
+    for name in (".DS_Store", "Thumbs.db", "desktop.ini"):
+        (folder / name).write_text("of the system")
+    (folder / ".cache").mkdir()
+    (folder / ".cache" / "x").touch()
+    Bundle.load(folder)
+    extra = folder / "encoder" / "adapter_config.json"
+    extra.parent.mkdir()
+    extra.write_text("{}")
+    with pytest.raises(BundleError, match=r"adapter_config\.json: bundle\.json does not name this"):
+        Bundle.load(folder)
+    extra.unlink()
+    for place in (folder / "golden.jsonl", folder / "encoder"):
+        place.rename(tmp_path / "elsewhere")
+        place.symlink_to(tmp_path / "elsewhere")
+        with pytest.raises(BundleError, match=f"{place.name}: a link; copy the bundle"):
+            Bundle.load(folder)
+        place.unlink()
+        (tmp_path / "elsewhere").rename(place)
+    (tmp_path / "today").symlink_to(folder)  # the folder itself may be reached through one
+    Bundle.load(tmp_path / "today")
+
+
+def test_verify_refuses_golden_rows_that_are_no_numbers(folder: Path) -> None:
+    path = folder / "golden.jsonl"
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    for wrong in ([float("nan")] * 3, [0.5], 1, [[1, 0, 0]]):
+        path.write_text("".join(json.dumps({**x, "probabilities": wrong}) + "\n" for x in rows))
         reseal(folder, lambda _: None)
         with pytest.raises(BundleError, match=r"golden\.jsonl: not rows of this model"):
             verify(folder)

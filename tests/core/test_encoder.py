@@ -122,13 +122,20 @@ def test_a_gpu_that_is_not_there_is_a_message(monkeypatch: pytest.MonkeyPatch) -
         find_device("cuda")
 
 
-@pytest.mark.parametrize("name", ["config.json", "tokenizer.json", "model.safetensors"])
-def test_damaged_files_are_a_message(tiny_encoder: Path, tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("config.json", r"config\.json: damaged, not valid JSON"),
+        ("tokenizer.json", r"tokenizer\.json: damaged, not valid JSON"),
+        ("model.safetensors", "damaged: not an encoder that transformers"),
+    ],
+)
+def test_damaged_files_are_a_message(
+    tiny_encoder: Path, tmp_path: Path, name: str, message: str
+) -> None:
     folder = tmp_path / "damaged"
     shutil.copytree(tiny_encoder, folder)
     (folder / name).write_bytes(b"{")
-    with pytest.raises(
-        NewsstandError, match=r"damaged: not an encoder that transformers"
-    ) as caught:
+    with pytest.raises(NewsstandError, match=message) as caught:
         Encoder.open(folder, max_tokens=32)
     assert "\n" not in str(caught.value)

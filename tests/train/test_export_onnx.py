@@ -1,20 +1,24 @@
 """Exported encoders: they score as the network does, in any company, without torch."""
 
 import json
+import random
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 import torch
 from mlflow import MlflowClient
 from transformers import DistilBertConfig, DistilBertModel, RobertaConfig, RobertaModel
 
+from mutations import changed, outcome, probabilities
 from newsstand.article import Article
 from newsstand.bundle import Bundle, verify
 from newsstand.calibration import Calibration
@@ -24,6 +28,7 @@ from newsstand.encoder import Encoder
 from newsstand.errors import NewsstandError
 from newsstand.exported import ExportedEncoder, _has_vnni, open_bundled
 from newsstand.labels import LabelSet
+from newsstand.long_text import LongText
 from newsstand.serve.scorer import Scorer
 from newsstand.text import TextSpec
 from newsstand.train.export_onnx import OnnxCost, export_encoder, export_onnx
@@ -239,12 +244,87 @@ def test_what_is_missing_is_a_message(
         open_bundled(tmp_path, **settings)
     onnx.write_bytes(kept)
     words = tmp_path / "encoder" / "tokenizer.json"
-    words.write_text("{")
+    whole = words.read_text()
+    values = json.loads(whole)
+    values["model"]["vocab"]["more"] = 10_000
+    words.write_text(json.dumps(values))
+    with pytest.raises(NewsstandError, match=r"tokenizer's vocabulary .* is not the network's"):
+        open_bundled(tmp_path, **settings)
+    words.write_text("{}")
     with pytest.raises(NewsstandError, match=r"tokenizer\.json: not a tokenizer"):
         open_bundled(tmp_path, **settings)
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(NewsstandError, match=r"pip install 'newsstand\[onnx\]'"):
         open_bundled(tmp_path, **settings)
+
+
+def test_weights_in_other_files_are_not_read(
+    tiny_encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ("input_ids", "scores")
+    table = onnx.numpy_helper.from_array(np.zeros((4, 3), np.float32), "table")
+    graph = onnx.helper.make_graph(
+        [onnx.helper.make_node("Gather", ["table", "input_ids"], ["scores"])],
+        "of one table",
+        [onnx.helper.make_tensor_value_info(names[0], onnx.TensorProto.INT64, [1, "n"])],
+        [onnx.helper.make_tensor_value_info(names[1], onnx.TensorProto.FLOAT, [1, "n", 3])],
+        [table],
+    )
+    network = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 18)])
+    network.ir_version = 10
+    shutil.copytree(tiny_encoder, tmp_path / "encoder")
+    path = tmp_path / "encoder.int8.onnx"
+    path.write_bytes(network.SerializeToString())
+    assert ExportedEncoder.open(tmp_path, max_tokens=24, long_text="head").width == 3
+    onnx.external_data_helper.set_external_data(table, "../elsewhere")
+    table.ClearField("raw_data")
+    graph.initializer[0].CopyFrom(table)
+    network.graph.CopyFrom(graph)
+    path.write_bytes(network.SerializeToString())
+    with pytest.raises(NewsstandError, match="keeps weights in other files, which are not read"):
+        ExportedEncoder.open(tmp_path, max_tokens=24, long_text="head")
+    network.graph.initializer[0].CopyFrom(onnx.numpy_helper.from_array(np.eye(3)[0], "table"))
+    network.graph.output[0].type.tensor_type.shape.dim[2].dim_param = "width"
+    path.write_bytes(network.SerializeToString())
+    with pytest.raises(NewsstandError, match=r"int8\.onnx: not "):
+        ExportedEncoder.open(tmp_path, max_tokens=24, long_text="head")
+
+
+def test_threads_that_share_an_encoder_score_as_one_does(exported: TransformerModel) -> None:
+    encoder = exported.encoder
+    assert isinstance(encoder, ExportedEncoder)
+    model = TransformerModel(replaced(encoder, long_text="windows"))
+    examples = [*EXAMPLES, *PAIRS] * 6
+    alone = [model.forward([example]) for example in examples]
+    with ThreadPoolExecutor(8) as workers:
+        found = list(workers.map(lambda example: model.forward([example]), examples))
+    assert all((one == other).all() for one, other in zip(alone, found, strict=True))
+
+
+def replaced(encoder: ExportedEncoder, *, long_text: LongText) -> ExportedEncoder:
+    return ExportedEncoder(
+        encoder._path, encoder._words, encoder._source, max_tokens=16, long_text=long_text
+    )
+
+
+def test_changed_bundles_are_refused_or_the_same(
+    exported: TransformerModel, tmp_path: Path
+) -> None:
+    labels = LabelSet.of(["sport", "weather", "economy"])
+    temperature = Calibration("temperature", (1.0,))
+    whole = Bundle(
+        task="topic", labels=labels, text=TextSpec(), model=exported, calibration=temperature
+    )
+    whole.save(tmp_path / "whole")
+    expected = probabilities(whole)
+    for number in range(24):
+        sealed = number % 4 > 0
+        (tmp_path / f"{number}").mkdir()
+        folder = tmp_path / f"{number}" / "bundle"
+        way = changed(random.Random(number), tmp_path / "whole", folder, sealed=sealed)
+        said = outcome(folder, expected)
+        right = ("refused: ", "same", "other") if sealed else ("refused: ", "same")
+        assert said.startswith(right), f"{number}, {way}: {said}"
 
 
 CONFIG = """

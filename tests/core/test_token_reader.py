@@ -1,0 +1,51 @@
+"""Tokens are those of the text, whatever other threads read at the same time."""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from newsstand.article import Article
+from newsstand.encode import Example, encode
+from newsstand.encoder import Encoder
+from newsstand.text import TextSpec
+
+SENTENCES = ("Rain fell on the hills.", "The coach praised the goalkeeper.", "Shares fell again.")
+
+
+@pytest.fixture(scope="module")
+def encoder(tiny_encoder: Path) -> Encoder:
+    return Encoder.open(tiny_encoder, max_tokens=24, long_text="windows", device="cpu")
+
+
+def example(number: int) -> Example:
+    body = " ".join(SENTENCES[(number + i) % 3] for i in range(1 + number % 9))
+    return encode(Article(title=f"Week {number}", body=body), "the hills", TextSpec())
+
+
+def test_threads_that_share_a_tokenizer_read_what_one_reads(encoder: Encoder) -> None:
+    examples = [example(number) for number in range(200)]
+
+    def read(item: Example) -> list[list[int]]:
+        texts = [item.text[a:b] for part in encoder.excerpts(item, paired=True) for a, b in part]
+        pairs = encoder.tokens(texts, ["the hills"] * len(texts)).ids
+        return [
+            *pairs,
+            *encoder.tokens([item.text]).ids,
+            list(encoder.tokens_read(item, paired=False)),
+        ]
+
+    expected = [read(item) for item in examples]
+    assert max(map(len, expected)) > 5
+    with ThreadPoolExecutor(8) as workers:
+        assert list(workers.map(read, examples, chunksize=1)) == expected
+
+
+def test_a_tokenizer_is_saved_as_it_was_read(encoder: Encoder, tmp_path: Path) -> None:
+    encoder.tokens(["rain " * 100], ["the hills"])
+    encoder.save(tmp_path / "one")
+    again = Encoder.open(tmp_path / "one" / "encoder", max_tokens=12, device="cpu")
+    again.tokens(["rain " * 100])
+    again.save(tmp_path / "two")
+    one, two = (tmp_path / x / "encoder" / "tokenizer.json" for x in ("one", "two"))
+    assert one.read_bytes() == two.read_bytes()
