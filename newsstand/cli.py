@@ -4,6 +4,7 @@ Heavy modules are imported inside the commands, so that each starts as fast as i
 """
 
 import json
+import logging
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn, TypeAlias
 import typer
 
 from newsstand.errors import ConfigError, InputError, NewsstandError
+from newsstand.files import write_whole
 from newsstand.version import __version__
 
 if TYPE_CHECKING:
@@ -53,6 +55,7 @@ class Format(StrEnum):
 
 def main() -> None:
     """The `newsstand` command: errors a user can mend end in a message and exit status 2."""
+    logging.getLogger("newsstand").addHandler(_SHOWN)
     if isinstance(sys.stdout, TextIOWrapper):
         # Half a character in an article or a path is printed as JSON would escape it.
         sys.stdout.reconfigure(errors="backslashreplace")
@@ -62,6 +65,16 @@ def main() -> None:
         _fail(str(error))
     except OSError as error:  # no permission, no space left
         _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+
+
+class _Warnings(logging.Handler):
+    """Shows what the library warns of, a line each."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        print(f"newsstand: {record.getMessage()}", file=sys.stderr)  # noqa: T201
+
+
+_SHOWN = _Warnings()
 
 
 def _fail(message: str) -> NoReturn:
@@ -174,7 +187,7 @@ def check(
             progress=lambda check: shown.progress(check, 0, None),
         )
     if page is not None:
-        page.write_text(html(findings, name=Path(config).stem, news=news), encoding="utf-8")
+        write_whole(page, html(findings, name=Path(config).stem, news=news))
     if as_json:
         typer.echo(json.dumps([asdict(finding) for finding in findings], ensure_ascii=False))
     else:
