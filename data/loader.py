@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from newsstand.data.duplicates import Near, near_duplicates
+from newsstand.data.kept import DamagedError, discard, keep, kept
 from newsstand.data.prepare import PreparedRows, Progress, prepare, values
 from newsstand.data.sources import SPLITS, UNUSED, Source
 from newsstand.data.split import Keys, Splits, assign_splits
@@ -91,12 +92,12 @@ class NewsData:
         return self._select(self.spare_numbers)
 
     def _select(self, numbers: NDArray[np.int64]) -> datasets.Dataset:
-        rows = self.rows.select(numbers)
         names = list(self.labels.labels)
         if names == self.rows.features["label"].names:
-            return rows
-        # Some labels occur in rows left out only.
-        return rows.align_labels_with_mapping({x: n for n, x in enumerate(names)}, "label")
+            return self.rows.select(numbers)
+        # Some labels occur in rows left out only. (`align_labels_with_mapping` would leave a file
+        # beside the prepared rows, which later runs would believe.)
+        return _with_labels(self.rows, self.label_numbers, names).select(numbers)
 
 
 def load(
@@ -267,11 +268,12 @@ def _near(
     rank[order] = np.arange(len(order))
     first, number = first[order], rank[number]
     tag = "-".join(str(settings.get(name)) for name in ("share", "window_days"))
-    kept = prepared.folder / f"near-{tag}.npz"
-    if kept.exists():
-        with np.load(kept) as saved:
-            found = Near(**saved)
-    else:
+    path = prepared.folder / f"near-{tag}.safetensors"
+    of = f"{prepared.folder.name} {path.stem}"
+    try:
+        found = Near(**kept(path, of=of)[0])
+    except DamagedError as error:
+        discard(path, f"damaged ({error})", "near-duplicates looked for again")
         done, total = 0, len(first)
 
         def tell(more: int) -> None:
@@ -286,7 +288,7 @@ def _near(
             progress=tell,
             **settings,
         )
-        _save(kept, found)
+        keep(path, asdict(found), of=of)
     # From distinct texts to rows.
     return Near(first[found.cluster[number]], first[found.pairs], found.shared)
 
@@ -302,23 +304,23 @@ def _distinct(batches: Iterator[tuple[list[str], list[str]]]) -> Iterator[list[s
         yield new
 
 
-def _save(path: Path, found: Near) -> None:
-    scratch = path.with_suffix(".unfinished.npz")
-    np.savez(scratch, **asdict(found))
-    scratch.replace(path)
-
-
 def _with_class_labels(
     table: datasets.Dataset, label: Sequence[str], labels: LabelSet
 ) -> datasets.Dataset:
     numbers = {name: number for number, name in enumerate(labels.labels)}
     coded = np.array([numbers[name] for name in label], dtype=np.int64)
-    feature = datasets.ClassLabel(names=list(labels.labels))
-    names = table.column_names
+    return _with_labels(table, coded, list(labels.labels))
+
+
+def _with_labels(
+    table: datasets.Dataset, numbers: NDArray[np.int64], names: list[str]
+) -> datasets.Dataset:
+    """Rows with labels by number, in place of those they had."""
+    columns = table.column_names
     return (
         table.remove_columns("label")
-        .add_column("label", coded, feature=feature)
-        .select_columns(names)
+        .add_column("label", numbers, feature=datasets.ClassLabel(names=names))
+        .select_columns(columns)
     )
 
 

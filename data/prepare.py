@@ -3,14 +3,14 @@
 The reader streams; batches of rows go to worker processes, which prepare the text; what comes back
 is written in file order. So memory holds a few batches, however many articles there are. The file
 lies in the cache folder of `datasets`, under a key of everything that decides its content: the
-bytes of the input files, the settings, and newsstand's own code.
+bytes of the input files, the settings, and newsstand's own code. Found again, it is checked; what
+is damaged is prepared again.
 """
 
 import hashlib
 import json
+import logging
 import os
-import shutil
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -24,13 +24,17 @@ import pyarrow as pa
 
 from newsstand.article import Article
 from newsstand.data.formats import FORMATS, hub_fingerprint, input_files
+from newsstand.data.kept import cache_root, file_digest, flaw, seal
 from newsstand.data.sources import Source
 from newsstand.data.validate import COLUMNS, Row, Validator
 from newsstand.encode import Example, encode, mentioned
 from newsstand.errors import InputError
+from newsstand.files import alone, remove, scratch_folder, sync
 from newsstand.labels import LabelSet
 from newsstand.text import TextSpec
 from newsstand.workers import pool, processors
+
+_logger = logging.getLogger(__name__)
 
 # Called with what is being done, the rows done so far, and how many there are in all if known.
 Progress = Callable[[str, int, int | None], None]
@@ -38,7 +42,6 @@ Progress = Callable[[str, int, int | None], None]
 _BATCH = 256  # rows
 _INLINE = 8 * _BATCH  # fewer rows are prepared faster than worker processes start
 _REMEMBERED = 4096  # articles: stance data repeats an article for each of its targets
-_READ = 1 << 24  # bytes at a time
 _TEXTS_FILE, _ROWS_FILE, _META_FILE = "texts.arrow", "rows.arrow", "meta.json"
 
 _TEXT = datasets.Value("string")
@@ -133,15 +136,16 @@ def prepare(
         DataError: Files that are missing. Records that cannot be used are `problems`.
     """
     settings = {"form": form, "source": asdict(source), "scheme": scheme, "spec": spec.to_dict()}
-    root = Path(datasets.config.HF_DATASETS_CACHE) / "newsstand"
+    root = cache_root()
     folder = root / _key(form, source, settings | {"reading": dict(reading)})
-    cached = (folder / _META_FILE).exists()
-    if not cached:
-        name = source.path or "the corpus"
-        validator = Validator(task=source.task, scheme=scheme, name=name, **reading)
-        root.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(dir=root, prefix="unfinished-"))
-        try:
+    why = flaw(folder, of=folder.name)
+    if why is not None:
+        if os.path.lexists(folder):
+            _logger.warning("%s: damaged (%s); prepared again", folder, why)
+        validator = Validator(
+            task=source.task, scheme=scheme, name=source.path or "the corpus", **reading
+        )
+        with scratch_folder(root) as scratch:
             rows = validator.rows(FORMATS[form].read(source))
             empty = _write(scratch, rows, spec, progress)
             labels = validator.labels()
@@ -152,10 +156,8 @@ def prepare(
                 "ties": validator.ties,
             }
             (scratch / _META_FILE).write_text(json.dumps(meta), encoding="utf-8")
-            if not folder.exists():  # another run may have been faster
-                scratch.rename(folder)
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
+            seal(scratch, (_TEXTS_FILE, _ROWS_FILE, _META_FILE), of=folder.name)
+            _place(scratch, folder)
     meta = json.loads((folder / _META_FILE).read_text(encoding="utf-8"))
     parts = [datasets.Dataset.from_file(str(folder / x)) for x in (_ROWS_FILE, _TEXTS_FILE)]
     if len(parts[0]):
@@ -163,7 +165,16 @@ def prepare(
     else:  # which are not concatenated
         table = datasets.Dataset.from_dict({name: [] for name in FEATURES}, features=FEATURES)
     labels = LabelSet(meta["scheme"], meta["labels"])
-    return PreparedRows(folder, table, labels, meta["problems"], meta["ties"], cached)
+    return PreparedRows(folder, table, labels, meta["problems"], meta["ties"], why is None)
+
+
+def _place(scratch: Path, folder: Path) -> None:
+    """Gives what was prepared its name, unless another run was faster."""
+    with alone(folder.parent):
+        if flaw(folder, of=folder.name) is not None:
+            remove(folder)
+            scratch.rename(folder)
+            sync(folder.parent)
 
 
 def values(column: pa.ChunkedArray) -> list[Any]:
@@ -293,18 +304,8 @@ def _key(form: str, source: Source, settings: Mapping[str, Any]) -> str:
     if source.path and source.path.startswith("hf:"):
         digest.update(hub_fingerprint(source.path).encode())
     for path in input_files(form, source):
-        digest.update(os.fsencode(path) + _file_digest(path))
+        digest.update(os.fsencode(path) + file_digest(Path(path)))
     return digest.hexdigest()[:32]
-
-
-def _file_digest(path: str) -> bytes:
-    digest = hashlib.sha256()
-    # Unbuffered, and no larger a read than the file: news comes in very many small ones.
-    with open(path, "rb", buffering=0) as file:
-        size = min(os.fstat(file.fileno()).st_size + 1, _READ)
-        while block := file.read(size):
-            digest.update(block)
-    return digest.digest()
 
 
 @cache

@@ -3,6 +3,7 @@
 Heavy modules are imported inside the commands, so that each starts as fast as it can.
 """
 
+import logging
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ import typer
 
 from newsstand.command import Command
 from newsstand.errors import ConfigError, InputError, NewsstandError
+from newsstand.files import write_whole
 from newsstand.terminal import (
     ReaderGone,
     complain,
@@ -67,6 +69,7 @@ def main() -> None:
     if sys.stdout is None:
         _fail("standard output is closed")
     keep_stdout()
+    logging.getLogger("newsstand").addHandler(_SHOWN)
     try:
         app(prog_name="newsstand")
     except NewsstandError as error:
@@ -77,6 +80,16 @@ def main() -> None:
     except OSError as error:  # no permission, no space left
         drop_stdout()
         _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+
+
+class _Warnings(logging.Handler):
+    """Shows what the library warns of, a line each."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        complain(record.getMessage())
+
+
+_SHOWN = _Warnings()
 
 
 def _fail(*lines: str) -> NoReturn:
@@ -190,7 +203,7 @@ def check(
             progress=lambda check: shown.progress(check, 0, None),
         )
     if page is not None:
-        page.write_text(html(findings, name=Path(config).stem, news=news), encoding="utf-8")
+        write_whole(page, html(findings, name=Path(config).stem, news=news))
     if as_json:
         put(to_json([asdict(finding) for finding in findings]))
     else:

@@ -1,18 +1,26 @@
-"""Worker processes that answer in order, with few tasks in memory at a time."""
+"""Worker processes that answer in order, with few tasks in memory at a time.
+
+They end with the process that started them, however that ends: each holds the reading end of a pipe
+whose writing end that process alone has, and which the system closes with it.
+"""
 
 import os
+import signal
+import sys
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from typing import Any, Protocol, TypeVar
+from contextlib import AbstractContextManager, contextmanager, suppress
+from multiprocessing import Pipe
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
 
 _R = TypeVar("_R")
 # Tasks for each worker that are handed out before their results are asked for: enough that no
 # worker waits for the next one, few enough that results do not pile up.
 _AHEAD = 3
-# Seconds that a worker waits for a task before it ends, to be started anew when one comes: else
-# those of a process that was killed would stay for ever.
-_IDLE = 30
 
 
 class Run(Protocol):
@@ -52,8 +60,12 @@ def _processes(workers: int, start: Callable[..., None] | None, given: Any) -> I
     # notebooks, and beside threads, and tells when a worker was killed.
     from loky import ProcessPoolExecutor
 
+    ours, theirs = Pipe(duplex=False)
     pool = ProcessPoolExecutor(
-        max_workers=workers, timeout=_IDLE, initializer=start, initargs=given, env=_shares(workers)
+        max_workers=workers,
+        initializer=_begin,
+        initargs=(ours, start, given),
+        env=_shares(workers),
     )
 
     def run(function: Callable[..., _R], tasks: Iterable[tuple[Any, ...]]) -> Iterator[_R]:
@@ -69,6 +81,41 @@ def _processes(workers: int, start: Callable[..., None] | None, given: Any) -> I
         yield run
     finally:
         pool.shutdown(kill_workers=True)
+        ours.close()
+        theirs.close()
+
+
+def _begin(parent: "Connection", start: Callable[..., None] | None, given: Any) -> None:
+    """What a worker does first."""
+    with suppress(OSError):  # without /proc, the thread must do
+        _be_killed_with(parent)
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    if start is not None:
+        start(*given)
+
+
+def _end_with(parent: "Connection") -> None:
+    """Ends this process when the other end of a pipe is closed."""
+    with suppress(OSError):
+        parent.poll(None)
+    os._exit(1)
+
+
+def _be_killed_with(parent: "Connection") -> None:
+    """Has the kernel kill this process when the other end of a pipe is closed.
+
+    A thread has to wait for its turn while a long call, as of a regular expression, holds the
+    interpreter's lock; the kernel does not. (PR_SET_PDEATHSIG would watch the thread that started
+    the worker, which may end long before its process.)
+    """
+    if sys.platform == "linux":
+        import fcntl
+
+        # The pipe opened anew: whom to signal is kept with each opening of it.
+        own = os.open(f"/proc/self/fd/{parent.fileno()}", os.O_RDONLY | os.O_NONBLOCK)
+        fcntl.fcntl(own, fcntl.F_SETOWN, os.getpid())
+        fcntl.fcntl(own, fcntl.F_SETSIG, signal.SIGKILL)
+        fcntl.fcntl(own, fcntl.F_SETFL, os.O_NONBLOCK | os.O_ASYNC)
 
 
 def _shares(workers: int) -> dict[str, str]:

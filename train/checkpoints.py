@@ -9,7 +9,9 @@ from errno import ENOSPC
 from pathlib import Path
 from typing import Any
 
+from newsstand.data.kept import CHECKSUMS, discard, flaw, seal
 from newsstand.errors import NewsstandError
+from newsstand.files import distrusted, write_whole
 from newsstand.train.processes import processes
 
 _PREFIX = "checkpoint-"
@@ -31,15 +33,17 @@ def checkpoint_folder(run_id: str) -> Path:
 
 def note_settings(folder: Path, settings: Mapping[str, Any]) -> None:
     """Keeps what decides a run's weights beside its checkpoints, for `check_settings`."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / _SETTINGS).write_text(json.dumps(_plain(settings)), encoding="utf-8")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    write_whole(folder / _SETTINGS, json.dumps(_plain(settings)))
 
 
 def check_settings(folder: Path, settings: Mapping[str, Any]) -> None:
     """Refuses to go on with a run under other settings than it was begun with.
 
     Raises:
-        NewsstandError: There is no such run, or settings that differ, all of them.
+        NewsstandError: There is no such run, its settings differ (all that do are named) or cannot
+            be read, or somebody else may have written its checkpoints.
     """
     path = folder / _SETTINGS
     if not path.is_file():
@@ -47,7 +51,16 @@ def check_settings(folder: Path, settings: Mapping[str, Any]) -> None:
             f"--resume: no checkpoints of run '{folder.name}' in {folder.parent}; it is done, it "
             "never began to fit, or it ran in another folder"
         )
-    before = json.loads(path.read_text(encoding="utf-8"))
+    why = distrusted(folder)
+    if why:  # transformers unpickles them, if only numbers
+        raise NewsstandError(f"--resume: {why}, so its checkpoints are not gone on from")
+    try:
+        before = dict(json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, TypeError) as error:
+        raise NewsstandError(
+            f"--resume: {path} is damaged ({error}), so nobody knows what the run was begun with; "
+            "train anew, without --resume"
+        ) from None
     now = _plain(settings)
     differing = [
         f"{key}: {before[key]!r} in the run, {now[key]!r} now"
@@ -66,19 +79,35 @@ def _plain(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def last_checkpoint(folder: Path) -> Path | None:
-    """The last whole checkpoint in a folder; ones that were being written are deleted.
+    """The last whole checkpoint in a folder; those after it are deleted, and it is said.
 
-    Whole is one whose every file can be read; `trainer_state.json` is written last.
+    Whole is one whose every file is as it was written, and that of the best checkpoint so far, too,
+    which the fit may end with.
     """
     found = [path for path in folder.glob(f"{_PREFIX}*") if path.name[len(_PREFIX) :].isdigit()]
     for path in sorted(found, key=lambda path: -int(path.name[len(_PREFIX) :])):
-        if _whole(path):
+        best = best_checkpoint(path) if _whole(path) else None
+        if best is not None and (best == path or _whole(best)):
             return path
-        shutil.rmtree(path)
+        discard(path, "damaged, or cut short", "the fit goes on from one before it")
     return None
 
 
+def best_checkpoint(checkpoint: Path) -> Path:
+    """The best checkpoint that was known at another; that one itself, where none is judged."""
+    step = trainer_state(checkpoint).get("best_global_step")
+    return checkpoint.with_name(f"{_PREFIX}{step}") if step else checkpoint
+
+
+def seal_checkpoint(checkpoint: Path) -> None:
+    """Writes the checksums of a checkpoint's files; other processes may still write `rng_state`."""
+    names = {path.name for path in checkpoint.iterdir() if path.is_file()} - {CHECKSUMS}
+    seal(checkpoint, (x for x in names if not x.startswith("rng_state")), of=checkpoint.name)
+
+
 def _whole(checkpoint: Path) -> bool:
+    if (checkpoint / CHECKSUMS).exists() and flaw(checkpoint, of=checkpoint.name):
+        return False
     try:
         trainer_state(checkpoint)
         [path] = checkpoint.glob("*model.safetensors")  # of adapters: adapter_model
@@ -126,7 +155,7 @@ def ended_with(checkpoint: Path, *, patience: int, last_step: int | None) -> Pat
     kept = state["stateful_callbacks"].get("EarlyStoppingCallback")
     counted = kept["attributes"]["early_stopping_patience_counter"] if kept else 0
     if patience and counted >= patience:
-        return checkpoint.with_name(f"{_PREFIX}{state['best_global_step']}")
+        return best_checkpoint(checkpoint)
     return None
 
 

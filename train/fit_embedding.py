@@ -1,15 +1,14 @@
 """Fits the embedding family: a head by scikit-learn on a frozen encoder's vectors."""
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any, Literal
 
-import datasets
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.svm import LinearSVC
 
+from newsstand.data.kept import cache_root
 from newsstand.embedding import EmbeddingModel, features
 from newsstand.encode import Example
 from newsstand.encoder import Encoder, Vectors
@@ -37,8 +36,7 @@ def open_encoder(
     """
     folder = find_encoder(name, sha256)
     encoder = Encoder.open(folder, max_tokens=max_tokens, long_text=long_text, device=device)
-    root = Path(datasets.config.HF_DATASETS_CACHE) / "newsstand" / "vectors"
-    place = root / f"{fingerprint(folder)}-{max_tokens}"
+    place = cache_root() / "vectors" / f"{fingerprint(folder)}-{max_tokens}-checked"
     return encoder, CachedVectors(encoder, place, progress)
 
 

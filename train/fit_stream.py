@@ -8,15 +8,14 @@ good as a solver that runs until it converges.
 
 What a fit has learned is written to a file from time to time, so that one that was killed goes on
 where it was and ends with the very weights it would have had: the order of the rows depends on
-the seed alone, and the file is only ever replaced as a whole.
+the seed alone, and the file is only ever replaced as a whole. It holds numbers and nothing else.
 """
 
 import hashlib
 import json
-import os
-import pickle
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from itertools import islice
@@ -29,8 +28,10 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array, hstack, vstack
 from sklearn.linear_model import SGDClassifier
 
+from newsstand.data.kept import Arrays, DamagedError, discard, keep, kept
 from newsstand.data.prepare import Progress
 from newsstand.encode import Example
+from newsstand.files import distrusted
 from newsstand.linear import Features, FeatureSpec, LinearModel, count, frequencies
 from newsstand.train.fit_linear import check_features, linear_model
 from newsstand.version import __version__
@@ -63,9 +64,9 @@ class Unfinished:
         versions = [__version__, *(version(x) for x in ("numpy", "scipy", "scikit-learn"))]
         told = json.dumps([self._digest, settings, versions], sort_keys=True, default=str)
         name = hashlib.sha256(told.encode()).hexdigest()[:16]
-        found = self._folder / f"fit-{name}.pickle"
+        found = self._folder / f"fit-{name}.safetensors"
         self._files.add(found)
-        self.resumed = found.exists()
+        self.resumed = _read(found) is not None
         return found
 
     def remove(self) -> None:
@@ -83,6 +84,37 @@ class _State:
     counted: int = 0  # blocks of the first pass
     epoch: int = 0
     group: int = 0
+
+    def save(self, file: Path) -> None:
+        """Writes all of it to a file, in place of what was saved before."""
+        learned = {
+            name: value
+            for name, value in vars(self.estimator).items()
+            if name not in (*self.estimator.get_params(), "_loss_function_")  # made anew each step
+        }
+        arrays = {name: x for name, x in learned.items() if isinstance(x, np.ndarray)}
+        first: dict[tuple[int, ...], str] = {}  # the coefficients are the last or the averaged ones
+        names = {n: first.setdefault((x.ctypes.data, *x.shape), n) for n, x in arrays.items()}
+        counts = {f"frequency {n}": found for n, found in enumerate(self.frequency)}
+        facts = {
+            "place": [self.counted, self.epoch, self.group],
+            "numbers": {name: x for name, x in learned.items() if name not in arrays},
+            "names": names,
+        }
+        kept_ones = {name: arrays[name] for name in first.values()}
+        keep(file, kept_ones | counts, of=file.name, facts=facts)
+
+    def restore(self, file: Path) -> None:
+        """Goes on from a file, if it holds what `save` wrote."""
+        found = _read(file)
+        if found is None:
+            return
+        arrays, facts = found
+        self.frequency = [arrays[f"frequency {n}"] for n in range(len(self.frequency))]
+        self.counted, self.epoch, self.group = facts["place"]
+        learned = {name: arrays[first] for name, first in facts["names"].items()}
+        for name, value in (learned | facts["numbers"]).items():
+            setattr(self.estimator, name, value)
 
 
 def fit_stream(
@@ -123,7 +155,8 @@ def fit_stream(
         n_jobs=-1,  # threads, one a label
     )
     fit = _Fit(examples, labels, weights, spec, epochs, seed, file, progress)
-    state = _load(file) or _State(estimator, [np.zeros(1 << spec.bits, int) for _ in spec.kinds])
+    state = _State(estimator, [np.zeros(1 << spec.bits, np.int64) for _ in spec.kinds])
+    state.restore(file)
     with pool(processors() if fit.blocks > _INLINE else 1) as run:
         features = fit.learn(state, run)
         fit.update(state, features, run)
@@ -206,7 +239,7 @@ class _Fit:
     def done(self, state: _State, stage: str, blocks: int) -> None:
         """So many blocks are done, over all passes."""
         if time.monotonic() - self.saved >= _SAVED_EVERY:
-            _save(self.file, state)
+            state.save(self.file)
             self.saved = time.monotonic()
         if self.progress:
             total = len(self.examples) * (1 + self.epochs)
@@ -224,21 +257,15 @@ def _frequencies(spec: FeatureSpec, examples: Sequence[Example]) -> list[NDArray
     return [frequencies(found).astype(np.uint16) for found in count(spec, examples)]
 
 
-def _load(file: Path) -> _State | None:
-    if not file.exists():
-        return None
+def _read(file: Path) -> tuple[Arrays, dict[str, Any]] | None:
+    """What a file of a fit holds, unless it is damaged, or somebody else may have written it."""
+    with suppress(FileNotFoundError):
+        why = distrusted(file) or distrusted(file.parent)
+        if why:
+            discard(file, why, "the fit begins anew")
+            return None
     try:
-        with file.open("rb") as stream:
-            state: _State = pickle.load(stream)  # noqa: S301 - our own, in the user's cache
-    except Exception:  # whatever a damaged file leads to; without it the fit only takes longer
+        return kept(file, of=file.name)
+    except DamagedError as error:
+        discard(file, f"damaged ({error})", "the fit begins anew")
         return None
-    return state
-
-
-def _save(file: Path, state: _State) -> None:
-    scratch = file.with_suffix(".unfinished")
-    with scratch.open("wb") as stream:
-        pickle.dump(state, stream, protocol=5)
-        stream.flush()
-        os.fsync(stream.fileno())  # or a power cut could leave the new name with half a file
-    scratch.replace(file)

@@ -1,17 +1,20 @@
 """Several seeds as one run group: each fits the model anew, and the median one is kept."""
 
 import json
+import re
 import shutil
 import statistics
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from newsstand.config import Config
 from newsstand.config_models import TransformerConfig
+from newsstand.data.kept import CHECKSUMS, discard, flaw, seal
 from newsstand.data.prepare import Progress
+from newsstand.files import write_whole
 from newsstand.train.checkpoints import best_share
 from newsstand.train.clock import Clock
 from newsstand.train.fit import fit_transformer, open_transformer
@@ -86,12 +89,12 @@ def fit_seeds(
     for seed in seeds:
         place = folder / f"seed-{seed}"
         with clock.stage(f"seed {seed}") as note:
-            if not (place / _FIGURES).is_file():
+            if not _is_done(place):
                 place.mkdir(parents=True, exist_ok=True)
-                before = (place / _RUN).read_text() if (place / _RUN).is_file() else None
+                before = _begun(place)
                 one = config.model_copy(update={"seed": seed})
                 with begin(one, before) as run:
-                    (place / _RUN).write_text(run.run_id)
+                    write_whole(place / _RUN, run.run_id)
                     model = fit_transformer(
                         one,
                         open_transformer(one, fitted),
@@ -110,8 +113,9 @@ def fit_seeds(
                     "share": best_share(place / "checkpoints"),
                     "settings": model.save(place / _MODEL),
                 }
+                write_whole(place / _FIGURES, json.dumps(kept))
+                seal(place, _files(place), of=place.name)
                 shutil.rmtree(place / "checkpoints")
-                _write(place / _FIGURES, json.dumps(kept))
             found = json.loads((place / _FIGURES).read_text(encoding="utf-8"))
             told[seed], shares[seed] = found["figures"], found["share"]
             settings = found["settings"]
@@ -133,8 +137,26 @@ def _summary(told: list[dict[str, float]]) -> dict[str, float]:
     return means | {f"{name}_std": statistics.stdev(found) for name, found in values.items()}
 
 
-def _write(path: Path, text: str) -> None:
-    """A file that is whole or not there."""
-    half = path.with_suffix(".half")
-    half.write_text(text, encoding="utf-8")
-    half.replace(path)
+def _begun(place: Path) -> str | None:
+    """The tracked run of a seed that was cut short."""
+    with suppress(OSError, UnicodeDecodeError):
+        found = re.fullmatch(r"[0-9a-f]{32}", (place / _RUN).read_text(encoding="utf-8"))
+        return found and found[0]
+    return None
+
+
+def _is_done(place: Path) -> bool:
+    """Whether a seed's model and figures are there, as they were written."""
+    if not (place / CHECKSUMS).is_file():  # written last
+        return False
+    why = flaw(place, of=place.name)
+    if why:
+        for name in (CHECKSUMS, _FIGURES, _MODEL):
+            discard(place / name, f"damaged ({why})", "the seed is fitted again")
+    return not why
+
+
+def _files(place: Path) -> list[str]:
+    """The figures of a seed, and all files of its model."""
+    model = [path for path in (place / _MODEL).rglob("*") if path.is_file()]
+    return [_FIGURES, *(str(path.relative_to(place)) for path in model)]

@@ -11,6 +11,7 @@ import torch
 from transformers import Trainer, TrainerCallback, TrainingArguments
 
 from newsstand.errors import NewsstandError
+from newsstand.train.checkpoints import seal_checkpoint
 from newsstand.train.processes import from_first, processes, rank
 from newsstand.train.tuning import NO_LABEL, Tuning, parameter_groups, use_bf16
 
@@ -89,6 +90,11 @@ class EncoderTrainer(Trainer):  # type: ignore[misc]
         handler = self.callback_handler
         self.control = handler.on_evaluate(self.args, self.state, self.control, found)  # type: ignore[has-type]
         return found
+
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        super()._save_checkpoint(model, trial)
+        if self.args.should_save:
+            seal_checkpoint(Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}")
 
     def gathered(self, kind: type) -> Any:
         """A new network with the weights that each process has a share of.

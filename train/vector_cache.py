@@ -1,7 +1,7 @@
 """An encoder's vectors, kept on disk by content, so that no text is encoded twice."""
 
 import hashlib
-import tempfile
+import io
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,20 +9,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from newsstand.data.kept import discard, file_digest
 from newsstand.encoder import Encoder, Vectors
 from newsstand.errors import NewsstandError
+from newsstand.files import replacing
 
 # Called with the texts encoded so far, and how many there are to encode.
 Progress = Callable[[int, int], None]
 
 _CHUNK = 512  # texts between two writes: what a crash may cost
+_INSTEAD = "its texts are encoded again"
 
 
 class CachedVectors:
     """Gives what `encoder.vectors` gives, and keeps it for later runs.
 
-    A vector that was computed among other texts may differ from a fresh one by rounding, below
-    1e-6.
+    What is kept is checked; a damaged file is removed, and its texts are encoded again. A vector
+    that was computed among other texts may differ from a fresh one by rounding, below 1e-6.
 
     Args:
         encoder: What computes vectors.
@@ -36,7 +39,7 @@ class CachedVectors:
         self._progress = progress
         # Of each key, the file that holds its vector and the row there.
         self._places: dict[bytes, tuple[NDArray[Any], int]] = {}
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for path in sorted(folder.glob("*.npy")):
             self._index(path)
 
@@ -62,18 +65,32 @@ class CachedVectors:
         kind = np.dtype([("key", "S32"), ("vector", np.float32, (self._encoder.width,))])
         records = np.empty(len(keys), dtype=kind)
         records["key"], records["vector"] = keys, vectors
-        with tempfile.NamedTemporaryFile(dir=self._folder, delete=False) as scratch:
-            np.save(scratch, records)
-        path = self._folder / f"{hashlib.sha256(b''.join(keys)).hexdigest()[:32]}.npy"
-        Path(scratch.name).rename(path)
+        if not np.isfinite(vectors).all():
+            raise NewsstandError("model.encoder: gives vectors that are no numbers (NaN, infinity)")
+        content = io.BytesIO()
+        np.save(content, records)
+        digest = hashlib.sha256(content.getbuffer()).digest()
+        path = self._folder / f"{self._name(digest)}.npy"
+        with replacing(path, private=True) as scratch:
+            scratch.write_bytes(content.getbuffer())
         self._index(path)
 
     def _index(self, path: Path) -> None:
+        """Looks up what a file holds, unless it is damaged: its name says what it should hold."""
         try:
-            records = np.load(path, mmap_mode="r")
-            self._places |= {key: (records, row) for row, key in enumerate(records["key"].tolist())}
-        except (ValueError, IndexError, EOFError) as error:
-            raise NewsstandError(f"{path}: damaged ({error}); delete it") from None
+            whole = self._name(file_digest(path)) == path.stem
+        except OSError as error:
+            discard(path, f"damaged ({error.strerror})", _INSTEAD)
+            return
+        if not whole:
+            discard(path, "damaged (checksum)", _INSTEAD)
+            return
+        records = np.load(path, mmap_mode="r")
+        self._places |= {key: (records, row) for row, key in enumerate(records["key"].tolist())}
+
+    def _name(self, digest: bytes) -> str:
+        """The name of a file, by its content and the encoder."""
+        return hashlib.sha256(self._folder.name.encode() + digest).hexdigest()[:32]
 
 
 def _key(text: str) -> bytes:

@@ -1,14 +1,20 @@
-"""Worker processes: results in order, errors passed on, few tasks held."""
+"""Worker processes: results in order, errors passed on, few tasks held, and none left over."""
 
 import math
 import operator
 import os
+import signal
+import subprocess
+import sys
+import threading
+import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from newsstand.workers import pool, processors, threads
+from newsstand.workers import Run, pool, processors, threads
 
 # Functions of the standard library, which workers can import.
 
@@ -79,3 +85,54 @@ def test_a_number_of_threads_that_is_set_holds(monkeypatch: pytest.MonkeyPatch) 
         assert set(run(os.getenv, [("OMP_NUM_THREADS",)] * 6)) == {"5"}
     monkeypatch.setenv("OMP_NUM_THREADS", "many")
     assert threads() == processors()
+
+
+OUTLIVED = """
+import os, re, sys, time
+from newsstand.workers import pool
+
+with pool(2) as run:
+    set(run(os.getpid, [()] * 8))
+    tasks = {
+        "waiting": None,
+        "asleep": (time.sleep, (600,)),
+        "busy": (re.match, (r"(a+)+$", "a" * 64 + "b")),  # holds the interpreter's lock for years
+    }
+    print("begun", flush=True)
+    if tasks[sys.argv[1]]:
+        function, arguments = tasks[sys.argv[1]]
+        list(run(function, [arguments] * 2))
+    time.sleep(600)
+"""
+
+
+@pytest.mark.parametrize(
+    ("number", "task"),
+    [(signal.SIGKILL, "busy"), (signal.SIGTERM, "asleep"), (signal.SIGHUP, "waiting")],
+)
+def test_no_worker_outlives_the_process_that_started_it(number: int, task: str) -> None:
+    if task == "busy" and sys.platform != "linux":
+        pytest.skip("only Linux signals it")
+    command = [sys.executable, "-c", OUTLIVED, task]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as parent:
+        assert parent.stdout is not None
+        assert parent.stdout.readline() == b"begun\n"
+        time.sleep(0.2)  # until the tasks are in the workers' hands
+        parent.send_signal(number)
+        # Workers, and loky's own helpers, hold the pipe as long as they live.
+        parent.communicate(timeout=10)
+    assert parent.returncode == -number
+
+
+def test_a_pool_may_outlive_the_thread_that_began_it() -> None:
+    with ExitStack() as stack:
+        begun: list[Run] = []
+
+        def begin() -> None:
+            begun.append(stack.enter_context(pool(2)))
+            list(begun[0](os.getpid, [()] * 4))
+
+        thread = threading.Thread(target=begin)
+        thread.start()
+        thread.join()
+        assert list(begun[0](operator.neg, [(n,) for n in range(9)])) == [-n for n in range(9)]

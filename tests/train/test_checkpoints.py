@@ -1,6 +1,7 @@
 """Checkpoints: those that are whole, what they belong to, and what happens without room."""
 
 import errno
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from newsstand.train.checkpoints import (
     explained,
     last_checkpoint,
     note_settings,
+    seal_checkpoint,
 )
 from newsstand.transformer import TransformerModel
 from small_fit import QUICK, Killed, fit, same
@@ -41,6 +43,57 @@ def test_checkpoints_that_are_not_whole_are_passed_over(
             assert last_checkpoint(copy) == copy / "checkpoint-4", (name, size)
             assert not (copy / "checkpoint-6").exists()
     assert same(fit(tiny_encoder, copy), whole)
+
+
+def flip(path: Path) -> None:
+    """One bit of the last byte but some: of a weight, where a file holds weights."""
+    content = bytearray(path.read_bytes())
+    content[-40] ^= 16
+    path.write_bytes(content)
+
+
+def test_a_checkpoint_with_another_weight_is_passed_over_and_named(
+    tiny_encoder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(Killed):
+        fit(tiny_encoder, tmp_path, kill=7)
+    flip(tmp_path / "checkpoint-6" / "model.safetensors")
+    assert last_checkpoint(tmp_path) == tmp_path / "checkpoint-4"
+    [said] = [record.getMessage() for record in caplog.records]
+    bad = tmp_path / "checkpoint-6"
+    assert said == f"{bad}: damaged, or cut short; the fit goes on from one before it"
+
+
+def test_without_the_best_checkpoint_a_later_one_is_no_good(
+    tiny_encoder: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(Killed):
+        fit(tiny_encoder, tmp_path, kill=7)
+    state = tmp_path / "checkpoint-6" / "trainer_state.json"
+    told = json.loads(state.read_text()) | {"best_global_step": 4}
+    state.write_text(json.dumps(told))
+    seal_checkpoint(state.parent)
+    assert last_checkpoint(tmp_path) == state.parent
+    flip(tmp_path / "checkpoint-4" / "model.safetensors")
+    assert last_checkpoint(tmp_path) is None
+
+
+def test_checkpoints_that_others_may_have_written_are_not_gone_on_from(tmp_path: Path) -> None:
+    folder = tmp_path / "run7"
+    note_settings(folder, {"seed": 1})
+    assert folder.stat().st_mode & 0o777 == 0o700
+    folder.chmod(0o777)
+    with pytest.raises(NewsstandError, match=rf"^--resume: others may write to {folder}, so its"):
+        check_settings(folder, {"seed": 1})
+
+
+@pytest.mark.parametrize("damage", [b"", b"[1]", b"\xff"])
+def test_damaged_settings_are_named(tmp_path: Path, damage: bytes) -> None:
+    folder = tmp_path / "run7"
+    note_settings(folder, {"seed": 1})
+    (folder / "settings.json").write_bytes(damage)
+    with pytest.raises(NewsstandError, match=r"^--resume: .*settings\.json is damaged \(.*anew"):
+        check_settings(folder, {"seed": 1})
 
 
 def test_other_settings_are_refused_with_their_keys(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """The streaming fit: as good as the solvers in memory, and the same after any interruption."""
 
+import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -11,6 +13,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from newsstand.data.kept import keep
 from newsstand.encode import Example
 from newsstand.errors import DataError
 from newsstand.linear import FeatureSpec, LinearModel, count
@@ -181,6 +184,61 @@ def test_a_damaged_file_is_passed_over(
     assert same(fit(examples, truth, file), whole)
 
 
+class Planted:
+    """A pickle that writes a file when it is read."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.mkdir, (str(self.path),)
+
+
+def test_a_planted_pickle_is_never_run(
+    small_blocks: None, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    examples, truth = rows(300)
+    whole = fit(examples, truth, tmp_path / "whole")
+    file = Unfinished(tmp_path, "digest").file(C=1.0)
+    for path in (file, file.with_suffix(".pickle")):
+        path.write_bytes(pickle.dumps(Planted(tmp_path / "ran")))
+    assert same(fit(examples, truth, file), whole)
+    assert not (tmp_path / "ran").exists()
+    [said] = [record.getMessage() for record in caplog.records]
+    assert said.startswith(f"{file}: damaged (")
+    assert said.endswith("; the fit begins anew")
+
+
+@pytest.mark.parametrize("who", ["others", "another user", "others, in the folder"])
+def test_what_somebody_else_may_have_written_is_not_gone_on_from(
+    who: str,
+    small_blocks: None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    examples, truth = rows(300)
+    whole = fit(examples, truth, tmp_path / "whole")
+    file = tmp_path / "fit"
+    with pytest.raises(StoppedError):
+        fit(examples, truth, file, progress=stop_at(12))
+    assert file.stat().st_mode & 0o777 == 0o600
+    if who == "others":
+        file.chmod(0o666)
+        expected = f"others may write to {file}"
+    elif who == "another user":
+        monkeypatch.setattr(os, "getuid", lambda: file.stat().st_uid + 1)
+        expected = f"{file} belongs to another user"
+    else:
+        tmp_path.chmod(0o777)
+        expected = f"others may write to {tmp_path}"
+    done: list[int] = []
+    found = fit(examples, truth, file, progress=lambda stage, rows, total: done.append(rows))
+    assert same(found, whole)
+    assert min(done) == 32  # from the first block on
+    assert caplog.records[0].getMessage() == f"{file}: {expected}; the fit begins anew"
+
+
 KILLED = """
 import os, signal, sys
 from pathlib import Path
@@ -232,7 +290,7 @@ def test_files_tell_data_and_settings_apart(tmp_path: Path) -> None:
     assert unfinished.file(C=1.0) == files[0]
     assert not unfinished.resumed
     for file in files:
-        file.touch()
+        keep(file, {}, of=file.name)
     unfinished.file(C=1.0)
     assert unfinished.resumed
     unfinished.remove()

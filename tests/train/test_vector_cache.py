@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from newsstand.encoder import Encoder, Vectors
-from newsstand.errors import NewsstandError
 from newsstand.train import vector_cache
 from newsstand.train.vector_cache import CachedVectors
 
@@ -65,9 +64,14 @@ def test_what_was_encoded_before_a_crash_is_kept(
     CachedVectors(encoder, tmp_path)(TEXTS)
 
 
-def test_a_damaged_file_is_named(encoder: Counting, tmp_path: Path) -> None:
-    CachedVectors(encoder, tmp_path)(TEXTS)
+def test_a_damaged_file_is_named_and_made_again(
+    encoder: Counting, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    found = CachedVectors(encoder, tmp_path)(TEXTS)
     [path] = tmp_path.glob("*.npy")
     path.write_bytes(path.read_bytes()[:-8])
-    with pytest.raises(NewsstandError, match=rf"{path.name}: damaged .*; delete it$"):
-        CachedVectors(encoder, tmp_path)
+    again = CachedVectors(encoder, tmp_path)(TEXTS)
+    assert (again == found).all()
+    assert len(encoder.asked) == 2 * len(TEXTS)
+    [said] = [record.getMessage() for record in caplog.records]
+    assert said == f"{path}: damaged (checksum); its texts are encoded again"

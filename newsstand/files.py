@@ -1,0 +1,214 @@
+"""Files and folders that are whole or not there, whatever ends the process that writes them."""
+
+import glob
+import os
+import secrets
+import shutil
+import stat
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+if sys.platform != "win32":
+    import fcntl
+
+_SUFFIX = ".unfinished"
+_PREFIX = "unfinished-"
+# Where a file system has no locks: after so many seconds, what is unfinished is nobody's.
+_ABANDONED = 24 * 3600.0
+_NAME = 100  # characters of a file's name that its scratch file takes up
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Writes a text file that takes the place of another only when it is whole.
+
+    Args:
+        path: Where; a device or a pipe is written to as it is.
+        text: Its content, written as UTF-8.
+
+    Raises:
+        OSError: It cannot be written; what was there before stays.
+    """
+    with replacing(path) as scratch:
+        scratch.write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def replacing(path: Path, *, private: bool = False) -> Iterator[Path]:
+    """A file to write, for a `with` statement; it takes the place of another at the end.
+
+    What a killed process left of the same file is removed.
+
+    Args:
+        path: Where it will be; a link stays one.
+        private: Whether only this user may read and write it; else a new file's permissions are
+            as the umask says, and a file that is there keeps its own.
+
+    Raises:
+        OSError: It cannot be written; what was there before stays.
+    """
+    if path.exists() and not path.is_file():  # a device or a pipe
+        yield path
+        return
+    path = Path(os.path.realpath(path))
+    start = f".{path.name[:_NAME]}."
+    scratch, held = None, None
+    try:
+        remove_abandoned(path.parent, f"{glob.escape(start)}*{_SUFFIX}")
+        scratch, held = _new_file(path.parent, start, 0o600 if private else 0o666)
+        yield scratch
+        if path.exists() and not private:
+            shutil.copymode(path, scratch)
+        sync(scratch)
+        scratch.replace(path)
+        sync(path.parent)
+    except OSError as error:
+        if error.filename is None or Path(error.filename).name.startswith(start):
+            error.filename = str(path)  # the name that the user knows
+        raise
+    finally:
+        if scratch is not None:
+            scratch.unlink(missing_ok=True)
+        if held is not None:
+            os.close(held)
+
+
+@contextmanager
+def scratch_folder(root: Path) -> Iterator[Path]:
+    """A new folder that is gone after the `with` statement, unless it was given another name.
+
+    What killed processes left of theirs is removed.
+
+    Args:
+        root: Where; made if it is not there.
+    """
+    remove_abandoned(root, f"{_PREFIX}*")
+    folder, held = _new_folder(root)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        if held is not None:
+            os.close(held)
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Holds a folder's lock, for a `with` statement; waits until no other process does."""
+    held = _hold(folder)
+    try:
+        yield
+    finally:
+        if held is not None:
+            os.close(held)
+
+
+def remove_abandoned(folder: Path, pattern: str) -> None:
+    """Removes unfinished files and folders that no process is writing.
+
+    Args:
+        folder: Where they are.
+        pattern: A glob of their names.
+    """
+    for path in folder.glob(pattern):
+        with suppress(OSError):  # held by its writer, or removed by another process
+            held = _hold(path, wait=False)
+            try:
+                if held is not None or time.time() - path.lstat().st_mtime > _ABANDONED:
+                    remove(path)
+            finally:
+                if held is not None:
+                    os.close(held)
+
+
+def remove(path: Path) -> None:
+    """Removes a file, a link, or a folder with all that is in it, if it is there.
+
+    Raises:
+        OSError: It cannot be removed.
+    """
+    if path.is_dir() and not path.is_symlink():
+        path.chmod(stat.S_IRWXU)
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def sync(path: Path) -> None:
+    """Waits until a file, or the names in a folder, are on the disk."""
+    if sys.platform == "win32" and path.is_dir():
+        return
+    place = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    try:
+        os.fsync(place)
+    finally:
+        os.close(place)
+
+
+def distrusted(path: Path) -> str | None:
+    """Why somebody else may have written a file, or what is in a folder; None if nobody can have.
+
+    Args:
+        path: What is there; links are not followed.
+    """
+    if not hasattr(os, "getuid"):
+        return None
+    found = path.lstat()
+    if found.st_uid != os.getuid():
+        return f"{path} belongs to another user"
+    if not stat.S_ISLNK(found.st_mode) and found.st_mode & 0o022:
+        return f"others may write to {path}"
+    if not stat.S_ISDIR(found.st_mode) or not found.st_mode & 0o011:  # none but we get in
+        return None
+    return next(filter(None, map(distrusted, sorted(path.iterdir()))), None)
+
+
+def _new_file(folder: Path, start: str, mode: int) -> tuple[Path, int | None]:
+    while True:
+        path = folder / f"{start}{secrets.token_hex(4)}{_SUFFIX}"
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode))
+        held = _hold(path)
+        if _is_there(path, held):
+            return path, held
+
+
+def _new_folder(root: Path) -> tuple[Path, int | None]:
+    while True:
+        path = Path(tempfile.mkdtemp(dir=root, prefix=_PREFIX))
+        held = _hold(path)
+        if _is_there(path, held):
+            return path, held
+
+
+def _hold(path: Path, *, wait: bool = True) -> int | None:
+    """Locks a file or folder until the descriptor is closed; None where there are no locks.
+
+    Raises:
+        BlockingIOError: Another process holds it, and this one is not to wait.
+    """
+    if sys.platform == "win32":
+        return None
+    held = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except BlockingIOError:
+        os.close(held)
+        raise
+    except OSError:  # a network's file system, say
+        os.close(held)
+        return None
+    return held
+
+
+def _is_there(path: Path, held: int | None) -> bool:
+    """Whether a path was not removed by another process before it was locked."""
+    if held is None:
+        return True
+    with suppress(FileNotFoundError):
+        if os.path.samestat(os.fstat(held), path.stat()):
+            return True
+    os.close(held)
+    return False
