@@ -13,7 +13,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from functools import cache, lru_cache
 from itertools import chain, islice
 from pathlib import Path
@@ -24,6 +24,7 @@ import pyarrow as pa
 
 from newsstand.article import Article
 from newsstand.data.formats import FORMATS, hub_fingerprint, input_files
+from newsstand.data.notes import Note, Notes
 from newsstand.data.sources import Source
 from newsstand.data.validate import COLUMNS, Row, Validator
 from newsstand.encode import Example, encode, mentioned
@@ -80,6 +81,7 @@ class PreparedRows:
         labels: The labels that occur.
         problems: One line for each record that cannot be used.
         ties: Rows dropped because annotators' votes were tied.
+        notes: What was left out of the rows, or left empty in them.
         cached: Whether an earlier run had prepared them.
     """
 
@@ -88,6 +90,7 @@ class PreparedRows:
     labels: LabelSet
     problems: list[str]
     ties: int
+    notes: list[Note]
     cached: bool
 
     def column(self, name: str) -> list[Any]:
@@ -143,13 +146,16 @@ def prepare(
         scratch = Path(tempfile.mkdtemp(dir=root, prefix="unfinished-"))
         try:
             rows = validator.rows(FORMATS[form].read(source))
-            empty = _write(scratch, rows, spec, progress)
+            empty = Notes()
+            for place in _write(scratch, rows, spec, progress):
+                empty.add("rows left out without text", place, "only markup or boilerplate")
             labels = validator.labels()
             meta = {
                 "scheme": labels.scheme,
                 "labels": labels.names,
-                "problems": validator.problems() + empty,
+                "problems": validator.problems(),
                 "ties": validator.ties,
+                "notes": [astuple(note) for note in (*validator.notes, *empty.all())],
             }
             (scratch / _META_FILE).write_text(json.dumps(meta), encoding="utf-8")
             if not folder.exists():  # another run may have been faster
@@ -163,7 +169,8 @@ def prepare(
     else:  # which are not concatenated
         table = datasets.Dataset.from_dict({name: [] for name in FEATURES}, features=FEATURES)
     labels = LabelSet(meta["scheme"], meta["labels"])
-    return PreparedRows(folder, table, labels, meta["problems"], meta["ties"], cached)
+    notes = [Note(*note) for note in meta["notes"]]
+    return PreparedRows(folder, table, labels, meta["problems"], meta["ties"], notes, cached)
 
 
 def values(column: pa.ChunkedArray) -> list[Any]:
@@ -178,8 +185,8 @@ def values(column: pa.ChunkedArray) -> list[Any]:
 def _write(
     folder: Path, rows: Iterable[Row], spec: TextSpec, progress: Progress | None
 ) -> list[str]:
-    """Prepares and writes all rows; returns a problem for each that holds no text."""
-    problems: list[str] = []
+    """Prepares and writes all rows; returns the place of each that holds no text."""
+    empty: list[str] = []
     done = 0
     others = [name for name in FEATURES if name not in _TEXTS]
     with (
@@ -189,11 +196,11 @@ def _write(
         for batch, found in _in_order(_batches(rows), spec):
             texts.write_batch(batch.select(list(_TEXTS)))
             rest.write_batch(batch.select(others))
-            problems += found
+            empty += found
             done += batch.num_rows
             if progress:
                 progress("reading", done, None)
-    return problems
+    return empty
 
 
 @contextmanager
@@ -226,18 +233,18 @@ def _batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
 
 
 def _prepare(rows: list[Row], spec: TextSpec) -> tuple[pa.RecordBatch, list[str]]:
-    """One batch of the file, and a problem for each row that holds no text."""
+    """One batch of the file, and the place of each row that holds no text."""
     columns: dict[str, list[Any]] = {name: [] for name in FEATURES}
-    problems = []
+    empty = []
     for row in rows:
         try:
             example = _encode(row.title, row.body, spec)
-        except InputError as error:
-            problems.append(f"{row.place}: {error}")
+        except InputError:
+            empty.append(row.place)
             continue
         for name, value in (_values(row) | _made(row, example)).items():
             columns[name].append(value)
-    return pa.RecordBatch.from_pydict(columns, schema=_schema()), problems
+    return pa.RecordBatch.from_pydict(columns, schema=_schema()), empty
 
 
 def _values(row: Row) -> dict[str, Any]:
@@ -280,11 +287,15 @@ def content_key(text: str) -> str:
 def row_digest(row: Row) -> str:
     """32 hexadecimal digits of all that a row says, its split apart.
 
+    An id that is only the row's place is no part of it: a file may be renamed.
+
     >>> row = Row(id="1", title="", body="Wheat fell.", label="economy")
     >>> len(row_digest(row))
     32
     """
     values = [getattr(row, name) for name in COLUMNS if name != "split"]
+    if not row.own_id:
+        values[COLUMNS.index("id")] = None
     return hashlib.sha256(json.dumps(values).encode()).hexdigest()[:32]
 
 

@@ -3,13 +3,19 @@
 import html
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from html.parser import HTMLParser
 from typing import Any, Self
 
 from newsstand.boilerplate import is_boilerplate
 from newsstand.errors import InputError
+from newsstand.values import listing, read_values
 
+# The columns of a row that an article is made of.
+_COLUMNS = [
+    (name, name)
+    for name in ("title", "body", "id", "outlet", "author", "published", "url", "language")
+]
 # A first line longer than this, in words, is a paragraph and not a headline.
 _LONGEST_HEADLINE = 25
 # The first line, when a blank line and some text follow it.
@@ -80,33 +86,27 @@ class Article:
     def from_mapping(cls, row: Mapping[str, Any]) -> Self:
         """An article from a JSON object or a table row; columns it does not know are ignored.
 
-        `mentions`, a list of `[start, end]`, are read where the row names their `target`.
+        What is accepted is what training accepts (`newsstand.values`): a missing body is an empty
+        one, a date that is not understood is none, and of the other columns that describe the
+        article, what is no text is left out. `mentions`, a list of `[start, end]`, are read where
+        the row names their `target`.
 
         Raises:
-            InputError: `body` is missing, or a known column holds something other than text.
+            InputError: There is no column `body`, or title or body holds something other than text.
         """
         if "body" not in row:
-            known = ", ".join(sorted(map(str, row))) or "none"
+            known = listing(sorted(map(str, row))) or "none"
             raise InputError(f"no column 'body' (columns here: {known})")
-        values: dict[str, Any] = {}
-        for field in fields(cls):
-            value = row.get(field.name)
-            if value is None or field.name == "mentions":
-                continue
-            if field.name == "id" and isinstance(value, int):
-                value = str(value)
-            if field.name == "published" and hasattr(value, "isoformat"):
-                value = value.isoformat()  # a date of Parquet or pandas
-            if not isinstance(value, str):
-                got = f"{type(value).__name__} {value!r:.40}"
-                raise InputError(f"column '{field.name}': expected text, got {got}")
-            values[field.name] = value
+        found = read_values(row, _COLUMNS)
+        for name, flaw in found.flaws:
+            raise InputError(f"column '{name}': {flaw}")
+        values: dict[str, Any] = {"body": "", **found.texts}
         mentions = row.get("mentions") if row.get("target") else None
         if mentions is not None:
             if not isinstance(mentions, (list, tuple)):
                 raise InputError(f"column 'mentions': {not_places(mentions)}")
             values["mentions"] = tuple(mentions)
-        return cls(**{"body": "", **values})
+        return cls(**values)
 
     @classmethod
     def from_html(cls, page: str, *, id: str | None = None) -> Self:  # noqa: A002 - the column's name

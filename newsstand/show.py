@@ -126,6 +126,8 @@ def show_data(found: Mapping[str, Any], names: Mapping[str, str]) -> None:
         lines["left out"] = ", ".join(f"{n:,} {why}" for why, n in found["left_out"].items())
     if found["ties"]:
         lines["ties"] = f"{found['ties']:,} rows dropped, as their annotators' votes are tied"
+    for number, note in enumerate(found["notes"], start=1):
+        lines[f"note {number}"] = note
     near = found["near_duplicates"]
     if near and near["texts"]:
         lines["copies"] = (

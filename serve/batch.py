@@ -12,6 +12,7 @@ from newsstand.records import (
     Problem,
     Record,
     file_flaw,
+    is_table,
     read_jsonl,
     read_records,
     read_text,
@@ -42,7 +43,7 @@ def read_articles(paths: Iterable[str]) -> Iterator[tuple[Article, str | None]]:
             text = read_text(path)
             read = Article.from_text if kind == ".txt" else Article.from_html
             yield read(text, id=name), None
-        elif kind in TABLES:
+        elif is_table(path):
             yield from _rows(read_records(path), name)
         else:
             known = ", ".join((*_TEXTS, *TABLES))
@@ -61,11 +62,11 @@ def _rows(items: Iterable[Record | Problem], name: str) -> Iterator[tuple[Articl
             if not article.id:
                 article = replace(article, id=item.where)
         except InputError as error:
-            raise InputError(f"{item.where}: {error}") from None
+            raise InputError(f"{item.place}: {error}") from None
         target = item.values.get("target")
         if target is not None and not isinstance(target, str):
             got = f"{type(target).__name__} {target!r:.40}"
-            raise InputError(f"{item.where}: column 'target': expected text, got {got}")
+            raise InputError(f"{item.place}: column 'target': expected text, got {got}")
         yield article, target or None
     if item is None:
         raise InputError(f"{name}: no articles")
