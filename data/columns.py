@@ -40,7 +40,7 @@ _SYNONYMS: Mapping[str, tuple[str, ...]] = {
 }
 _LONGEST_NAME = 60  # characters; what is longer is no name
 _CLOSE = 200  # names that one is compared with
-_DATA_LIKE = 60  # characters of a first row's cell that is no name of a column
+_DATA_LIKE = 6  # words of a first row's cell that is no name of a column
 
 
 def suggested(names: Sequence[str], wanted: Iterable[str]) -> dict[str, str]:
@@ -87,8 +87,8 @@ def no_column(file: str, column: str, here: Sequence[str], suggestion: str | Non
     names = [name for name in here[:_CLOSE] if len(name) <= _LONGEST_NAME]
     near = [suggestion] if suggestion else difflib.get_close_matches(column, names, n=1)
     hint = f"; did you mean {shortened(near[0])}? (data.columns)" if near else ""
-    if any(len(name) > _DATA_LIKE for name in here):
-        hint = "; is there no header? Name the columns in data.csv.header"
+    if any(len(name.split()) > _DATA_LIKE for name in here):
+        hint = "; is there no header? Name the columns: 'data.csv.header=[…, …]'"
     elif len(here) == 1:
         hint = "; are its cells separated by commas, semicolons or tabs? (data.csv.delimiter)"
     return f"{file}: no column '{column}' (columns here: {listing(here)}){hint}"

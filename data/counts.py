@@ -51,8 +51,9 @@ def unusable_rows(view: View) -> list[Finding]:
         view.finding(
             "unusable-rows",
             len(problems),
-            f"{count(len(problems), 'record')} cannot be used{tied}",
-            calm=f"All records are usable{tied}",
+            f"{count(len(problems), 'record')} cannot be used{tied}"
+            if problems
+            else f"All records are usable{tied}",
             figures={"problems": len(problems), "ties": ties, "rows": view.size},
             examples=[shortened(x, 300) for x in (*problems, *map(str, notes))][:SHOWN],
             advice="Mend them or take them out: while there are any, nothing is trained."

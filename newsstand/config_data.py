@@ -34,6 +34,10 @@ def _encoding(value: Any) -> Any:
     return None if codec.name == "utf-8" else codec.name
 
 
+def _quote(value: Any) -> Any:
+    return {"double": '"', "single": "'"}.get(value, value) if isinstance(value, str) else value
+
+
 def _delimiter(value: Any) -> Any:
     value = {"tab": "\t", "\\t": "\t"}.get(value, value) if isinstance(value, str) else value
     if value is None or (isinstance(value, str) and len(value) == 1 and value not in "\r\n\"'\0"):
@@ -57,8 +61,9 @@ class CsvConfig(Section):
     delimiter: Annotated[str | None, BeforeValidator(_delimiter)] = None
     """What stands between the cells: one character, or `tab`; null finds it out."""
 
-    quote: Literal['"', "'", "none"] | None = None
-    """What stands around cells; `none` takes quotation marks for text; null finds it out."""
+    quote: Annotated[Literal['"', "'", "none"] | None, BeforeValidator(_quote)] = None
+    """What stands around cells: `"` (or `double`), `'` (or `single`); `none` takes quotation marks
+    for text; null finds it out."""
 
     header: Annotated[bool | tuple[str, ...], BeforeValidator(_header)] = True
     """Whether the first row names the columns; without, they are called `1`, `2`, … A list names

@@ -58,6 +58,7 @@ def read_cells(
     *,
     usual: str = ",",
     most: int = MOST_COLUMNS,
+    advise: bool = True,
 ) -> Iterator[Record | Problem]:
     """Yields the records of a file of cells.
 
@@ -70,13 +71,14 @@ def read_cells(
         form: What is known of it.
         usual: The delimiter of a file that no delimiter fits.
         most: Columns at most.
+        advise: Whether a problem names the setting that may help.
     """
     csv.field_size_limit(LONGEST)
     text = io.TextIOWrapper(
         stream, encoding="utf-8-sig", errors="surrogateescape", newline=""
     )
     try:
-        yield from _Cells(text, name, form, usual, most).records()
+        yield from _Cells(text, name, form, usual, most, advise).records()
     finally:
         text.detach()
 
@@ -87,7 +89,7 @@ class _Cells:
     def __init__(
         self, text: TextIO, name: str, form: CsvFormat, usual: str, most: int
     ) -> None:
-        self._text, self._name, self._most = text, name, most
+        self._text, self._name, self._most, self._advise = text, name, most, advise
         lines = _sample(text)
         self._skipped, told = 0, _SEPARATOR.fullmatch(lines[0]) if lines else None
         if told:
@@ -157,7 +159,7 @@ class _Cells:
 
     def _unreadable(self, error: Exception, number: int, begun: int) -> Problem:
         begins = f", in the record that begins in line {begun + self._skipped}"
-        quoted = isinstance(error, csv.Error) and self._dialect.quote != "none"
+        quoted = isinstance(error, csv.Error) and self._dialect.quote != "none" and self._advise
         where = place(self._name, self._row + 1, f":{number + self._skipped}")
         return Problem(
             f"{where}: not readable as CSV ({error}){begins * (number > begun)}"

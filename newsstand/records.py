@@ -113,13 +113,19 @@ def read_csv(path: Path) -> Iterator[Record | Problem]:
         return
     try:
         with opened(path) as file:
-            yield from _cells(file.stream, path, CsvFormat(), ",", MOST_COLUMNS)
+            yield from _cells(file.stream, path, CsvFormat(), ",", MOST_COLUMNS, advise=False)
     except Unreadable as error:
         yield Problem(f"{path}: {error}")
 
 
 def _cells(
-    stream: BinaryIO, path: Path, form: CsvFormat, usual: str, most: int
+    stream: BinaryIO,
+    path: Path,
+    form: CsvFormat,
+    usual: str,
+    most: int,
+    *,
+    advise: bool = True,
 ) -> Iterator[Record | Problem]:
     flaw = _flaw(stream)
     if flaw:
@@ -127,7 +133,7 @@ def _cells(
         if not flaw.word:
             return
     stream.seek(0)
-    yield from read_cells(stream, str(path), form, usual=usual, most=most)
+    yield from read_cells(stream, str(path), form, usual=usual, most=most, advise=advise)
 
 
 def _json(stream: BinaryIO, path: Path, suffix: str, most: int) -> Iterator[Record | Problem]:

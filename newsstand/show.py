@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 _WIDTH = 100  # of tables that go to a file or a pipe
 _LISTED = 10  # outlets, and months before they are summed up by year
+_BESIDE = 60  # cells of a table of scores beside the article's name
+_BESIDE_ID = 12  # and of a sample beside its id: a path that is wrapped cannot be copied
 _SHOWN = 400  # characters of a sample's text
 
 
@@ -204,11 +207,12 @@ def _show_sample(sample: Mapping[str, Any], names: Mapping[str, str]) -> None:
         grid.add_row("" if number else "removed", plain(f"{span['rule']}: {_line(span['text'])}"))
     if sample["warning"]:
         grid.add_row("warning", plain(sample["warning"]))
-    _apart(grid)
+    _apart(grid, least=_BESIDE_ID + cell_len(sample["id"]))
 
 
-def _apart(table: Table) -> None:
+def _apart(table: Table, least: int = 0) -> None:
     console = stdout()
+    console.width = max(console.width, least)
     console.print()
     console.print(table)
 
@@ -224,7 +228,9 @@ def show_scores(scores: Iterator["Score"]) -> None:
         failure = error  # raised below, after what came before it
     stance = any(item.target is not None for item in items)
     table = Table()
-    for name in ("article", "label", "probability", *(["target"] if stance else [])):
+    # An article's name may be a path, to be copied: the table grows past the width instead.
+    table.add_column("article", no_wrap=True)
+    for name in ("label", "probability", *(["target"] if stance else [])):
         table.add_column(
             name, justify="right" if name == "probability" else "left", overflow="fold"
         )
@@ -233,6 +239,7 @@ def show_scores(scores: Iterator["Score"]) -> None:
         cells = (name, item.name, f"{item.probability:.3f}", item.target or "")
         table.add_row(*(plain(cell) for cell in cells[: 4 if stance else 3]))
     if items:
+        console.width = max(console.width, _BESIDE + max(map(cell_len, names)))
         console.print(table)
     for name, item in zip(names, items, strict=True):
         if item.evidence:

@@ -79,7 +79,7 @@ def test_reading_is_lazy() -> None:
             b'{"body": "x", "target": 5}',
             "a.jsonl:1: column 'target': expected text, got int 5",
         ),
-        ("a.csv", b"body\nx,y\n", "a.csv:2: expected 1 cells as in the header, got 2"),
+        ("a.csv", b"body\nx,y\n", "a.csv: row 1, line 2: expected 1 cells as in the header, got 2"),
         ("a.csv", b"title,body\n", "a.csv: no articles"),
         ("a.json", b"[]", "a.json: no articles"),
         ("a.parquet", b"PAR1", "a.parquet: not readable as Parquet ("),
