@@ -87,11 +87,12 @@ class _Cells:
     """One pass through a file."""
 
     def __init__(
-        self, text: TextIO, name: str, form: CsvFormat, usual: str, most: int
+        self, text: TextIO, name: str, form: CsvFormat, usual: str, most: int, advise: bool
     ) -> None:
         self._text, self._name, self._most, self._advise = text, name, most, advise
+        self._skipped, told = 0, _SEPARATOR.fullmatch(text.readline(_LINE))
+        text.seek(0)
         lines = _sample(text)
-        self._skipped, told = 0, _SEPARATOR.fullmatch(lines[0]) if lines else None
         if told:
             self._skipped, usual, lines = 1, told["mark"], lines[1:]
             form = CsvFormat(delimiter=form.delimiter or usual, quote=form.quote, header=form.header)
@@ -131,16 +132,12 @@ class _Cells:
 
     def _record(self, cells: list[str], where: str) -> Record | Problem | None:
         if self._header is None:
-            if self._numbered:
-                cells_are_data = True
-                self._header = [str(number) for number in range(1, len(cells) + 1)]
-            else:
-                cells_are_data = False
-                self._header = [cell.strip() for cell in cells]
+            numbers = [str(number) for number in range(1, len(cells) + 1)]
+            self._header = numbers if self._numbered else [cell.strip() for cell in cells]
             flaw = self._header_flaw()
             if flaw:
                 return Problem(f"{where}: {flaw}")
-            if not cells_are_data:
+            if not self._numbered:
                 return None
         self._row += 1
         if len(cells) != len(self._header):

@@ -139,7 +139,7 @@ def _cells(
 def _json(stream: BinaryIO, path: Path, suffix: str, most: int) -> Iterator[Record | Problem]:
     flaw = _flaw(stream)
     if flaw:
-        yield Problem(_not_utf8(path, flaw).message)
+        yield Problem(f"{path}: byte {flaw.byte}, line {flaw.line}: {flaw}; save it as UTF-8")
         return
     stream.seek(0)
     yield from read_json(stream, str(path), lines=suffix != ".json", most=most)
