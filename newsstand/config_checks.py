@@ -53,9 +53,9 @@ def impossible(get: Get) -> Iterable[tuple[str, str]]:
     if form in _FILE_FORMATS and get("data.path") is None:
         yield "data.path", f"missing; format '{form}' needs it (data.path=… on the command line)"
     if form == "corpus" or str(get("data.path")).startswith("hf:"):
-        for name, usual in (("delimiter", None), ("quote", None), ("header", True)):
-            if get(f"data.csv.{name}") != usual:
-                yield f"data.csv.{name}", "there are no files of cells to read; leave it out"
+        for key, default in (("delimiter", None), ("quote", None), ("header", True)):
+            if get(f"data.csv.{key}") != default:
+                yield f"data.csv.{key}", "there are no files of cells to read; leave it out"
     columns = get("data.columns")
     for name, column in columns.items() if isinstance(columns, dict) else ():
         if isinstance(column, list) and name != "label":

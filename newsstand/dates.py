@@ -7,6 +7,7 @@ date of publication, and neither is a number that may as well count the days of 
 import re
 from datetime import UTC, date, datetime, timedelta, timezone
 from numbers import Real
+from typing import Any
 
 _MONTHS = {
     name: number
@@ -38,6 +39,8 @@ _ZONES |= {"est": -5, "edt": -4, "cst": -6, "cdt": -5, "mst": -7, "mdt": -6, "ps
 YEARS = range(1600, 2101)
 # Epoch seconds from March 1973 to the year 2100: of fewer digits, an integer may be a year.
 _SECONDS = range(10**8, 4_102_444_800)
+
+_MOST: Any = 1e15  # what no count of milliseconds reaches
 
 EXPECTED = "expected a date, such as 2019-05-03, 2019-05-03T10:00:00Z or 3 May 2019"
 
@@ -90,8 +93,8 @@ def _read(value: object, order: str | None) -> date | datetime:
             return _written(text, order)
     if isinstance(value, date) and value == value:  # a datetime too, but not pandas' NaT
         return value
-    if isinstance(value, Real) and not isinstance(value, bool):
-        seconds = float(value) if abs(value) < 1e15 else 0.0
+    if isinstance(value, Real) and not isinstance(value, bool) and -_MOST < value < _MOST:
+        seconds = float(value)
         return _digits(str(int(seconds)) if seconds.is_integer() else "")
     raise ValueError(EXPECTED)
 

@@ -16,8 +16,10 @@ from newsstand.values import MOST_COLUMNS, Problem, Record
 LONGEST = 1 << 25
 
 # What an object around a list of rows calls it.
-_AROUND = ("data", "articles", "rows", "items", "records", "results", "documents", "docs")
-_AROUND += ("entries", "examples", "news", "stories")
+_AROUND = (
+    *("data", "articles", "rows", "items", "records", "results", "documents", "docs"),
+    *("entries", "examples", "news", "stories"),
+)
 
 
 class LineTooLong(Exception):  # noqa: N818 - a problem of a file, turned into a `Problem`

@@ -209,7 +209,7 @@ def _zstd(raw: BinaryIO) -> IO[bytes]:
     except ModuleNotFoundError:
         pass
     try:
-        import zstandard
+        import zstandard  # type: ignore[import-not-found,unused-ignore]
     except ModuleNotFoundError:
         raise Unreadable(
             "packed with zstd, which this Python cannot read: pip install zstandard, or unpack it"
