@@ -42,11 +42,11 @@ class NewsData:
         note: How the splits came about, one line.
         problems: One line for each record that could not be used.
         ties: Records dropped because annotators' votes were tied.
-        notes: What was left out of the rows, or left empty in them, by kind.
         digest: 32 hexadecimal digits; the same for the same rows in the same order and splits.
         cached: Whether an earlier run had prepared the rows.
         folder: Where the prepared rows are kept.
         spare: Numbers of those that are left out only to keep validation apart from training.
+        notes: What was left out of the rows, or left empty in them, by kind.
     """
 
     rows: datasets.Dataset
@@ -57,11 +57,11 @@ class NewsData:
     note: str
     problems: list[str]
     ties: int
-    notes: list[Note]
     digest: str
     cached: bool
     folder: Path
     spare: list[int] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
 
     @property
     def summary(self) -> str:
