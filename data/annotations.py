@@ -106,9 +106,7 @@ class LabelReader:
         text = text if named is None else named
         label = self._label(text)
         whole = text.lstrip("+-").isdigit()
-        coded = named is None and (
-            (whole and self.scheme is None) or not isinstance(value, str)
-        )
+        coded = named is None and ((whole and self.scheme is None) or not isinstance(value, str))
         if not label or coded or _CONTROL.search(label):
             return None, self._flaw(text, whole, value)
         if type(value) is str and len(self._known) < _REMEMBERED:

@@ -244,6 +244,8 @@ class Validator:
             kept = "data.empty_bodies: keep takes those with a title"
             self._notes.add("rows left out with an empty body", item.place, kept)
             return None
+        if read.unused or read.mended:
+            self._count(item, read)
         own = texts.get("id")
         return Row(
             id=own or item.where.replace(item.file, os.path.basename(item.file), 1),
@@ -288,17 +290,22 @@ class Validator:
             self._label = LabelReader(self._guess["label"], **self._label_settings)
 
     def _tell(self, item: Record, read: Values) -> None:
-        """Says which values cannot be used, and counts those that are left out."""
+        """Says which values cannot be used."""
         for name, flaw in read.flaws:
             self._say(item, self._columns[name], flaw)
-        for name, flaw in read.unused:
-            if name == "published" and self._strict_dates:
+        for name, flaw in read.unused if self._strict_dates else ():
+            if name == "published":
                 self._say(item, self._columns[name], flaw)
-            elif name == "published":
+
+    def _count(self, item: Record, read: Values) -> None:
+        """Counts the values of a used row that were left out or mended."""
+        for name, flaw in read.unused:
+            where = f"{item.place}: {flaw}"
+            if name == "published":
                 advice = "data.dates_strict refuses such rows"
-                self._notes.add("rows undated, dates not understood", f"{item.place}: {flaw}", advice)
+                self._notes.add("rows undated, dates not understood", where, advice)
             else:
-                self._notes.add(f"rows without '{name}', no text", f"{item.place}: {flaw}")
+                self._notes.add(f"rows without '{name}', no text", where)
         for name in read.mended:
             half = f"{item.place}: field '{self._columns[name]}'"
             self._notes.add("rows with half characters, read as U+FFFD", half)

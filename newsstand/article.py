@@ -101,6 +101,8 @@ class Article:
         for name, flaw in found.flaws:
             raise InputError(f"column '{name}': {flaw}")
         values: dict[str, Any] = {"body": "", **found.texts}
+        if "id" in values and isinstance(row["id"], str):
+            values["id"] = row["id"]  # a key of the caller's comes back as it was
         mentions = row.get("mentions") if row.get("target") else None
         if mentions is not None:
             if not isinstance(mentions, (list, tuple)):

@@ -74,9 +74,7 @@ def read_cells(
         advise: Whether a problem names the setting that may help.
     """
     csv.field_size_limit(LONGEST)
-    text = io.TextIOWrapper(
-        stream, encoding="utf-8-sig", errors="surrogateescape", newline=""
-    )
+    text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline="")
     try:
         yield from _Cells(text, name, form, usual, most, advise).records()
     finally:
@@ -95,7 +93,9 @@ class _Cells:
         lines = _sample(text)
         if told:
             self._skipped, usual, lines = 1, told["mark"], lines[1:]
-            form = CsvFormat(delimiter=form.delimiter or usual, quote=form.quote, header=form.header)
+            form = CsvFormat(
+                delimiter=form.delimiter or usual, quote=form.quote, header=form.header
+            )
         self._dialect = _dialect(lines, form, usual)
         self._header: list[str] | None = None
         if not isinstance(form.header, bool):

@@ -116,9 +116,7 @@ def _inside(value: Any) -> Any:
     return lists[0] if len(lists) == 1 and all(isinstance(x, dict) for x in lists[0]) else value
 
 
-def read_jsonl(
-    lines: BinaryIO, name: str, most: int = MOST_COLUMNS
-) -> Iterator[Record | Problem]:
+def read_jsonl(lines: BinaryIO, name: str, most: int = MOST_COLUMNS) -> Iterator[Record | Problem]:
     """Yields the objects of a JSON Lines stream; blank lines are passed over."""
     number = 0
     try:

@@ -100,9 +100,7 @@ def read_records(
 
 def _unknown(path: Path, suffix: str) -> str:
     advice = "; save it as CSV (UTF-8)" if suffix in _OFFICE else ""
-    return (
-        f"{path}: unknown kind of table '{suffix}', expected one of {', '.join(TABLES)}{advice}"
-    )
+    return f"{path}: unknown kind of table '{suffix}', expected one of {', '.join(TABLES)}{advice}"
 
 
 def read_csv(path: Path) -> Iterator[Record | Problem]:
@@ -240,7 +238,9 @@ def _word(chunk: bytes, at: int) -> str:
     if _BINARY.search(chunk):
         return ""
     try:
-        before, after = (x.decode("cp1252") for x in (chunk[max(0, at - 20) : at], chunk[at : at + 20]))
+        before, after = (
+            x.decode("cp1252") for x in (chunk[max(0, at - 20) : at], chunk[at : at + 20])
+        )
     except UnicodeDecodeError:
         return ""
     return _APART.split(before)[-1] + _APART.split(after)[0]

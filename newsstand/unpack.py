@@ -214,9 +214,7 @@ def _zstd(raw: BinaryIO) -> IO[bytes]:
         raise Unreadable(
             "packed with zstd, which this Python cannot read: pip install zstandard, or unpack it"
         ) from None
-    return cast(
-        IO[bytes], zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True)
-    )
+    return cast(IO[bytes], zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True))
 
 
 def _zipped(raw: BinaryIO, stack: ExitStack) -> tuple[IO[bytes], str]:

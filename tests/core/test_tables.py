@@ -90,7 +90,11 @@ def test_parquet_is_known_by_its_first_bytes() -> None:
             "a.xlsx: this is an Excel or Word file; save it as CSV (UTF-8)",
         ),
         ("a.pdf", b"%PDF-1.7", "a.pdf: this is a PDF; save it as CSV (UTF-8)"),
-        ("a.xls", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "a.xls: this is an old Excel or Word file; "),
+        (
+            "a.xls",
+            b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
+            "a.xls: this is an old Excel or Word file; ",
+        ),
         ("a.csv.zst", b"\x28\xb5\x2f\xfd\0", "a.csv.zst: packed with zstd, which this Python "),
         ("a.zip", zipped("a.csv", "b.csv"), "a.zip: a zip archive of 2 files, expected one"),
         ("a.csv.xz", lzma.compress(TEXT)[:-9], "a.csv.xz: damaged, not readable as xz (it ends"),

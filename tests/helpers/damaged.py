@@ -107,5 +107,7 @@ def unequal(case: Case, rows: Sequence[Row], said: Sequence[str], root: Path) ->
     for row in rows:
         article = articles[row.place]
         pairs = [(name, getattr(article, name)) for name in ("title", "body", "published")]
-        found += [f"{name} is scored as {x!r}: {row}" for name, x in pairs if x != getattr(row, name)]
+        found += [
+            f"{name} is scored as {x!r}: {row}" for name, x in pairs if x != getattr(row, name)
+        ]
     return found

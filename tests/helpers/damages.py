@@ -345,9 +345,7 @@ def in_types(rng: random.Random) -> Case:
     return one_wrong("jsonl", number, **{name: wrong})
 
 
-def undescribed(
-    kind: str, number: int, name: str, value: Any, empty: str | None = None
-) -> Case:
+def undescribed(kind: str, number: int, name: str, value: Any, empty: str | None = None) -> Case:
     """A table with a value in one row that is read as something else, or as none."""
     text, said = described(name, value)
     items = [_values(row) for row in ROWS]
