@@ -66,10 +66,10 @@ _SIGNS = str.maketrans(dict.fromkeys("_-./:", " "))
 
 
 def as_setting(columns: Mapping[str, str | Sequence[str]]) -> str:
-    """The setting `data.columns` as a shell takes it.
+    r"""The setting `data.columns` as a shell takes it.
 
     >>> as_setting({"body": "Article text", "label": "Category"})
-    '\\'data.columns={body: "Article text", label: "Category"}\\''
+    '\'data.columns={body: "Article text", label: "Category"}\''
     """
     told = ", ".join(f"{name}: {_quoted(column)}" for name, column in columns.items())
     return shlex.quote(f"data.columns={{{told}}}")

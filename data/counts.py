@@ -172,8 +172,8 @@ def joined_labels(view: View) -> list[Finding]:
             calm="No label is several others in one",
             figures={"labels": len(joined), "rows": rows},
             examples=told[:SHOWN],
-            advice="A model takes them for a label of its own. Give each row one label in "
-            f'data.labels; if they are several annotators\' votes, set data.label_separator: "{sign}".',
+            advice="A model takes them for a label of its own. Give each row one in data.labels; "
+            f'if several annotators voted, set data.label_separator: "{sign}".',
         )
     ]
 

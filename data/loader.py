@@ -65,7 +65,7 @@ class NewsData:
 
     @property
     def summary(self) -> str:
-        """How many rows there are, and what was left out: for the line that says they are loaded."""
+        """How many rows there are, and what was left out, for the line that says so."""
         told = [f"{len(self.rows):,} rows", *(note.what for note in self.notes)]
         return ", ".join([*told, *(["prepared before"] if self.cached else [])])
 

@@ -46,7 +46,7 @@ class Source:
     task: str
     path: str | None = None
     files: Mapping[str, str | None] = field(default_factory=dict)
-    csv: CsvFormat = CsvFormat()
+    csv: CsvFormat = field(default_factory=CsvFormat)
     max_columns: int = MOST_COLUMNS
 
 

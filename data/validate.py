@@ -3,55 +3,25 @@
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
 from typing import Any
 
 from newsstand.article import is_place
 from newsstand.data.annotations import LabelReader
 from newsstand.data.columns import as_setting, no_column, one_slip, suggested
 from newsstand.data.notes import Note, Notes
+from newsstand.data.row import COLUMNS, Row
 from newsstand.data.sources import SPLIT_NAMES, Found
 from newsstand.errors import DataError
 from newsstand.labels import FROM_DATA, LabelSet
 from newsstand.records import Problem, Record
 from newsstand.values import Values, read_values, shortened
 
+__all__ = ["COLUMNS", "Row", "Validator"]
+
 # Characters of a body; the longest book is shorter.
 _LONGEST_BODY = 10_000_000
 
 
-@dataclass(slots=True, kw_only=True)
-class Row:
-    """One labelled row in the canonical columns; an optional value that is empty is None.
-
-    Args:
-        split: `train`, `validation`, `test`, or `unused`; None where the files do not say.
-        published: ISO 8601.
-        votes: The annotators' labels, where a row has several, in the order of the data.
-        mentions: Places [start, end] of the target in `body`, the main one first.
-        place: Where the row comes from, for messages; no part of what the row says.
-        own_id: Whether the data gives the id; else it is the row's place.
-    """
-
-    id: str
-    title: str
-    body: str
-    label: str
-    target: str | None = None
-    outlet: str | None = None
-    published: str | None = None
-    url: str | None = None
-    language: str | None = None
-    author: str | None = None
-    group: str | None = None
-    split: str | None = None
-    votes: list[str] | None = None
-    mentions: list[list[int]] | None = None
-    place: str = field(default="", compare=False)
-    own_id: bool = field(default=True, compare=False)
-
-
-COLUMNS = tuple(field.name for field in fields(Row) if field.compare)
 _TEXTS = tuple(name for name in COLUMNS if name not in ("label", "votes", "mentions"))
 _OPTIONAL = ("title", "outlet", "published", "url", "language", "author", "group", "split")
 _STRIPPED = ("outlet", "url", "language", "author", "group")

@@ -49,9 +49,9 @@ def _header(value: Any) -> Any:
     listed = as_tuple(value)
     if isinstance(listed, bool):
         return listed
-    if isinstance(listed, tuple) and listed and all(isinstance(x, str) for x in listed):
-        if len(set(listed)) == len(listed):
-            return listed
+    names = isinstance(listed, tuple) and listed and all(isinstance(x, str) for x in listed)
+    if names and len(set(listed)) == len(listed):
+        return listed
     raise PydanticCustomError("header", "expected true, false, or a list of different names")
 
 
@@ -134,12 +134,13 @@ class DataConfig(Section):
     format: Literal[
         "corpus", "table", "tsv", "tweeteval-stance", "fnc1", "newsmtsc", "article-bias"
     ]
-    """`corpus`: the articles shipped with newsstand. `table`: CSV, TSV, JSONL, JSON or Parquet with
-    the canonical columns, packed or not (gz, bz2, xz, zst, zip), exports of labelling tools, or `hf:NAME`. `tsv`: label, tab, text. The others are public data sets in
-    their publishers' files. `tweeteval-stance`: TweetEval's folders. `fnc1`: the Fake News
-    Challenge's CSVs of stances and bodies. `newsmtsc`: NewsMTSC's JSONL, whose labels are
-    sentiment toward a person, which is not stance. `article-bias`: Baly et al.'s folder of JSON
-    files and split lists; the label is `bias_text`, or with `columns: {label: topic}` the topic."""
+    """`corpus`: the articles shipped with newsstand. `table`: CSV, TSV, JSONL, JSON or Parquet
+    with the canonical columns, packed or not (gz, bz2, xz, zst, zip), exports of labelling tools,
+    or `hf:NAME`. `tsv`: label, tab, text. The others are public data sets in their publishers'
+    files. `tweeteval-stance`: TweetEval's folders. `fnc1`: the Fake News Challenge's CSVs of
+    stances and bodies. `newsmtsc`: NewsMTSC's JSONL, whose labels are sentiment toward a person,
+    which is not stance. `article-bias`: Baly et al.'s folder of JSON files and split lists; the
+    label is `bias_text`, or with `columns: {label: topic}` the topic."""
 
     path: str | None = None
     """File, folder or glob (`articles/*.csv`), relative to the working directory, or

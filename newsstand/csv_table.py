@@ -4,6 +4,7 @@ What separates and quotes the cells is found by trying: the first lines must giv
 as the header has. `CsvFormat` says it where that fails.
 """
 
+import contextlib
 import csv
 import io
 import re
@@ -54,7 +55,7 @@ class _Dialect:
 def read_cells(
     stream: BinaryIO,
     name: str,
-    form: CsvFormat = CsvFormat(),  # noqa: B008 - immutable
+    form: CsvFormat = CsvFormat(),
     *,
     usual: str = ",",
     most: int = MOST_COLUMNS,
@@ -210,10 +211,8 @@ def _fit(lines: Sequence[str], dialect: _Dialect) -> tuple[bool, float, int]:
 def _parsed(lines: Sequence[str], dialect: _Dialect) -> list[list[str]]:
     """The rows up to the first that cannot be read."""
     rows: list[list[str]] = []
-    try:
+    with contextlib.suppress(csv.Error):
         rows.extend(dialect.reader(iter(lines), strict=False))
-    except csv.Error:
-        pass
     return rows
 
 

@@ -1,7 +1,7 @@
 """Dates as newspapers, feeds and spreadsheets write them, to ISO 8601; nothing is guessed.
 
-A date of a year in which no newspaper was printed (1404 of another calendar, 9999 for "never") is no
-date of publication, and neither is a number that may as well count the days of a spreadsheet.
+A date of a year in which no newspaper was printed (1404 of another calendar, 9999 for "never") is
+no date of publication, and neither is a number that may as well count a spreadsheet's days.
 """
 
 import re

@@ -105,8 +105,8 @@ CASES = [
     ),
     train(
         "broken UTF-8 in the data",
-        "rows.csv: byte 30, line 2: expected UTF-8 text (invalid start byte); as windows-1252 it reads "
-        "'spÿrt' (data.csv.encoding=windows-1252, or save it as UTF-8)\n"
+        "rows.csv: byte 30, line 2: expected UTF-8 text (invalid start byte); as windows-1252 it "
+        "reads 'spÿrt' (data.csv.encoding=windows-1252, or save it as UTF-8)\n"
         "rows.csv: row 1, line 2: field 'label': unknown label 'spÿrt'; did you mean 'sport'?",
         rows=ROWS.encode().replace(b"sport", b"sp\xffrt", 1),
     ),

@@ -14,8 +14,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "helpers"))
 
-from damaged import flaws, outcome, unequal  # noqa: E402
-from damages import make  # noqa: E402
+from damaged import flaws, outcome, unequal
+from damages import make
 
 
 def findings(seed: int) -> list[tuple[str, str]]:
@@ -26,7 +26,7 @@ def findings(seed: int) -> list[tuple[str, str]]:
         try:
             rows, said = outcome(case, root)
             lost, other = flaws(case, rows, said, root), unequal(case, rows, said, root)
-        except Exception as error:  # noqa: BLE001 - that is what is looked for
+        except Exception as error:
             return [("traceback", f"{name}: {error!r}")]
     return [("difference", f"{name}: {x}") for x in lost] + [
         ("training and scoring", f"{name}: {x}") for x in other

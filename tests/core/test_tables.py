@@ -160,13 +160,13 @@ def test_quotes_that_are_text() -> None:
 
 
 def test_windows_1252_is_offered_and_read() -> None:
-    data = b"\xef\xbb\xbf" + "label,body\nacq,Café – naïve\nearn,été\n".encode("cp1252")
+    data = b"\xef\xbb\xbf" + "label,body\nacq,Café “naïve”\nearn,été\n".encode("cp1252")
     problem, *rows = read("a.csv", data)
     assert problem == (
         "a.csv: byte 21, line 2: expected UTF-8 text (invalid continuation byte); as windows-1252 "
         "it reads 'Café' (data.csv.encoding=windows-1252, or save it as UTF-8)"
     )
-    assert [x["body"] for x in rows] == ["Café – naïve", "été"]
+    assert [x["body"] for x in rows] == ["Café “naïve”", "été"]
     assert read("a.csv", data, CsvFormat(encoding="windows-1252")) == rows
     [found] = read("a.csv", b"a,b\n\x81\n", CsvFormat(encoding="windows-1252"))
     assert found.startswith("a.csv: near byte 4: expected windows-1252 text (")

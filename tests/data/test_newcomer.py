@@ -9,9 +9,9 @@ import pytest
 
 from checking import OTHERS, check, found, problems
 from newsstand.config_file import load_config
+from newsstand.data.audit import LIMITS
 from newsstand.data.columns import suggested
 from newsstand.data.counts import joined_labels
-from newsstand.data.audit import LIMITS
 from newsstand.data.findings import View
 from newsstand.data.loader import NewsData, load
 from newsstand.errors import ConfigError, DataError
@@ -42,7 +42,7 @@ def messy() -> bytes:
     for number in range(60):
         label = ("Économie", "Sport")[number % 2]
         label = label.upper() if number % 5 == 0 else label
-        body = "" if number % 20 == 7 else f"Café owners met, and vote {number} “fell” – again."
+        body = "" if number % 20 == 7 else f"Café owners met, and vote {number} “fell” again."
         lines.append(f'Café, story {number};"{body}";{label};{dates[number % 6]};{number}')
     lines += lines[3:5]
     return b"\xef\xbb\xbf" + "\r\n".join(lines).encode("cp1252")

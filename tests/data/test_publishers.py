@@ -124,8 +124,10 @@ def test_fnc1_joins_stances_and_bodies() -> None:
             "train_bodies.csv",
             "Body ID,articleBody\n0,x\n",
             [
-                "f/train_stances.csv: row 1, line 2: field 'Body ID': '7' has no body in train_bodies.csv",
-                "f/train_stances.csv: row 2, line 3: field 'Body ID': '7' has no body in train_bodies.csv",
+                "f/train_stances.csv: row 1, line 2: field 'Body ID': '7' has no body in "
+                "train_bodies.csv",
+                "f/train_stances.csv: row 2, line 3: field 'Body ID': '7' has no body in "
+                "train_bodies.csv",
             ],
         ),
         (
@@ -334,7 +336,8 @@ def test_article_bias_files_that_do_not_fit_together() -> None:
         f"a/jsons/x4.json: field 'content_original': missing (fields here: {here})",
         f"{first}: row 2, line 3: field 'bias': '1', but a/jsons/x5.json has 2",
         "a/jsons/x6.json: expected one JSON object, got a list of 2",
-        "a/jsons/x7.json: byte 9, line 1: expected UTF-8 text (invalid start byte); save it as UTF-8",
+        "a/jsons/x7.json: byte 9, line 1: expected UTF-8 text (invalid start byte); save it as "
+        "UTF-8",
         "a/jsons/x8.json: the file is empty",
         "a/jsons/x9.json:1, column 12: expected a JSON object or a list of them (Expecting ',' "
         "delimiter)",
