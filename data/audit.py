@@ -128,6 +128,13 @@ LIMITS: Mapping[str, Limit] = {
         unit="count",
         error=1,
     ),
+    "joined-labels": Limit(
+        name="Several labels in one",
+        why="'sport|politics' beside 'sport' and 'politics' is learned as a third, of its own.",
+        measure="labels that join others",
+        unit="count",
+        warning=1,
+    ),
     "label-shares": Limit(
         name="Label shares",
         why="A test with other proportions measures another task.",
@@ -267,6 +274,7 @@ CHECKS: Mapping[str, Callable[[View], list[Finding]]] = {
     "groups": copies.groups,
     "pairs": copies.pair_halves,
     "rare labels": counts.rare_labels,
+    "joined labels": counts.joined_labels,
     "label shares": counts.label_shares,
     "lengths": counts.lengths,
     "damaged texts": counts.damage,

@@ -33,6 +33,7 @@ _DAMAGE = {
     "no-text": (("no-text",), "Take rows out that hold no prose."),
 }
 _LANGUAGE_ROWS, _READ = 8_000, 400  # rows, characters of each
+_JOINS = ("|", ";", ",", "/", "+", "&", "\t")
 _SIDES: tuple[Literal["left", "right"], ...] = ("left", "right")
 Days = NDArray[np.datetime64]
 _FIRST_NEWSPAPER = np.datetime64("1605-01-01")
@@ -43,16 +44,22 @@ _LEAST_FOR_CHANCE = 1e-3  # differences that chance makes more often than this a
 def unusable_rows(view: View) -> list[Finding]:
     """Records that validation refused, and annotators' ties."""
     problems, ties = view.news.problems, view.news.ties
+    notes = view.news.notes
     tied = f"; {count(ties, 'record')} dropped, as its annotators' votes are tied" if ties else ""
+    tied += "".join(f"; {note.what}" for note in notes)
     return [
         view.finding(
             "unusable-rows",
             len(problems),
-            f"{count(len(problems), 'record')} cannot be used{tied}",
-            calm=f"All records are usable{tied}",
+            f"{count(len(problems), 'record')} cannot be used{tied}"
+            if problems
+            else f"All records are usable{tied}",
             figures={"problems": len(problems), "ties": ties, "rows": view.size},
-            examples=[shortened(problem, 300) for problem in problems[:SHOWN]],
-            advice="Mend them or take them out: while there are any, nothing is trained.",
+            examples=[shortened(x, 300) for x in (*problems, *map(str, notes))][:SHOWN],
+            advice="Mend them or take them out: while there are any, nothing is trained."
+            if problems
+            else "See that this is what you meant.",
+            least="note" if notes else "ok",
         )
     ]
 
@@ -135,6 +142,39 @@ def rare_labels(view: View) -> list[Finding]:
             figures={"labels": len(missing)},
             advice="No model finds a label that it never saw: move rows, or leave the label out.",
         ),
+    ]
+
+
+def joined_labels(view: View) -> list[Finding]:
+    """Labels that are several others with a sign between them: several labels of one row."""
+    names = [view.label_names[kind] for kind in np.unique(view.label[view.used])]
+    known = {name.casefold(): name for name in names}
+    joined = {
+        name: (sign, parts)
+        for name in names
+        for sign in _JOINS
+        if len(parts := [x.strip().casefold() for x in name.split(sign)]) > 1
+        and all(part in known for part in parts)
+    }
+    held = np.isin(view.label, [n for n, x in enumerate(view.label_names) if x in joined])
+    rows = int(np.count_nonzero(held & view.used))
+    told = [
+        f"{shortened(name, 60)!r} joins {', '.join(repr(known[part]) for part in parts)}"
+        for name, (_, parts) in joined.items()
+    ]
+    sign = next(iter(joined.values()))[0] if joined else ""
+    return [
+        view.finding(
+            "joined-labels",
+            len(joined),
+            f"{count(len(joined), 'label')} of {count(rows, 'row')}: "
+            f"{'; '.join(told[:3])}{'; …' * (len(told) > 3)}",
+            calm="No label is several others in one",
+            figures={"labels": len(joined), "rows": rows},
+            examples=told[:SHOWN],
+            advice="A model takes them for a label of its own. Give each row one in data.labels; "
+            f'if several annotators voted, set data.label_separator: "{sign}".',
+        )
     ]
 
 

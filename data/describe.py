@@ -35,7 +35,8 @@ def describe(news: NewsData, reading: Reading | None = None) -> dict[str, Any]:
         `rows` (by split), `left_out` (by reason), `labels`, `outlets`, `months` (each name to its
         counts by split; outlets by size, months in order; `""` where a row names none), `words`
         (shortest, median, 95 % and longest text of each split), `samples` (three rows as a model
-        sees them, with what was taken out), `note`, `near_duplicates`, `ties` and `digest`; with
+        sees them, with what was taken out), `note`, `near_duplicates`, `ties`,
+        `notes` (what was left out, a line each) and `digest`; with
         `reading` also `dropped`: the share of the text that each choice for long texts drops.
     """
     names = news.rows.features["label"].names
@@ -58,6 +59,7 @@ def describe(news: NewsData, reading: Reading | None = None) -> dict[str, Any]:
         "note": news.note,
         "near_duplicates": _clusters(news, news.column("text_key")),
         "ties": news.ties,
+        "notes": [str(note) for note in news.notes],
         "digest": news.digest,
         **({} if reading is None else {"dropped": _dropped(news, reading)}),
     }

@@ -53,12 +53,12 @@ def read_corpus(source: Source) -> Iterator[Found]:
 
 
 def read_table(source: Source) -> Iterator[Found]:
-    """CSV, JSONL, JSON or Parquet with named columns, or a data set through `datasets`."""
+    """CSV, TSV, JSONL, JSON or Parquet with named columns, or a data set through `datasets`."""
     if source.path is not None and source.path.startswith("hf:"):
         yield from _read_hf(source.path)
         return
     for split, path in split_files(source):
-        for item in read_records(path):
+        for item in read_records(path, source.csv, most=source.max_columns):
             yield split, item
 
 

@@ -123,7 +123,9 @@ def label_noise(view: View, sample: Sample) -> list[Finding]:
     score, base = float(right.mean()), float((labels == majority(labels)).mean())
     own = scores[every, labels]
     scores[every, labels] = -np.inf
-    other, margin = scores.argmax(axis=1), own - scores.max(axis=1)
+    other = scores.argmax(axis=1)
+    # A label that no other fold has: no model of them could give it, so none contradicts it.
+    margin = np.where(np.isfinite(own), own, np.inf) - scores.max(axis=1)
     doubted = np.argsort(margin, kind="stable")[:_SUSPECTS]
     doubted = doubted[margin[doubted] < 0]
     figures |= {"right": score, "majority": base, "contradicted": int((margin < 0).sum())}

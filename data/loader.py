@@ -13,12 +13,15 @@ from numpy.typing import NDArray
 
 from newsstand.data.duplicates import Near, near_duplicates
 from newsstand.data.kept import DamagedError, discard, keep, kept
+from newsstand.data.notes import Note
 from newsstand.data.prepare import PreparedRows, Progress, prepare, values
 from newsstand.data.sources import SPLITS, UNUSED, Source
 from newsstand.data.split import Keys, Splits, assign_splits
 from newsstand.errors import DataError
 from newsstand.labels import LabelSet
+from newsstand.records import CsvFormat
 from newsstand.text import TextSpec
+from newsstand.values import MOST_COLUMNS
 
 # Of copies in several given splits, the one in the test split stays: what was published to be
 # tested on is tested on, and training loses the row.
@@ -44,6 +47,7 @@ class NewsData:
         cached: Whether an earlier run had prepared the rows.
         folder: Where the prepared rows are kept.
         spare: Numbers of those that are left out only to keep validation apart from training.
+        notes: What was left out of the rows, or left empty in them, by kind.
     """
 
     rows: datasets.Dataset
@@ -58,6 +62,13 @@ class NewsData:
     cached: bool
     folder: Path
     spare: list[int] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
+
+    @property
+    def summary(self) -> str:
+        """How many rows there are, and what was left out, for the line that says so."""
+        told = [f"{len(self.rows):,} rows", *(note.what for note in self.notes)]
+        return ", ".join([*told, *(["prepared before"] if self.cached else [])])
 
     @property
     def splits(self) -> datasets.DatasetDict:
@@ -109,6 +120,8 @@ def load(
     files: Mapping[str, str | None] | None = None,
     reading: Mapping[str, Any] | None = None,
     spec: TextSpec | None = None,
+    csv: Mapping[str, Any] | None = None,
+    max_columns: int = MOST_COLUMNS,
     repeats: Literal["drop", "keep"] = "drop",
     near_duplicates: Mapping[str, Any] | None = None,
     split: Mapping[str, Any] | None = None,
@@ -126,6 +139,8 @@ def load(
         files: Split to file or glob under `path`.
         reading: How records are read: the further settings of `Validator`.
         spec: How text is prepared.
+        csv: How files of cells are written: the settings of `CsvFormat`.
+        max_columns: Columns of a table at most.
         repeats: `drop` keeps one of several rows with the same text (and target), and none when
             their labels differ.
         near_duplicates: `share` and `window_days`; None does not look for them.
@@ -137,7 +152,13 @@ def load(
     Raises:
         DataError: Files or rows that cannot be used, all problems at once.
     """
-    source = Source(task=task, path=path, files=files or {})
+    source = Source(
+        task=task,
+        path=path,
+        files=files or {},
+        csv=CsvFormat(**(csv or {})),
+        max_columns=max_columns,
+    )
     prepared = prepare(
         source,
         form=format,
@@ -173,6 +194,7 @@ def load(
         note=drawn.splits.note,
         problems=prepared.problems,
         ties=prepared.ties,
+        notes=prepared.notes,
         digest=data_digest(prepared.column("digest"), places),
         cached=prepared.cached,
         folder=prepared.folder,

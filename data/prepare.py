@@ -13,11 +13,11 @@ import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from functools import cache, lru_cache
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import datasets
 import pyarrow as pa
@@ -25,10 +25,11 @@ import pyarrow as pa
 from newsstand.article import Article
 from newsstand.data.formats import FORMATS, hub_fingerprint, input_files
 from newsstand.data.kept import cache_root, file_digest, flaw, seal
+from newsstand.data.notes import Note, Notes
 from newsstand.data.sources import Source
 from newsstand.data.validate import COLUMNS, Row, Validator
 from newsstand.encode import Example, encode, mentioned
-from newsstand.errors import InputError
+from newsstand.errors import EmptyArticleError, InputError
 from newsstand.files import alone, remove, scratch_folder, sync
 from newsstand.labels import LabelSet
 from newsstand.text import TextSpec
@@ -38,6 +39,8 @@ _logger = logging.getLogger(__name__)
 
 # Called with what is being done, the rows done so far, and how many there are in all if known.
 Progress = Callable[[str, int, int | None], None]
+# A batch of the file, the places of its rows without text, and the problems of others.
+_Prepared: TypeAlias = tuple[pa.RecordBatch, list[str], list[str]]
 
 _BATCH = 256  # rows
 _INLINE = 8 * _BATCH  # fewer rows are prepared faster than worker processes start
@@ -83,6 +86,7 @@ class PreparedRows:
         labels: The labels that occur.
         problems: One line for each record that cannot be used.
         ties: Rows dropped because annotators' votes were tied.
+        notes: What was left out of the rows, or left empty in them.
         cached: Whether an earlier run had prepared them.
     """
 
@@ -91,6 +95,7 @@ class PreparedRows:
     labels: LabelSet
     problems: list[str]
     ties: int
+    notes: list[Note]
     cached: bool
 
     def column(self, name: str) -> list[Any]:
@@ -147,13 +152,17 @@ def prepare(
         )
         with scratch_folder(root) as scratch:
             rows = validator.rows(FORMATS[form].read(source))
-            empty = _write(scratch, rows, spec, progress)
+            empty = Notes()
+            places, refused = _write(scratch, rows, spec, progress)
+            for place in places:
+                empty.add("rows left out without text", place, "only markup or boilerplate")
             labels = validator.labels()
             meta = {
                 "scheme": labels.scheme,
                 "labels": labels.names,
-                "problems": validator.problems() + empty,
+                "problems": validator.problems() + refused,
                 "ties": validator.ties,
+                "notes": [astuple(note) for note in (*validator.notes, *empty.all())],
             }
             (scratch / _META_FILE).write_text(json.dumps(meta), encoding="utf-8")
             seal(scratch, (_TEXTS_FILE, _ROWS_FILE, _META_FILE), of=folder.name)
@@ -165,7 +174,9 @@ def prepare(
     else:  # which are not concatenated
         table = datasets.Dataset.from_dict({name: [] for name in FEATURES}, features=FEATURES)
     labels = LabelSet(meta["scheme"], meta["labels"])
-    return PreparedRows(folder, table, labels, meta["problems"], meta["ties"], why is None)
+    notes = [Note(*note) for note in meta["notes"]]
+    cached = why is None
+    return PreparedRows(folder, table, labels, meta["problems"], meta["ties"], notes, cached)
 
 
 def _place(scratch: Path, folder: Path) -> None:
@@ -188,8 +199,9 @@ def values(column: pa.ChunkedArray) -> list[Any]:
 
 def _write(
     folder: Path, rows: Iterable[Row], spec: TextSpec, progress: Progress | None
-) -> list[str]:
-    """Prepares and writes all rows; returns a problem for each that holds no text."""
+) -> tuple[list[str], list[str]]:
+    """Prepares and writes all rows; returns the places of those without text, and problems."""
+    empty: list[str] = []
     problems: list[str] = []
     done = 0
     others = [name for name in FEATURES if name not in _TEXTS]
@@ -197,14 +209,15 @@ def _write(
         _writing(folder / _TEXTS_FILE, _TEXTS) as texts,
         _writing(folder / _ROWS_FILE, others) as rest,
     ):
-        for batch, found in _in_order(_batches(rows), spec):
+        for batch, without_text, refused in _in_order(_batches(rows), spec):
             texts.write_batch(batch.select(list(_TEXTS)))
             rest.write_batch(batch.select(others))
-            problems += found
+            empty += without_text
+            problems += refused
             done += batch.num_rows
             if progress:
                 progress("reading", done, None)
-    return problems
+    return empty, problems
 
 
 @contextmanager
@@ -220,9 +233,7 @@ def _reading(path: Path) -> Iterator[Any]:
         yield stream
 
 
-def _in_order(
-    batches: Iterator[list[Row]], spec: TextSpec
-) -> Iterator[tuple[pa.RecordBatch, list[str]]]:
+def _in_order(batches: Iterator[list[Row]], spec: TextSpec) -> Iterator[_Prepared]:
     """Prepares batches, in worker processes when there are many; results in the order given."""
     first = list(islice(batches, _INLINE // _BATCH))
     many = len(first) == _INLINE // _BATCH
@@ -236,19 +247,21 @@ def _batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
         yield batch
 
 
-def _prepare(rows: list[Row], spec: TextSpec) -> tuple[pa.RecordBatch, list[str]]:
-    """One batch of the file, and a problem for each row that holds no text."""
+def _prepare(rows: list[Row], spec: TextSpec) -> _Prepared:
     columns: dict[str, list[Any]] = {name: [] for name in FEATURES}
-    problems = []
+    empty, problems = [], []
     for row in rows:
         try:
             example = _encode(row.title, row.body, spec)
+        except EmptyArticleError:
+            empty.append(row.place)
+            continue
         except InputError as error:
             problems.append(f"{row.place}: {error}")
             continue
         for name, value in (_values(row) | _made(row, example)).items():
             columns[name].append(value)
-    return pa.RecordBatch.from_pydict(columns, schema=_schema()), problems
+    return pa.RecordBatch.from_pydict(columns, schema=_schema()), empty, problems
 
 
 def _values(row: Row) -> dict[str, Any]:
@@ -291,11 +304,15 @@ def content_key(text: str) -> str:
 def row_digest(row: Row) -> str:
     """32 hexadecimal digits of all that a row says, its split apart.
 
+    An id that is only the row's place is no part of it: a file may be renamed.
+
     >>> row = Row(id="1", title="", body="Wheat fell.", label="economy")
     >>> len(row_digest(row))
     32
     """
     values = [getattr(row, name) for name in COLUMNS if name != "split"]
+    if not row.own_id:
+        values[COLUMNS.index("id")] = None
     return hashlib.sha256(json.dumps(values).encode()).hexdigest()[:32]
 
 

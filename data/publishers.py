@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from newsstand.data.annotations import listing, shortened
 from newsstand.data.sources import UNUSED, Found, Source, folder, named_files, split_files
 from newsstand.errors import DataError
 from newsstand.records import (
@@ -20,6 +19,7 @@ from newsstand.records import (
     read_records,
     text_flaw,
 )
+from newsstand.values import listing, shortened
 
 # Folder names of TweetEval to the targets as SemEval-2016 task 6 put them.
 _TWEETEVAL_TARGETS = {
@@ -127,10 +127,10 @@ def read_fnc1(source: Source) -> Iterator[Found]:
                 headline, stance = item.values["Headline"], item.values["Stance"]
                 values = {"body": bodies[key], "target": headline, "label": stance}
                 values["group"] = f"{name} {key}"
-                yield split, Record(values, item.file, item.where)
+                yield split, Record(values, item.file, item.where, item.row)
             elif not problems:  # else the body may be one that could not be read
                 flaw = f"{key[:40]!r} has no body in {name}_bodies.csv"
-                yield split, Problem(f"{item.where}: field 'Body ID': {flaw}")
+                yield split, Problem(f"{item.place}: field 'Body ID': {flaw}")
 
 
 def _bodies(path: Path) -> tuple[dict[str, str], list[Problem]]:
@@ -143,7 +143,7 @@ def _bodies(path: Path) -> tuple[dict[str, str], list[Problem]]:
         key = item.values["Body ID"].strip()
         if key in bodies:
             flaw = f"{key[:40]!r} is the ID of two bodies"
-            problems.append(Problem(f"{item.where}: field 'Body ID': {flaw}"))
+            problems.append(Problem(f"{item.place}: field 'Body ID': {flaw}"))
         bodies[key] = item.values["articleBody"]
     return bodies, problems
 
@@ -176,9 +176,9 @@ def read_newsmtsc(source: Source) -> Iterator[Found]:
             targets = item.values.get("targets")
             sentence = item.values.get("sentence_normalized")
             if not isinstance(sentence, str):
-                yield split, Problem(f"{item.where}: field 'sentence_normalized': expected text")
+                yield split, Problem(f"{item.place}: field 'sentence_normalized': expected text")
             elif not isinstance(targets, list) or not targets:
-                yield split, Problem(f"{item.where}: field 'targets': expected a list of targets")
+                yield split, Problem(f"{item.place}: field 'targets': expected a list of targets")
             else:
                 for number, target in enumerate(targets):
                     yield split, _target(item, sentence, target, f"targets[{number}]")
@@ -187,7 +187,7 @@ def read_newsmtsc(source: Source) -> Iterator[Found]:
 def _target(item: Record, sentence: str, target: Any, field: str) -> Record | Problem:
     def wrong(what: str, value: Any, expected: str) -> Problem:
         return Problem(
-            f"{item.where}: field '{field}{what}': {shortened(value)}; expected {expected}"
+            f"{item.place}: field '{field}{what}': {shortened(value)}; expected {expected}"
         )
 
     if not isinstance(target, dict):
@@ -281,9 +281,9 @@ def _read_list(path: Path, split: str, listed: dict[str, _Listed]) -> Iterator[P
             yield item
             continue
         key, bias = item.values["ID"].strip(), item.values["bias"].strip()
-        other = listed.setdefault(key, _Listed(split, bias, item.where))
-        if other.where != item.where:
-            yield Problem(f"{item.where}: field 'ID': {key[:40]!r} is in {other.where} too")
+        other = listed.setdefault(key, _Listed(split, bias, item.place))
+        if other.where != item.place:
+            yield Problem(f"{item.place}: field 'ID': {key[:40]!r} is in {other.where} too")
 
 
 def _article(path: Path, line: _Listed | None) -> Record | Problem:

@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from newsstand.errors import DataError
-from newsstand.records import TABLES, Problem, Record
+from newsstand.records import TABLES, CsvFormat, Problem, Record
+from newsstand.unpack import table_suffix
+from newsstand.values import MOST_COLUMNS
 
 SPLITS = ("train", "validation", "test")
 
@@ -37,11 +39,15 @@ class Source:
         task: `topic` or `stance`.
         path: File, folder, glob or `hf:NAME`; None for the embedded corpus.
         files: Split to a file or glob under `path`; splits without one are absent or None.
+        csv: How files of cells are written, as far as that is known.
+        max_columns: Columns of a table at most.
     """
 
     task: str
     path: str | None = None
     files: Mapping[str, str | None] = field(default_factory=dict)
+    csv: CsvFormat = field(default_factory=CsvFormat)
+    max_columns: int = MOST_COLUMNS
 
 
 def folder(source: Source) -> Path:
@@ -77,7 +83,7 @@ def split_files(
         return
     paths = _unnamed(source, suffixes)
     # train.csv and test.csv in one folder are splits, as the hub's loaders take them.
-    names = [SPLIT_NAMES.get(path.stem.lower()) for path in paths]
+    names = [SPLIT_NAMES.get(path.name.partition(".")[0].lower()) for path in paths]
     told = "train" in names and len(paths) > 1
     for path, name in zip(paths, names, strict=True):
         yield name if told else None, path
@@ -87,7 +93,7 @@ def _unnamed(source: Source, suffixes: Sequence[str]) -> list[Path]:
     assert source.path is not None  # noqa: S101 - the config's own check
     root = Path(source.path).expanduser()
     if root.is_dir():
-        paths = sorted(p for p in root.iterdir() if p.suffix.lower() in suffixes)
+        paths = sorted(p for p in root.iterdir() if table_suffix(p) in suffixes)
         if not paths:
             known = ", ".join(suffixes)
             raise DataError(f"{root}: no file ends in {known}; name them in data.train")

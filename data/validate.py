@@ -1,64 +1,42 @@
 """Turns records into rows, or says what is wrong with them, all problems at once."""
 
-import difflib
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
-from functools import lru_cache
 from typing import Any
 
 from newsstand.article import is_place
-from newsstand.data.annotations import LabelReader, listing, shortened
-from newsstand.data.dates import parse_date
+from newsstand.data.annotations import LabelReader
+from newsstand.data.columns import as_setting, no_column, one_slip, suggested
+from newsstand.data.notes import Note, Notes
+from newsstand.data.row import COLUMNS, Row
 from newsstand.data.sources import SPLIT_NAMES, Found
 from newsstand.encode import target_flaw
 from newsstand.errors import DataError
 from newsstand.labels import FROM_DATA, LabelSet
 from newsstand.records import Problem, Record
+from newsstand.values import Values, read_values, shortened
+
+__all__ = ["COLUMNS", "Row", "Validator"]
 
 
-@dataclass(slots=True, kw_only=True)
-class Row:
-    """One labelled row in the canonical columns; an optional value that is empty is None.
-
-    Args:
-        split: `train`, `validation`, `test`, or `unused`; None where the files do not say.
-        published: ISO 8601.
-        votes: The annotators' labels, where a row has several, in the order of the data.
-        mentions: Places [start, end] of the target in `body`, the main one first.
-        place: Where the row comes from, for messages; no part of what the row says.
-    """
-
-    id: str
-    title: str
-    body: str
-    label: str
-    target: str | None = None
-    outlet: str | None = None
-    published: str | None = None
-    url: str | None = None
-    language: str | None = None
-    author: str | None = None
-    group: str | None = None
-    split: str | None = None
-    votes: list[str] | None = None
-    mentions: list[list[int]] | None = None
-    place: str = field(default="", compare=False)
-
-
-COLUMNS = tuple(field.name for field in fields(Row) if field.name != "place")
 _TEXTS = tuple(name for name in COLUMNS if name not in ("label", "votes", "mentions"))
 _OPTIONAL = ("title", "outlet", "published", "url", "language", "author", "group", "split")
 _STRIPPED = ("outlet", "url", "language", "author", "group")
+# What labelling tools write of an answer that is none.
+_REJECTED = frozenset({"reject", "ignore"})
+_ANSWER = "answer"
 
 
 class _Layout:
     """Records with the same columns: which of ours they have, and how many in each file."""
 
-    def __init__(self, names: Sequence[str], columns: Mapping[str, str]) -> None:
-        self.names = names
-        self.texts = [(name, columns[name]) for name in _TEXTS if columns[name] in names]
+    def __init__(
+        self, names: Sequence[str], columns: Mapping[str, str], label: Sequence[str]
+    ) -> None:
+        self.names = dict.fromkeys(names)
+        self.texts = [(x, y) for x, y in columns.items() if x in _TEXTS and y in self.names]
+        self.answer_used = _ANSWER in columns.values() or _ANSWER in label
         self.rows: Counter[str] = Counter()
         self.first: dict[str, str] = {}
 
@@ -74,6 +52,9 @@ class Validator:
         labels: Label in the files to label of the scheme.
         separator: What stands between the labels of several annotators in one text.
         dates: `day-first` or `month-first`, for dates such as 05/03/2019.
+        dates_strict: Whether a date that is not understood is a problem; else the row is undated.
+        empty_bodies: `drop` leaves rows without a body out, `keep` takes those with a title.
+        fold_case: Whether labels that only case and blanks tell apart are one.
         name: What messages about all rows together call them.
 
     Raises:
@@ -89,6 +70,9 @@ class Validator:
         labels: Mapping[str, str] | None = None,
         separator: str | None = None,
         dates: str | None = None,
+        dates_strict: bool = False,
+        empty_bodies: str = "drop",
+        fold_case: bool = False,
         name: str = "the data",
     ) -> None:
         columns = columns or {}
@@ -101,14 +85,27 @@ class Validator:
             )
         self._dates, self._name, self._stance = dates, name, task == "stance"
         label = columns.get("label", "label")
-        self._label = LabelReader(label, scheme=scheme, names=labels or {}, separator=separator)
+        self._given = dict(columns)
+        self._strict_dates, self._keep_empty = dates_strict, empty_bodies == "keep"
+        self._label_settings: dict[str, Any] = {
+            "scheme": scheme,
+            "names": labels or {},
+            "separator": separator,
+            "fold_case": fold_case,
+        }
+        self._label = LabelReader(label, **self._label_settings)
         self._columns = {x: _one(columns.get(x, x)) for x in COLUMNS}
+        self._read = self._readable()
         needed = ("body", "target") if self._stance else ("body",)
         self._required = [*self._label.columns, *(self._columns[x] for x in needed)]
         self._mapped = sorted(
             _one(name) for x, name in columns.items() if x not in ("label", "body", "target")
         )
         self._used: Counter[str] = Counter()
+        self._labelled: Counter[str] = Counter()  # of rows that cannot be used, too
+        self._notes = Notes()
+        self._settings: list[str] = []
+        self._guess: dict[str, str] = {}
         self._problems: list[str] = []
         self._layouts: dict[tuple[str, ...], _Layout] = {}
         # Places without a required column, by file and column: a column that is missing in
@@ -120,11 +117,18 @@ class Validator:
         """Rows that were dropped because their annotators' votes are tied."""
         return self._label.ties
 
+    @property
+    def notes(self) -> list[Note]:
+        """What was left out of the rows so far, or left empty in them."""
+        return list(self._notes.all())
+
     def rows(self, found: Iterable[Found]) -> Iterator[Row]:
         """Yields a row for each record that can be used; the problems of others are kept."""
         for split, item in found:
             if isinstance(item, Problem):
                 self._problems.append(item.message)
+                if item.setting and item.setting not in self._settings:
+                    self._settings.append(item.setting)
                 continue
             row = self._row(split, item)
             if row is not None:
@@ -138,18 +142,34 @@ class Validator:
         return LabelSet(FROM_DATA, {x: x for x in sorted(self._used)})
 
     def problems(self) -> list[str]:
-        """Every problem of the rows so far, one line each: file, place, field, expectation."""
-        found = [*self._of_columns(), *self._slips(), *self._problems]
-        if found:
-            return found
+        """Every problem of the rows so far, one line each: file, place, field, expectation.
+
+        Those of all rows come first: they are mended by a setting, which a last line sums up.
+        """
+        self._neighbours: dict[tuple[str, str], set[str]] = {}
+        labels = self._label.unmatched()
+        alike = self._label.spellings(self._labelled)
+        whole = [*self._of_columns(), *self._slips(), *labels]
+        whole += [f"{self._name}: {flaw}" for flaw in alike]
+        found = [*whole, *self._problems]
+        if not found:
+            return self._too_few()
+        settings = [as_setting({**self._given, **self._guess})] if self._guess else []
+        settings += [*self._settings, *(["data.fold_case=true"] if alike else [])]
+        if self._guess or len(settings) > 1:
+            found.insert(0, f"{self._name}: settings that may be meant: {' '.join(settings)}")
+        return found
+
+    def _too_few(self) -> list[str]:
+        left = "".join(f"; {note.what}" for note in self.notes)
         if not self._used:
             tied = f" without a tie ({self.ties} tied)" if self.ties else ""
-            return [f"{self._name}: no rows{tied}"]
+            return [f"{self._name}: no rows{tied}{left}"]
         if len(self._used) == 1:
             [(label, count)] = self._used.items()
             only = f"all {count} rows have {shortened(label)}"
-            return [f"{self._name}: expected at least two labels, {only}"]
-        return [f"{self._name}: {flaw}" for flaw in self._label.spellings(self._used)]
+            return [f"{self._name}: expected at least two labels, {only}{left}"]
+        return []
 
     def _row(self, split: str | None, item: Record) -> Row | None:
         values = item.values
@@ -157,100 +177,118 @@ class Validator:
         layout = self._layouts.get(names) or self._new_layout(names)
         layout.rows[item.file] += 1
         if layout.rows[item.file] == 1:
-            layout.first[item.file] = item.where
+            layout.first[item.file] = item.place
+        if values.get(_ANSWER) in _REJECTED and not layout.answer_used:
+            self._notes.add("rows rejected", item.place, f"'{_ANSWER}': reject or ignore")
+            return None
         before = len(self._problems)
         complete = True
         for column in self._required:
             if column not in values:
                 complete = False
-                self._absent.setdefault((item.file, column), []).append(item.where)
-        texts: dict[str, str] = {}
-        for name, column in layout.texts:
-            value = values[column]
-            if type(value) is not str:
-                value = self._text(item, name, value)
-            if value:
-                if not value.isascii() or "\0" in value:
-                    self._check(item, column, value)
-                texts[name] = value
+                self._absent.setdefault((item.file, column), []).append(item.place)
+        read = read_values(values, layout.texts, self._dates)
+        self._tell(item, read)
+        texts = read.texts
         title, body = texts.get("title", ""), texts.get("body", "")
-        self._check_body(item, title, body)
-        target = self._target(item, texts.get("target")) if self._stance else None
+        wrong = {name for name, _ in read.flaws}
+        empty = not wrong & {"title", "body"} and self._is_empty(item, title, body)
+        target = None
+        if self._stance:
+            target = texts.get("target", "").strip()
+            if not target and "target" not in wrong and self._columns["target"] in values:
+                self._say(item, self._columns["target"], "empty; a stance needs its target")
+            elif flaw := target_flaw(target):
+                self._say(item, self._columns["target"], flaw)
         label, votes, flaws = self._label.read(values)
         for column, flaw in flaws:
             self._say(item, column, flaw)
+        if label is not None:
+            self._labelled[label] += 1
         place = self._split(item, split, texts.get("split"))
-        published = self._published(item, texts.get("published"))
         mentions = self._mentions(item, body) if self._stance else None
         if label is None or not complete or len(self._problems) > before:
             return None
+        if empty:
+            kept = "data.empty_bodies: keep takes those with a title"
+            self._notes.add("rows left out with an empty body", item.place, kept)
+            return None
+        if read.unused or read.mended:
+            self._count(item, read)
+        own = texts.get("id")
         return Row(
-            id=texts.get("id") or item.where.replace(item.file, os.path.basename(item.file), 1),
+            id=own or item.where.replace(item.file, os.path.basename(item.file), 1),
             title=title,
             body=body,
             label=label,
             target=target,
-            published=published,
+            published=texts.get("published"),
             split=place,
             votes=votes,
             mentions=mentions,
-            place=item.where,
+            place=item.place,
+            own_id=bool(own),
             **{x: texts[x].strip() or None for x in _STRIPPED if x in texts},
         )
 
     def _new_layout(self, names: tuple[str, ...]) -> _Layout:
-        layout = self._layouts[names] = _Layout(names, self._columns)
+        if any(column not in names for column in self._required) and not self._layouts:
+            self._guess_columns(names)
+        layout = self._layouts[names] = _Layout(names, self._read, self._label.columns)
         return layout
 
+    def _readable(self) -> dict[str, str]:
+        """Columns that are read as texts: a topic has no target."""
+        return {x: y for x, y in self._columns.items() if self._stance or x != "target"}
+
+    def _guess_columns(self, names: Sequence[str]) -> None:
+        """Reads on with the columns that seem to be meant, to tell all problems at once.
+
+        No row comes of it: that a column is missing has been noted as a problem.
+        """
+        wanted = ["body", "label", *(["target"] if self._stance else []), *_OPTIONAL, "id"]
+        free = [x for x in wanted if x not in self._given and x not in names]
+        taken = {self._columns[x] for x in wanted} | set(self._label.columns)
+        self._guess = suggested([x for x in names if x not in taken], free)
+        if not set(self._guess) & {"body", "label", "target"}:
+            self._guess = {}
+            return
+        self._columns |= self._guess
+        self._read = self._readable()
+        if "label" in self._guess:
+            self._label = LabelReader(self._guess["label"], **self._label_settings)
+
+    def _tell(self, item: Record, read: Values) -> None:
+        """Says which values cannot be used."""
+        for name, flaw in read.flaws:
+            self._say(item, self._columns[name], flaw)
+        for name, flaw in read.unused if self._strict_dates else ():
+            if name == "published":
+                self._say(item, self._columns[name], flaw)
+
+    def _count(self, item: Record, read: Values) -> None:
+        """Counts the values of a used row that were left out or mended."""
+        for name, flaw in read.unused:
+            where = f"{item.place}: {flaw}"
+            if name == "published":
+                advice = "data.dates_strict refuses such rows"
+                self._notes.add("rows undated, dates not understood", where, advice)
+            else:
+                self._notes.add(f"rows without '{name}', no text", where)
+        for name in read.mended:
+            half = f"{item.place}: field '{self._columns[name]}'"
+            self._notes.add("rows with half characters, read as U+FFFD", half)
+
     def _say(self, item: Record, column: str, message: str) -> None:
-        self._problems.append(f"{item.where}: field '{column}': {message}")
+        self._problems.append(f"{item.place}: field '{column}': {message}")
 
-    def _text(self, item: Record, name: str, value: Any) -> str | None:
-        """The text that a value of another type stands for; None if it is none."""
-        column = self._columns[name]
-        if value is None:
-            if column in self._required:
-                self._say(item, column, "missing")
-            return None
-        if name in ("id", "group") and type(value) is int:
-            return str(value)
-        if name == "published":
-            return self._published(item, value)
-        self._say(item, column, f"expected text, got {type(value).__name__} {shortened(value)}")
-        return None
-
-    def _check(self, item: Record, column: str, value: str) -> None:
-        try:
-            value.encode()
-        except UnicodeEncodeError as error:
-            half = f"{value[error.start]!r} at character {error.start}"
-            self._say(item, column, f"{half} is half a character (a lone surrogate)")
-        nul = value.find("\0")
-        if nul >= 0:
-            self._say(item, column, f"expected text, found a NUL at character {nul}")
-
-    def _check_body(self, item: Record, title: str, body: str) -> None:
-        column = self._columns["body"]
-        blank = (not body or body.isspace()) and (not title or title.isspace())
-        if blank and isinstance(item.values.get(column), str):
-            self._say(item, column, "empty; expected the article's text")
-
-    def _target(self, item: Record, target: str | None) -> str | None:
-        column = self._columns["target"]
-        if isinstance(item.values.get(column), str) and not (target or "").strip():
-            self._say(item, column, "empty; a stance needs its target")
-        if target and (flaw := target_flaw(target)):
-            self._say(item, column, flaw)
-        return target and target.strip()
-
-    def _published(self, item: Record, value: Any) -> str | None:
-        if value is None or (isinstance(value, str) and not value.strip()):
-            return None
-        try:
-            return parse_date(value, self._dates)
-        except ValueError as error:
-            self._say(item, self._columns["published"], f"{shortened(value)}: {error}")
-            return None
+    def _is_empty(self, item: Record, title: str, body: str) -> bool:
+        """Whether a row has nothing to learn from, or no body where one is asked for."""
+        if self._columns["body"] not in item.values:
+            return False
+        if body and not body.isspace():
+            return False
+        return not self._keep_empty or not title or title.isspace()
 
     def _mentions(self, item: Record, body: str) -> list[list[int]] | None:
         column = self._columns["mentions"]
@@ -294,44 +332,43 @@ class Validator:
 
     def _no_column(self, file: str, column: str) -> str:
         here = next(list(x.names) for x in self._layouts.values() if file in x.rows)
-        near = difflib.get_close_matches(column, here, n=1)
-        hint = f"; did you mean {shortened(near[0])}? (data.columns)" if near else ""
-        if len(here) == 1:
-            hint = "; are its cells separated by commas, semicolons or tabs?"
-        return f"{file}: no column '{column}' (columns here: {listing(here)}){hint}"
+        return no_column(file, column, here, self._guess.get(column))
 
     def _slips(self) -> Iterator[str]:
         """Optional columns misspelt, in a file or in some of its records: their values are lost."""
         wanted = {self._columns[name]: name for name in COLUMNS if name != "votes"}
+        optional = wanted.keys() - set(self._required)
+        meant: dict[str, list[str]] = {}  # of each name of the files, once
         for layout in self._layouts.values():
-            for column in wanted.keys() - set(layout.names) - set(self._required):
-                for name in set(layout.names) - wanted.keys():
-                    if _one_slip(name, column):
+            for name in layout.names:
+                if name not in meant:
+                    meant[name] = [] if name in wanted else one_slip(name, optional)
+                for column in meant[name]:
+                    if column not in layout.names:
                         yield from self._slip(layout, name, wanted[column])
 
     def _slip(self, layout: _Layout, name: str, ours: str) -> Iterator[str]:
         column = self._columns[ours]
         for file, place in layout.first.items():
-            others = [x for x in self._layouts.values() if column in x.names and file in x.rows]
-            if any(name in other.names for other in others):
+            beside = self._beside(file, column)
+            if name in beside:
                 continue  # a column of the user's own
-            if others:
+            if beside:
                 what = f"unknown, while other records have '{column}'"
                 yield f"{place}: field {shortened(name)}: {what}"
             elif column == ours in _OPTIONAL and name not in (f"{column}s", "publisher"):
+                self._guess.setdefault(ours, name)
                 hint = f"did you mean '{column}'? (data.columns)"
                 yield f"{file}: column {shortened(name)}: unknown; {hint}"
+
+    def _beside(self, file: str, column: str) -> set[str]:
+        """The columns of those records of a file that have this one."""
+        key = file, column
+        if key not in self._neighbours:
+            having = [x for x in self._layouts.values() if file in x.rows and column in x.names]
+            self._neighbours[key] = set().union(*(x.names for x in having))
+        return self._neighbours[key]
 
 
 def _one(names: str | Sequence[str]) -> str:
     return names if isinstance(names, str) else names[0]
-
-
-@lru_cache(maxsize=4096)
-def _one_slip(name: str, column: str) -> bool:
-    """Whether one letter, or two that are swapped, tell the names apart."""
-    return not _shorter(name).isdisjoint(_shorter(column))
-
-
-def _shorter(name: str) -> set[str]:
-    return {name, *(name[:at] + name[at + 1 :] for at in range(len(name)))}

@@ -8,6 +8,7 @@ from typing import Any, Self
 from newsstand.boilerplate import is_boilerplate
 from newsstand.errors import InputError
 from newsstand.page import read_page
+from newsstand.values import listing, read_values
 
 # A first line longer than this, in words, is a paragraph and not a headline.
 _LONGEST_HEADLINE = 25
@@ -82,33 +83,29 @@ class Article:
     def from_mapping(cls, row: Mapping[str, Any]) -> Self:
         """An article from a JSON object or a table row; columns it does not know are ignored.
 
-        `mentions`, a list of `[start, end]`, are read where the row names their `target`.
+        What is accepted is what training accepts (`newsstand.values`): a missing body is an empty
+        one, a date that is not understood is none, and of the other columns that describe the
+        article, what is no text is left out. `mentions`, a list of `[start, end]`, are read where
+        the row names their `target`.
 
         Raises:
-            InputError: `body` is missing, or a known column holds something other than text.
+            InputError: There is no column `body`, or title or body holds something other than text.
         """
         if "body" not in row:
-            known = ", ".join(sorted(map(str, row))) or "none"
+            known = listing(sorted(map(str, row))) or "none"
             raise InputError(f"no column 'body' (columns here: {known})")
-        values: dict[str, Any] = {}
-        for name in COLUMNS:
-            value = row.get(name)
-            if value is None or name == "mentions":
-                continue
-            if name == "id" and isinstance(value, int):
-                value = str(value)
-            if name == "published" and hasattr(value, "isoformat"):
-                value = value.isoformat()  # a date of Parquet or pandas
-            if not isinstance(value, str):
-                got = f"{type(value).__name__} {value!r:.40}"
-                raise InputError(f"column '{name}': expected text, got {got}")
-            values[name] = value
+        found = read_values(row, _TEXTS)
+        for name, flaw in found.flaws:
+            raise InputError(f"column '{name}': {flaw}")
+        values: dict[str, Any] = {"body": "", **found.texts}
+        if "id" in values and isinstance(row["id"], str):
+            values["id"] = row["id"]  # a key of the caller's comes back as it was
         mentions = row.get("mentions") if row.get("target") else None
         if mentions is not None:
             if not isinstance(mentions, (list, tuple)):
                 raise InputError(f"column 'mentions': {not_places(mentions)}")
             values["mentions"] = tuple(mentions)
-        return cls(**{"body": "", **values})
+        return cls(**values)
 
     @classmethod
     def from_html(cls, page: str | bytes, *, id: str | None = None) -> Self:  # noqa: A002 - the column's name
@@ -128,6 +125,7 @@ class Article:
 
 # The fields that tables have as columns: all but what reading a page has found.
 COLUMNS = tuple(field.name for field in fields(Article) if field.name != "warning")
+_TEXTS = [(name, name) for name in COLUMNS if name != "mentions"]
 
 
 def is_place(value: Any, length: int) -> bool:

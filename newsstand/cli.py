@@ -327,8 +327,7 @@ def _load(config: "Config", *, strict: bool) -> "NewsData":
     started = time.perf_counter()
     with _quiet(), progress("load") as shown:
         news = load(**settings, strict=strict, progress=shown.progress)
-        detail = f"{len(news.rows):,} rows" + (", prepared before" if news.cached else "")
-        shown.end("load", detail, time.perf_counter() - started)
+        shown.end("load", news.summary, time.perf_counter() - started)
     return news
 
 

@@ -52,6 +52,10 @@ def impossible(get: Get) -> Iterable[tuple[str, str]]:
         yield "data.path", "the corpus is part of newsstand and has no path"
     if form in _FILE_FORMATS and get("data.path") is None:
         yield "data.path", f"missing; format '{form}' needs it (data.path=… on the command line)"
+    if form == "corpus" or str(get("data.path")).startswith("hf:"):
+        for key, default in (("delimiter", None), ("quote", None), ("header", True)):
+            if get(f"data.csv.{key}") != default:
+                yield f"data.csv.{key}", "there are no files of cells to read; leave it out"
     columns = get("data.columns")
     for name, column in columns.items() if isinstance(columns, dict) else ():
         if isinstance(column, list) and name != "label":

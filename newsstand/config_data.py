@@ -1,5 +1,6 @@
 """The config's sections on data and text: where rows are, how they are split and prepared."""
 
+import codecs
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
@@ -8,6 +9,7 @@ from pydantic_core import PydanticCustomError
 from newsstand.boilerplate_rules import RULES
 from newsstand.config_section import Section, as_tuple
 from newsstand.text import TextSpec
+from newsstand.values import MOST_COLUMNS
 
 
 def _names(value: Any) -> Any:
@@ -17,6 +19,59 @@ def _names(value: Any) -> Any:
     if isinstance(value, str) and value:
         return value
     raise PydanticCustomError("names", "expected the name of a column, or a list of names")
+
+
+def _encoding(value: Any) -> Any:
+    if value is None:
+        return None
+    try:
+        codec = codecs.lookup(value)
+        "".encode(value)  # not base64 and the like
+    except (LookupError, TypeError, ValueError):
+        raise PydanticCustomError(
+            "encoding", "expected an encoding, such as windows-1252, utf-16 or gb18030"
+        ) from None
+    return None if codec.name == "utf-8" else codec.name
+
+
+def _quote(value: Any) -> Any:
+    return {"double": '"', "single": "'"}.get(value, value) if isinstance(value, str) else value
+
+
+def _delimiter(value: Any) -> Any:
+    value = {"tab": "\t", "\\t": "\t"}.get(value, value) if isinstance(value, str) else value
+    if value is None or (isinstance(value, str) and len(value) == 1 and value not in "\r\n\"'\0"):
+        return value
+    raise PydanticCustomError("delimiter", "expected one character, or tab")
+
+
+def _header(value: Any) -> Any:
+    listed = as_tuple(value)
+    if isinstance(listed, bool):
+        return listed
+    names = isinstance(listed, tuple) and listed and all(isinstance(x, str) for x in listed)
+    if names and len(set(listed)) == len(listed):
+        return listed
+    raise PydanticCustomError("header", "expected true, false, or a list of different names")
+
+
+class CsvConfig(Section):
+    """How files of cells (CSV, TSV) are written, where looking at them does not tell."""
+
+    delimiter: Annotated[str | None, BeforeValidator(_delimiter)] = None
+    """What stands between the cells: one character, or `tab`; null finds it out."""
+
+    quote: Annotated[Literal['"', "'", "none"] | None, BeforeValidator(_quote)] = None
+    """What stands around cells: `"` (or `double`), `'` (or `single`); `none` takes quotation marks
+    for text; null finds it out."""
+
+    header: Annotated[bool | tuple[str, ...], BeforeValidator(_header)] = True
+    """Whether the first row names the columns; without, they are called `1`, `2`, … A list names
+    the columns of a file without a header."""
+
+    encoding: Annotated[str | None, BeforeValidator(_encoding)] = None
+    """What the text is encoded in, for instance `windows-1252`; null for UTF-8, or UTF-16 with a
+    byte order mark."""
 
 
 class SplitConfig(Section):
@@ -79,12 +134,13 @@ class DataConfig(Section):
     format: Literal[
         "corpus", "table", "tsv", "tweeteval-stance", "fnc1", "newsmtsc", "article-bias"
     ]
-    """`corpus`: the articles shipped with newsstand. `table`: CSV, JSONL, JSON or Parquet with the
-    canonical columns, or `hf:NAME`. `tsv`: label, tab, text. The others are public data sets in
-    their publishers' files. `tweeteval-stance`: TweetEval's folders. `fnc1`: the Fake News
-    Challenge's CSVs of stances and bodies. `newsmtsc`: NewsMTSC's JSONL, whose labels are
-    sentiment toward a person, which is not stance. `article-bias`: Baly et al.'s folder of JSON
-    files and split lists; the label is `bias_text`, or with `columns: {label: topic}` the topic."""
+    """`corpus`: the articles shipped with newsstand. `table`: CSV, TSV, JSONL, JSON or Parquet
+    with the canonical columns, packed or not (gz, bz2, xz, zst, zip), exports of labelling tools,
+    or `hf:NAME`. `tsv`: label, tab, text. The others are public data sets in their publishers'
+    files. `tweeteval-stance`: TweetEval's folders. `fnc1`: the Fake News Challenge's CSVs of
+    stances and bodies. `newsmtsc`: NewsMTSC's JSONL, whose labels are sentiment toward a person,
+    which is not stance. `article-bias`: Baly et al.'s folder of JSON files and split lists; the
+    label is `bias_text`, or with `columns: {label: topic}` the topic."""
 
     path: str | None = None
     """File, folder or glob (`articles/*.csv`), relative to the working directory, or
@@ -110,14 +166,33 @@ class DataConfig(Section):
     dropped."""
 
     labels: dict[str, str] = Field(default_factory=dict)
-    """Label in the files to label of the model, for instance `{0: left, 2: right}`. Integer
-    labels without a name are refused."""
+    """Label in the files to label of the model, for instance `{0: left, 2: right}`. Numbers and
+    truth values without a name are refused, and so are names that match no label of the data."""
+
+    fold_case: bool = False
+    """Take labels that only case and blanks tell apart for one, in lower case (or as `labels`
+    writes it)."""
 
     label_separator: str | None = Field(None, min_length=1)
     """What stands between several annotators' labels in one text, for instance `"|"`."""
 
     dates: Literal["day-first", "month-first"] | None = None
-    """How to read 05/03/2019 in `published`; null refuses dates that may be read either way."""
+    """How to read 05/03/2019 in `published`; with null, dates that may be read either way are not
+    understood."""
+
+    dates_strict: bool = False
+    """Refuse the data for a date that is not understood, or of no year of publication (1600 to
+    2100). Else the row has no date, and how many have none is said."""
+
+    empty_bodies: Literal["drop", "keep"] = "drop"
+    """`drop`: rows without a body are not trained on, and how many is said. `keep`: those that have
+    a title are."""
+
+    csv: CsvConfig = CsvConfig.model_construct()
+    """How files of cells are written."""
+
+    max_columns: int = Field(MOST_COLUMNS, ge=1)
+    """Columns of a table at most; a file with more is refused."""
 
     repeats: Literal["drop", "keep"] = "drop"
     """`drop`: of several rows with the same text (and target), one is used, and none when their

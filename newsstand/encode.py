@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from newsstand.article import Article
-from newsstand.errors import InputError
+from newsstand.errors import EmptyArticleError, InputError
 from newsstand.text import Part, Prepared, TextSpec, normalise
 
 
@@ -63,7 +63,7 @@ def encode(article: Article, target: str | None, spec: TextSpec) -> Example:
         raise InputError(f"target: {flaw}")
     prepared = normalise(article, spec)
     if not prepared.title.text and not prepared.body.text:
-        raise InputError("empty: title and body hold no text")
+        raise EmptyArticleError("empty: title and body hold no text")
     return Example(prepared, target, mentioned(prepared, article.mentions) if target else ())
 
 

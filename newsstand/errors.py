@@ -56,6 +56,10 @@ class InputError(NewsstandError):
     """An article or a target that cannot be scored."""
 
 
+class EmptyArticleError(InputError):
+    """An article that holds no text."""
+
+
 def first_line(error: BaseException) -> str:
     """What an error says, in one line that is not too long; its kind, if it says nothing."""
     lines = (line.strip() for line in str(error).splitlines())

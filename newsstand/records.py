@@ -6,69 +6,160 @@ a caller can report all of a file's problems at once.
 """
 
 import codecs
-import csv
-import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, AnyStr, BinaryIO, TextIO
+from typing import BinaryIO
 
+from newsstand.csv_table import CsvFormat, read_cells
 from newsstand.errors import InputError
+from newsstand.json_table import (
+    LineTooLong,
+    begins_json,
+    bounded_lines,
+    parse_json,
+    read_json,
+    read_jsonl,
+    too_many_columns,
+    twice,
+)
+from newsstand.unpack import PACKED, Unreadable, opened, table_suffix
+from newsstand.values import MOST_COLUMNS, Problem, Record
 
-TABLES = (".csv", ".jsonl", ".ndjson", ".json", ".parquet")
+__all__ = [
+    "PACKED",
+    "TABLES",
+    "CsvFormat",
+    "LineTooLong",
+    "Problem",
+    "Record",
+    "bounded_lines",
+    "file_flaw",
+    "is_table",
+    "parse_json",
+    "read_csv",
+    "read_jsonl",
+    "read_page_bytes",
+    "read_records",
+    "read_text",
+    "text_flaw",
+]
 
-# No line and no cell is longer: far beyond any article, and little beside a machine's memory.
-# (The csv module's own limit for a cell, 128 KiB, is below a long read.)
-_LONGEST = 1 << 25
+TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet")
+_OTHERS = {
+    codecs.BOM_UTF16_LE: "UTF-16",
+    codecs.BOM_UTF16_BE: "UTF-16",
+    b"\x1f\x8b": "gzip",
+    b"PK\x03\x04": "a zip archive",
+    b"PAR1": "Parquet",
+    b"%PDF": "PDF",
+}
+_BINARY = re.compile(rb"[\x00-\x08\x0e-\x1f\x7f]")
+_APART = re.compile(r"[\s,;|\"]")
+_CELLS = {".csv": ",", ".tsv": "\t"}
+_OFFICE = (".xlsx", ".xlsm", ".xls", ".ods", ".numbers", ".docx", ".doc", ".odt", ".pdf", ".rtf")
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
-    """One record: its values, the file it comes from, and where in it."""
-
-    values: dict[str, Any]
-    file: str
-    where: str
+def is_table(path: Path) -> bool:
+    """Whether a file's name is that of a table, packed or not."""
+    return table_suffix(path) in (*TABLES, ".zip")
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """Something a reader could not use, as one line that names the place."""
-
-    message: str
-
-
-def read_records(path: Path) -> Iterator[Record | Problem]:
-    """Yields the records of a CSV, JSONL, JSON or Parquet file in order.
+def read_records(
+    path: Path,
+    form: CsvFormat | None = None,
+    *,
+    most: int = MOST_COLUMNS,
+    advise: bool = True,
+) -> Iterator[Record | Problem]:
+    """Yields the records of a CSV, TSV, JSONL, JSON or Parquet file in order, packed or not.
 
     Places read `file.csv:12` (a line, counted from 1) where the format has lines, else
     `file.parquet, row 12`.
+
+    Args:
+        path: The file. What it is, its content says; its name tells CSV and JSON apart.
+        form: How a file of cells is written, as far as that is known.
+        most: Columns at most.
+        advise: Whether a problem names the setting of a config that may help.
     """
-    kind = path.suffix.lower()
-    flaw = file_flaw(path) or (text_flaw(path) if kind != ".parquet" else None)
+    form = form or CsvFormat()
+    flaw = file_flaw(path)
     if flaw:
         yield Problem(flaw)
-    elif kind == ".parquet":
-        yield from _parquet(path)
-    elif kind == ".csv":
-        yield from _csv(path)
-    elif kind == ".json":
-        yield from _json(path)
-    elif kind in (".jsonl", ".ndjson"):
-        yield from _jsonl(path)
-    else:
-        yield Problem(
-            f"{path}: unknown kind of table '{kind}', expected one of {', '.join(TABLES)}"
-        )
+        return
+    cells = table_suffix(path) in (*_CELLS, ".zip")
+    try:
+        with opened(path, form.encoding if cells else None) as file:
+            if file.parquet or file.suffix == ".parquet":
+                yield from _parquet(file.stream, path, most)
+            elif file.suffix in _CELLS and not begins_json(file.stream):
+                usual = _CELLS[file.suffix]
+                yield from _cells(file.stream, path, form, usual, most, advise=advise)
+            elif file.suffix in TABLES:  # of cells, too: JSON is saved under any name
+                yield from _json(file.stream, path, file.suffix, most)
+            else:
+                yield Problem(_unknown(path, file.suffix))
+    except Unreadable as error:
+        yield Problem(f"{path}: {error}")
+
+
+def _unknown(path: Path, suffix: str) -> str:
+    advice = "; save it as CSV (UTF-8)" if suffix in _OFFICE else ""
+    return f"{path}: unknown kind of table '{suffix}', expected one of {', '.join(TABLES)}{advice}"
 
 
 def read_csv(path: Path) -> Iterator[Record | Problem]:
     """Yields the records of a file of cells with a header, whatever its name ends in."""
-    flaw = file_flaw(path) or text_flaw(path)
+    flaw = file_flaw(path)
     if flaw:
         yield Problem(flaw)
-    else:
-        yield from _csv(path)
+        return
+    try:
+        with opened(path) as file:
+            yield from _cells(file.stream, path, CsvFormat(), ",", MOST_COLUMNS, advise=False)
+    except Unreadable as error:
+        yield Problem(f"{path}: {error}")
+
+
+def _cells(
+    stream: BinaryIO,
+    path: Path,
+    form: CsvFormat,
+    usual: str,
+    most: int,
+    *,
+    advise: bool = True,
+) -> Iterator[Record | Problem]:
+    flaw = _flaw(stream)
+    if flaw:
+        yield _not_utf8(path, flaw)
+        if not flaw.word:
+            return
+    stream.seek(0)
+    yield from read_cells(stream, str(path), form, usual=usual, most=most, advise=advise)
+
+
+def _json(stream: BinaryIO, path: Path, suffix: str, most: int) -> Iterator[Record | Problem]:
+    flaw = _flaw(stream)
+    if flaw:
+        yield Problem(f"{path}: byte {flaw.byte}, line {flaw.line}: {flaw}; save it as UTF-8")
+        return
+    stream.seek(0)
+    yield from read_json(stream, str(path), lines=suffix != ".json", most=most)
+
+
+def _not_utf8(path: Path, flaw: "_Flaw") -> Problem:
+    message = f"{path}: byte {flaw.byte}, line {flaw.line}: {flaw}"
+    if flaw.wide:
+        setting = f"data.csv.encoding={flaw.wide}"
+        return Problem(f"{message}; it looks like {flaw.wide} ({setting})", setting)
+    if flaw.word:
+        setting = "data.csv.encoding=windows-1252"
+        reads = f"as windows-1252 it reads {flaw.word!r}"
+        return Problem(f"{message}; {reads} ({setting}, or save it as UTF-8)", setting)
+    return Problem(message)
 
 
 def file_flaw(path: Path) -> str | None:
@@ -88,39 +179,82 @@ def file_flaw(path: Path) -> str | None:
 
 def text_flaw(path: Path) -> str | None:
     """Why a file is not UTF-8 text, with the byte offset, or None. Memory stays bounded."""
-    offset = 0
-    decoder = codecs.getincrementaldecoder("utf-8")()
     with path.open("rb") as stream:
-        while True:
-            chunk = stream.read(1 << 20)
-            if offset == 0:
-                other = _other_encoding(chunk)
-                if other:
-                    return f"{path}: byte 0: expected UTF-8 text, this looks like {other}"
-            nul = chunk.find(b"\0")
-            if nul >= 0:
-                return f"{path}: byte {offset + nul}: expected UTF-8 text, found a NUL byte"
-            pending = len(decoder.getstate()[0])
-            try:
-                decoder.decode(chunk, final=not chunk)
-            except UnicodeDecodeError as error:
-                place = offset - pending + error.start
-                return f"{path}: byte {place}: expected UTF-8 text ({error.reason})"
-            if not chunk:
-                return None
-            offset += len(chunk)
+        other = _other_encoding(stream.read(4))
+        if other:
+            return f"{path}: byte 0: expected UTF-8 text, this looks like {other}"
+        stream.seek(0)
+        flaw = _flaw(stream)
+    return f"{path}: byte {flaw.byte}: {flaw}" if flaw else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Flaw:
+    """The first byte that is not text in UTF-8.
+
+    Args:
+        byte: Its offset.
+        line: Its line, from 1.
+        reason: What is wrong.
+        word: The word around it in Windows-1252, where that is likely.
+        wide: The encoding that the text seems to be in, where characters have two bytes.
+    """
+
+    byte: int
+    line: int
+    reason: str
+    word: str = ""
+    wide: str = ""
+
+    def __str__(self) -> str:
+        return f"expected UTF-8 text{self.reason}"
+
+
+def _flaw(stream: BinaryIO) -> _Flaw | None:
+    offset, line = 0, 1
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    while True:
+        chunk = stream.read(1 << 20)
+        nul = chunk.find(b"\0")
+        if nul >= 0:
+            at = line + chunk.count(b"\n", 0, nul)
+            return _Flaw(offset + nul, at, ", found a NUL byte", wide=_wide(chunk))
+        pending = len(decoder.getstate()[0])
+        try:
+            decoder.decode(chunk, final=not chunk)
+        except UnicodeDecodeError as error:
+            start = error.start - pending
+            at = line + chunk.count(b"\n", 0, max(start, 0))
+            word = _word(chunk, start) if start >= 0 else ""
+            return _Flaw(offset + start, at, f" ({error.reason})", word)
+        if not chunk:
+            return None
+        offset += len(chunk)
+        line += chunk.count(b"\n")
+
+
+def _wide(chunk: bytes) -> str:
+    head = chunk[:200]
+    if len(head) > 3 and head[1::2].count(0) > len(head) / 4:
+        return "utf-16-le"
+    return "utf-16-be" if len(head) > 3 and head[::2].count(0) > len(head) / 4 else ""
+
+
+def _word(chunk: bytes, at: int) -> str:
+    """What stands around a byte in Windows-1252; empty where that is not likely."""
+    if _BINARY.search(chunk):
+        return ""
+    try:
+        before, after = (
+            x.decode("cp1252") for x in (chunk[max(0, at - 20) : at], chunk[at : at + 20])
+        )
+    except UnicodeDecodeError:
+        return ""
+    return _APART.split(before)[-1] + _APART.split(after)[0]
 
 
 def _other_encoding(head: bytes) -> str | None:
-    marks = {
-        codecs.BOM_UTF16_LE: "UTF-16",
-        codecs.BOM_UTF16_BE: "UTF-16",
-        b"\x1f\x8b": "gzip",
-        b"PK\x03\x04": "a zip archive",
-        b"PAR1": "Parquet",
-        b"%PDF": "PDF",
-    }
-    return next((name for mark, name in marks.items() if head.startswith(mark)), None)
+    return next((name for mark, name in _OTHERS.items() if head.startswith(mark)), None)
 
 
 def read_text(path: Path) -> str:
@@ -145,170 +279,13 @@ def read_page_bytes(path: Path) -> bytes:
     if flaw:
         raise InputError(flaw)
     page = path.read_bytes()
-    other = _other_encoding(page[:8])
+    other = next((name for mark, name in _OTHERS.items() if page.startswith(mark)), None)
     if other not in (None, "UTF-16"):
         raise InputError(f"{path}: byte 0: expected a web page, this looks like {other}")
     return page
 
 
-class LineTooLong(Exception):  # noqa: N818 - a problem of a file, turned into a `Problem`
-    """A line that no record can be: what a damaged file holds may be gigabytes."""
-
-    def __init__(self) -> None:
-        super().__init__(f"a line of more than {_LONGEST:,} characters; is a line end missing?")
-
-
-def bounded_lines(stream: IO[AnyStr]) -> Iterator[AnyStr]:
-    """The lines of a stream with their ends.
-
-    Raises:
-        LineTooLong: Instead of reading it into memory.
-    """
-    while line := stream.readline(_LONGEST):
-        if len(line) == _LONGEST:
-            raise LineTooLong
-        yield line
-
-
-def _jsonl(path: Path) -> Iterator[Record | Problem]:
-    blank = True
-    with path.open("rb") as lines:
-        for item in read_jsonl(lines, str(path)):
-            blank = False
-            yield item
-    if blank:
-        yield Problem(f"{path}: nothing but blank lines")
-
-
-def read_jsonl(lines: BinaryIO, name: str) -> Iterator[Record | Problem]:
-    """Yields the objects of a JSON Lines stream; blank lines are passed over."""
-    number = 0
-    try:
-        for number, raw in enumerate(bounded_lines(lines), start=1):
-            if raw.strip():
-                yield _json_line(raw, number, name)
-    except LineTooLong as error:
-        yield Problem(f"{name}:{number + 1}: {error}")
-
-
-def _json_line(raw: bytes, number: int, name: str) -> Record | Problem:
-    where = f"{name}:{number}"
-    try:
-        line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
-    except UnicodeDecodeError as error:
-        return Problem(f"{where}: byte {error.start} of the line: expected UTF-8 ({error.reason})")
-    try:
-        value = parse_json(line)
-    except (ValueError, RecursionError) as error:
-        place, reason = _json_flaw(error)
-        return Problem(f"{where}{place}: expected a JSON object a line ({reason})")
-    return _object(value, name, where)
-
-
-def _object(value: Any, file: str, where: str) -> Record | Problem:
-    if isinstance(value, dict):
-        return Record(value, file, where)
-    return Problem(f"{where}: expected a JSON object, got {type(value).__name__}")
-
-
-def parse_json(text: str) -> Any:
-    """The value of a JSON text.
-
-    Raises:
-        ValueError: No JSON, or an object that has a key twice, of which one would be lost.
-        RecursionError: Nested too deeply.
-    """
-    return _DECODER.decode(text)
-
-
-def _object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    values = dict(pairs)
-    if len(values) < len(pairs):
-        names = [name for name, _ in pairs]
-        raise ValueError(f"key twice: {_twice(names)}")
-    return values
-
-
-_DECODER = json.JSONDecoder(object_pairs_hook=_object_of)
-
-
-def _json_flaw(error: Exception) -> tuple[str, str]:
-    """Where a text is no JSON (`, column 9`), where that is known, and why."""
-    if isinstance(error, json.JSONDecodeError):
-        return f", column {error.colno}", error.msg
-    if isinstance(error, RecursionError):
-        return "", "nested too deeply"
-    return "", str(error).partition(";")[0]  # an integer beyond Python's limit of digits
-
-
-def _json(path: Path) -> Iterator[Record | Problem]:
-    try:
-        value = parse_json(path.read_text(encoding="utf-8-sig"))
-    except (ValueError, RecursionError) as error:
-        place, reason = _json_flaw(error)
-        line = f":{error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
-        yield Problem(f"{path}{line}{place}: expected a JSON object or a list of them ({reason})")
-        return
-    if isinstance(value, list):
-        for number, item in enumerate(value, start=1):
-            yield _object(item, str(path), f"{path}, item {number}")
-    else:
-        yield _object(value, str(path), str(path))
-
-
-def _csv(path: Path) -> Iterator[Record | Problem]:
-    csv.field_size_limit(_LONGEST)
-    with path.open(encoding="utf-8-sig", newline="") as stream:
-        delimiter = _delimiter(stream)
-        reader = csv.reader(bounded_lines(stream), delimiter=delimiter, strict=True)
-        header: list[str] | None = None
-        line = 1
-        while True:
-            try:
-                cells = next(reader)
-            except StopIteration:
-                break
-            except (csv.Error, LineTooLong) as error:
-                number = reader.line_num + isinstance(error, LineTooLong)
-                begins = f", in the record that begins in line {line}" * (number > line)
-                yield Problem(f"{path}:{number}: not readable as CSV ({error}){begins}")
-                return
-            where, line = f"{path}:{line}", reader.line_num + 1
-            if not cells or (header is None and not "".join(cells).strip()):
-                continue
-            if header is None:
-                header = [cell.strip() for cell in cells]
-                flaw = _header_flaw(header)
-                if flaw:
-                    yield Problem(f"{where}: {flaw}")
-                    return
-            elif len(cells) != len(header):
-                yield Problem(
-                    f"{where}: expected {len(header)} cells as in the header, got {len(cells)}"
-                )
-            else:
-                yield Record(dict(zip(header, cells, strict=True)), str(path), where)
-    if header is None:
-        yield Problem(f"{path}: nothing but blank lines")
-
-
-def _delimiter(stream: TextIO) -> str:
-    """Comma, or what a header without commas has instead: many Excels write semicolons."""
-    head = next((line for line in iter(lambda: stream.readline(_LONGEST), "") if line.strip()), "")
-    stream.seek(0)
-    return next((mark for mark in ",;\t" if mark in head), ",")
-
-
-def _header_flaw(header: list[str]) -> str | None:
-    twice = _twice(header)
-    return f"columns named twice: {twice}" if twice else None
-
-
-def _twice(names: list[str]) -> str:
-    return ", ".join(sorted({repr(name) for name in names if names.count(name) > 1}))
-
-
-def _parquet(path: Path) -> Iterator[Record | Problem]:
+def _parquet(stream: BinaryIO, path: Path, most: int) -> Iterator[Record | Problem]:
     try:
         import pyarrow.parquet as pq
     except ModuleNotFoundError:
@@ -320,10 +297,12 @@ def _parquet(path: Path) -> Iterator[Record | Problem]:
         row = 0
         # Checksums, where a file has them, are the only sign of a byte changed inside a text.
         # Buffered ahead, all that was read of the file would stay in memory.
-        with pq.ParquetFile(path, page_checksum_verification=True, pre_buffer=False) as table:
-            flaw = _header_flaw(table.schema_arrow.names)
-            if flaw:
-                yield Problem(f"{path}: {flaw}")
+        with pq.ParquetFile(stream, page_checksum_verification=True, pre_buffer=False) as table:
+            names = table.schema_arrow.names
+            double = twice(iter(names))
+            if double or len(names) > most:
+                flaw = f"columns named twice: {double}" if double else ""
+                yield Problem(f"{path}: {flaw or too_many_columns(len(names), most)}")
                 return
             for batch in table.iter_batches(batch_size=1024):
                 for values in batch.to_pylist():

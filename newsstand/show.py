@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 _WIDTH = 100  # of tables that go to a file or a pipe
 _LISTED = 10  # outlets, and months before they are summed up by year
+_BESIDE = 60  # cells of a table of scores beside the article's name
+_BESIDE_ID = 12  # and of a sample beside its id: a path that is wrapped cannot be copied
 _SHOWN = 400  # characters of a sample's text
 
 
@@ -133,6 +136,8 @@ def show_data(found: Mapping[str, Any], names: Mapping[str, str]) -> None:
         lines["left out"] = ", ".join(f"{n:,} {why}" for why, n in found["left_out"].items())
     if found["ties"]:
         lines["ties"] = f"{found['ties']:,} rows dropped, as their annotators' votes are tied"
+    for number, note in enumerate(found["notes"], start=1):
+        lines[f"note {number}"] = note
     near = found["near_duplicates"]
     if near and near["texts"]:
         lines["copies"] = (
@@ -210,11 +215,12 @@ def _show_sample(sample: Mapping[str, Any], names: Mapping[str, str]) -> None:
         grid.add_row("" if number else "removed", plain(f"{span['rule']}: {_line(span['text'])}"))
     if sample["warning"]:
         grid.add_row("warning", plain(sample["warning"]))
-    _apart(grid)
+    _apart(grid, least=_BESIDE_ID + cell_len(sample["id"]))
 
 
-def _apart(table: Table) -> None:
+def _apart(table: Table, least: int = 0) -> None:
     console = stdout()
+    console.width = max(console.width, least)
     console.print()
     console.print(table)
 
@@ -224,7 +230,9 @@ def show_scores(scores: Sequence[tuple[str, "Score | None"]]) -> None:
     console = stdout()
     stance = any(score and score.target is not None for _, score in scores)
     table = Table()
-    for title in ("article", "label", "probability", *(["target"] if stance else [])):
+    # An article's name may be a path, to be copied: the table grows past the width instead.
+    table.add_column("article", no_wrap=True)
+    for title in ("label", "probability", *(["target"] if stance else [])):
         table.add_column(
             title, justify="right" if title == "probability" else "left", overflow="fold"
         )
@@ -233,6 +241,8 @@ def show_scores(scores: Sequence[tuple[str, "Score | None"]]) -> None:
         if score:
             cells = (name, score.name, f"{score.probability:.3f}", score.target or "")
         table.add_row(*(plain(cell) for cell in cells[: 4 if stance else 3]))
+    names = (cell_len(visible(name)) for name, _ in scores)
+    console.width = max(console.width, _BESIDE + max(names, default=0))
     console.print(table)
     for name, score in scores:
         if score and score.evidence:

@@ -71,7 +71,8 @@ def _processes(workers: int, start: Callable[..., None] | None, given: Any) -> I
     def run(function: Callable[..., _R], tasks: Iterable[tuple[Any, ...]]) -> Iterator[_R]:
         waiting: deque[Any] = deque()
         for task in tasks:
-            waiting.append(pool.submit(function, *task))
+            with _interrupts_held():  # workers are started here
+                waiting.append(pool.submit(function, *task))
             if len(waiting) > _AHEAD * workers:
                 yield waiting.popleft().result()
         while waiting:
@@ -83,6 +84,22 @@ def _processes(workers: int, start: Callable[..., None] | None, given: Any) -> I
         pool.shutdown(kill_workers=True)
         ours.close()
         theirs.close()
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Ctrl-C, which a terminal sends to workers, too, is this process's to answer.
+
+    A process begins with the signals held that were held by the thread that started it.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # as on Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _begin(parent: "Connection", start: Callable[..., None] | None, given: Any) -> None:

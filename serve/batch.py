@@ -16,6 +16,7 @@ from newsstand.records import (
     Problem,
     Record,
     file_flaw,
+    is_table,
     read_jsonl,
     read_page_bytes,
     read_records,
@@ -27,7 +28,8 @@ from newsstand.serve.scorer import Scorer
 _STDIN = "stdin"
 _TEXTS = (".txt", ".html", ".htm")
 # Where in a file something is, behind the file's name: `:3, column 9`, `, row 12`.
-_WHERE = re.compile(r"(?::\d+|(?:, |: )(?:row|item|line|column) \d[\d,]*)+")
+_WHERE = re.compile(r"(?::\d+|(?:, |: )(?:row|item|line|column) \d+(?:,\d{3})*)+")
+_ROW = re.compile(r": row [\d,]+, line ")
 
 
 class Row(NamedTuple):
@@ -108,8 +110,8 @@ def _file(name: str) -> Iterator[Row]:
         yield Row(Article.from_text(_text(path), id=name), None, name)
     elif kind in _TEXTS:
         yield Row(Article.from_html(read_page_bytes(path), id=name), None, name)
-    elif kind in TABLES:
-        yield from _rows(read_records(path), name)
+    elif is_table(path):
+        yield from _rows(read_records(path, advise=False), name)
     else:
         known = ", ".join((*_TEXTS, *TABLES))
         raise InputError(
@@ -149,7 +151,7 @@ def _row(item: Record) -> Row:
 
 
 def _place(item: Record, key: str | None) -> str:
-    return f"{item.where}, id '{key:.60}'" if key else item.where
+    return f"{item.place}, id '{key:.60}'" if key else item.place
 
 
 def _unread(flaw: str, name: str) -> Row:
@@ -158,5 +160,5 @@ def _unread(flaw: str, name: str) -> Row:
     found = _WHERE.match(flaw, len(file))
     place = flaw[: found.end()] if found else file
     message = flaw[len(place) :].removeprefix(": ")
-    key = place.partition(", column ")[0] or name
+    key = _ROW.sub(":", place).partition(", column ")[0] or name  # as a row without an id has it
     return Row(ScoreError(message=message, place=place or name, id=key), None, key)

@@ -101,17 +101,19 @@ CASES = [
     ),
     train(
         "unknown label",
-        "rows.csv:3: field 'label': unknown label 'wether'; did you mean 'weather'?",
+        "rows.csv: row 2, line 3: field 'label': unknown label 'wether'; did you mean 'weather'?",
         rows=ROWS.replace("weather", "wether", 1),
     ),
     train(
         "broken UTF-8 in the data",
-        "rows.csv: byte 30: expected UTF-8 text (invalid start byte)",
+        "rows.csv: byte 30, line 2: expected UTF-8 text (invalid start byte); as windows-1252 it "
+        "reads 'spÿrt' (data.csv.encoding=windows-1252, or save it as UTF-8)\n"
+        "rows.csv: row 1, line 2: field 'label': unknown label 'spÿrt'; did you mean 'sport'?",
         rows=ROWS.encode().replace(b"sport", b"sp\xffrt", 1),
     ),
     train(
         "a NUL byte in the data",
-        "rows.csv: byte 30: expected UTF-8 text, found a NUL byte",
+        "rows.csv: byte 30, line 2: expected UTF-8 text, found a NUL byte",
         rows=ROWS.encode().replace(b"sport", b"sp\0rt", 1),
     ),
     Case(
@@ -128,7 +130,7 @@ CASES = [
         "unknown kind of data",
         "train c.yaml data.path=rows.docx",
         "rows.docx: unknown kind of table '.docx', expected one of "
-        ".csv, .jsonl, .ndjson, .json, .parquet",
+        ".csv, .tsv, .jsonl, .ndjson, .json, .parquet; save it as CSV (UTF-8)",
         {"c.yaml": CONFIG, "rows.docx": ROWS},
     ),
     train(
@@ -150,7 +152,7 @@ CASES = [
     score(
         "empty article in a table",
         "a.csv",
-        "a.csv:2: empty: title and body hold no text",
+        "a.csv: row 1, line 2: empty: title and body hold no text",
         "body\n \n",
     ),
     score(
@@ -167,12 +169,12 @@ CASES = [
         SPORT.encode("utf-16"),
     ),
     score(
-        "NUL bytes", "a.html", "a.html: byte 4: expected UTF-8 text, found a NUL byte", b"The \0 x"
+        "NUL bytes", "a.txt", "a.txt: byte 4: expected UTF-8 text, found a NUL byte", b"The \0 x"
     ),
     score(
         "unknown file extension",
         "a.docx",
-        "a.docx: unknown kind of file '.docx', expected .txt, .html, .htm, .csv, .jsonl, "
+        "a.docx: unknown kind of file '.docx', expected .txt, .html, .htm, .csv, .tsv, .jsonl, "
         ".ndjson, .json, .parquet",
         SPORT,
     ),

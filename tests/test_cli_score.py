@@ -295,7 +295,7 @@ def test_a_setting_given_twice_is_refused(cli: Cli, folder: Path) -> None:
 def test_no_control_character_of_a_text_is_printed(
     cli: Cli, small: Bundle, folder: Path, form: str
 ) -> None:
-    names = {"sport": f"sp{ESC}ort\n", "economy": "e\u202econ", "weather": "w\x9bx"}
+    names = {"sport": "sp\u2066ort", "economy": "e\u202econ", "weather": "weather"}
     replace(small, labels=LabelSet("custom", names)).save(Path("model"))
     related = f"Read more: Champion {ESC}wins\u2066 the final match"
     rows = [
@@ -327,14 +327,14 @@ from tokenizers import AddedToken
 from newsstand.bundle import Bundle
 from newsstand.cli import main
 
-probabilities = Bundle.probabilities
+unchecked = Bundle.unchecked
 
 def noisy(self, examples):
     print("printed by a library")
     AddedToken("x", printed_by_native_code=1)
-    return probabilities(self, examples)
+    return unchecked(self, examples)
 
-Bundle.probabilities = noisy
+Bundle.unchecked = noisy
 sys.argv = ["newsstand", *sys.argv[1:]]
 main()
 """

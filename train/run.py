@@ -360,7 +360,7 @@ def _loaded(news: NewsData, sizes: dict[str, int]) -> str:
     if left_out:
         reasons = ", ".join(f"{n:,} {reason}" for reason, n in left_out.items())
         told.append(f"left out: {reasons}")
-    return ", ".join(told)
+    return ", ".join([*told, *(note.what for note in news.notes)])
 
 
 def _removed(splits: Iterable[Rows]) -> str:

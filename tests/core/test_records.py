@@ -12,9 +12,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from newsstand.errors import InputError
-from newsstand.records import Problem, Record, read_jsonl, read_records, read_text
+from newsstand.records import Problem, Record, read_jsonl, read_records, read_text, text_flaw
 
 MIB = 1 << 20
+PLAIN = "; if quotation marks are part of the text, set data.csv.quote: none"
+WINDOWS = "(data.csv.encoding=windows-1252, or save it as UTF-8)"
 
 
 @pytest.fixture(autouse=True)
@@ -66,13 +68,13 @@ def test_csv_with_a_byte_order_mark_and_a_cell_of_5_mb() -> None:
         ("a.csv", "", ["a.csv: the file is empty"]),
         ("a.csv", "label,body\n", []),
         ("a.csv", "label,body,label\nx,y,z\n", ["a.csv:1: columns named twice: 'label'"]),
-        ("a.csv", "label,body,,\nx,y,,\n", ["a.csv:1: columns named twice: ''"]),
+        ("a.csv", "label,body,,\nx,y,,\n", [("a.csv:2", row("x", "y"))]),
         (
             "a.csv",
             'label,body\nx\n"y\nz",1,2\n\nw,v\n',
             [
-                "a.csv:2: expected 2 cells as in the header, got 1",
-                "a.csv:3: expected 2 cells as in the header, got 3",
+                "a.csv: row 1, line 2: expected 2 cells as in the header, got 1",
+                "a.csv: row 2, line 3: expected 2 cells as in the header, got 3",
                 ("a.csv:6", row("w", "v")),
             ],
         ),
@@ -81,52 +83,68 @@ def test_csv_with_a_byte_order_mark_and_a_cell_of_5_mb() -> None:
             'label,body\nx,y\nz,"never\nclosed\n',
             [
                 ("a.csv:2", row("x", "y")),
-                "a.csv:4: not readable as CSV (unexpected end of data), "
-                "in the record that begins in line 3",
+                "a.csv: row 2, line 4: not readable as CSV (unexpected end of data), "
+                f"in the record that begins in line 3{PLAIN}",
             ],
         ),
         (
             "a.csv",
             'label,body\nx,"one" two\n',
-            ["a.csv:2: not readable as CSV (',' expected after '\"')"],
+            [f"a.csv: row 1, line 2: not readable as CSV (',' expected after '\"'){PLAIN}"],
         ),
         (
             "a.csv",
             b"label,body\nx,caf\xe9\n",
-            ["a.csv: byte 16: expected UTF-8 text (invalid continuation byte)"],
+            [
+                "a.csv: byte 16, line 2: expected UTF-8 text (invalid continuation byte); "
+                f"as windows-1252 it reads 'café' {WINDOWS}",
+                ("a.csv:2", row("x", "café")),
+            ],
         ),
         (
             "a.csv",
             b"label,body\nx,caf\xc3",
-            ["a.csv: byte 16: expected UTF-8 text (unexpected end of data)"],
+            ["a.csv: byte 16, line 2: expected UTF-8 text (unexpected end of data)"],
         ),
-        ("a.csv", b"label,body\nx,\0\n", ["a.csv: byte 13: expected UTF-8 text, found a NUL byte"]),
         (
             "a.csv",
-            "label,body\n".encode("utf-16"),
-            ["a.csv: byte 0: expected UTF-8 text, this looks like UTF-16"],
+            b"label,body\nx,\0\n",
+            ["a.csv: byte 13, line 2: expected UTF-8 text, found a NUL byte"],
+        ),
+        (
+            "a.csv",
+            "label,body\nx,café\n".encode("utf-16"),
+            [("a.csv:2", row("x", "café"))],
+        ),
+        (
+            "a.jsonl",
+            '{"a": "é"}\n'.encode("utf-32"),
+            [("a.jsonl:1", {"a": "é"})],
         ),
         (
             "a.csv",
             "label,body\n".encode("utf-16-le"),
-            ["a.csv: byte 1: expected UTF-8 text, found a NUL byte"],
+            [
+                "a.csv: byte 1, line 1: expected UTF-8 text, found a NUL byte; "
+                "it looks like utf-16-le (data.csv.encoding=utf-16-le)"
+            ],
         ),
         (
             "a.csv",
-            gzip.compress(b"label,body\n", mtime=0),
-            ["a.csv: byte 0: expected UTF-8 text, this looks like gzip"],
+            gzip.compress(b"label,body\nx,y", mtime=0),
+            [("a.csv:2", row("x", "y"))],
         ),
         (
             "a.csv",
             b"PK\x03\x04",
-            ["a.csv: byte 0: expected UTF-8 text, this looks like a zip archive"],
+            ["a.csv: damaged, not readable as zip (File is not a zip file)"],
         ),
         (
             "a.xls",
             "x",
             [
-                "a.xls: unknown kind of table '.xls', expected one of .csv, .jsonl, .ndjson, "
-                ".json, .parquet"
+                "a.xls: unknown kind of table '.xls', expected one of .csv, .tsv, .jsonl, "
+                ".ndjson, .json, .parquet; save it as CSV (UTF-8)"
             ],
         ),
         ("a.CSV", "label,body\nx,y\n", [("a.CSV:2", row("x", "y"))]),
@@ -226,8 +244,8 @@ def test_what_a_file_gives(name: str, content: str | bytes | None, expected: lis
 def test_a_bad_byte_is_found_at_its_offset_across_chunks(
     before: int, flaw: bytes, byte: int, reason: str
 ) -> None:
-    found = read("a.csv", b"a" * before + flaw)
-    assert found == [f"a.csv: byte {byte}: expected UTF-8 text ({reason})"]
+    Path("a.txt").write_bytes(b"a" * before + flaw)
+    assert text_flaw(Path("a.txt")) == f"a.txt: byte {byte}: expected UTF-8 text ({reason})"
 
 
 @pytest.mark.parametrize("before", range(MIB - 4, MIB + 1))
@@ -298,12 +316,12 @@ def test_read_text() -> None:
 @pytest.mark.parametrize(
     ("name", "head", "tail", "message"),
     [
-        ("a.csv", "label,body\nx,", "\nz,w\n", "a.csv:2: not readable as CSV ({})"),
+        ("a.csv", "label,body\nx,", "\nz,w\n", "a.csv: row 1, line 2: not readable as CSV ({})"),
         (
             "a.csv",
             'label,body\nx,"one\n',
             '"\nz,w\n',
-            "a.csv:3: not readable as CSV ({}), in the record that begins in line 2",
+            "a.csv: row 1, line 3: not readable as CSV ({}), in the record that begins in line 2",
         ),
         ("a.jsonl", '{"a": 1}\n{"a": "', '"}\n{"a": 2}\n', "a.jsonl:2: {}"),
     ],

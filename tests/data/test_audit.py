@@ -329,7 +329,7 @@ def test_lines_begin_with_the_worst_and_say_what_to_do(make_rows: Make, make_new
     assert told[4] == "warning  3 rows share 1 id"
     assert told[-3].startswith("ok       ")
     assert told[-2] == ""
-    assert told[-1] == "1 error, 1 warning, 20 of 22 checks in order"
+    assert told[-1] == "1 error, 1 warning, 21 of 23 checks in order"
 
 
 def test_tiny_data_are_looked_at_without_a_model(make_rows: Make, make_news: Make) -> None:

@@ -74,7 +74,7 @@ def test_a_folder_without_names_gives_all_its_tables() -> None:
             "empty",
             {},
             [
-                "empty: no file ends in .csv, .jsonl, .ndjson, .json, .parquet; name them in "
+                "empty: no file ends in .csv, .tsv, .jsonl, .ndjson, .json, .parquet; name them in "
                 "data.train"
             ],
         ),

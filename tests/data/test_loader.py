@@ -1,6 +1,7 @@
 """The loader as a whole: files in, splits with names and a digest out."""
 
 import csv
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
@@ -109,6 +110,17 @@ def test_the_digest_is_of_the_rows_in_their_splits() -> None:
     assert load_table("copy.csv").digest != first.digest
 
 
+def test_the_digest_is_not_of_the_file() -> None:
+    plain = [{"label": row["label"], "body": row["body"]} for row in rows(60)]
+    table("w.csv", plain)
+    table("copy.csv", plain)
+    Path("lines.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in plain))
+    digest = load_table().digest
+    assert [load_table(x).digest for x in ("copy.csv", "lines.jsonl")] == [digest, digest]
+    table("w.csv", [{**row, "id": str(n)} for n, row in enumerate(plain)])
+    assert load_table().digest != digest
+
+
 def test_given_files_keep_their_split() -> None:
     Path("d").mkdir()
     for name, size in (("train", 30), ("dev", 6), ("test", 9)):
@@ -156,10 +168,9 @@ def test_a_file_with_many_faults_is_reported_whole() -> None:
         'label,body\nacq,"Wheat\nfell"\nearn\n,x\nerrn,x\nearn,\nship,"x"\n', encoding="utf-8"
     )
     assert problems(labels=("acq", "earn", "ship")) == [
-        "w.csv:4: expected 2 cells as in the header, got 1",
-        "w.csv:5: field 'label': empty; expected a label",
-        "w.csv:6: field 'label': unknown label 'errn'; did you mean 'earn'?",
-        "w.csv:7: field 'body': empty; expected the article's text",
+        "w.csv: row 2, line 4: expected 2 cells as in the header, got 1",
+        "w.csv: row 3, line 5: field 'label': empty; expected a label",
+        "w.csv: row 4, line 6: field 'label': unknown label 'errn'; did you mean 'earn'?",
     ]
 
 
@@ -257,19 +268,33 @@ def test_a_second_load_finds_what_the_first_prepared(monkeypatch: pytest.MonkeyP
 
 
 def test_problems_are_the_same_when_they_come_from_the_cache() -> None:
-    Path("w.csv").write_text("label,body\nacq,x\nearn,\nacq,<p></p>\n")
-    expected = [
-        "w.csv:3: field 'body': empty; expected the article's text",
-        "w.csv:4: empty: title and body hold no text",
-    ]
+    Path("w.csv").write_text("label,body\nacq,x\n,y\n")
+    expected = ["w.csv: row 2, line 3: field 'label': empty; expected a label"]
     assert problems(labels=("acq", "earn")) == problems(labels=("acq", "earn")) == expected
+
+
+def test_what_was_left_out_is_said_of_cached_rows_too() -> None:
+    odd = [
+        {"id": "e", "label": "acq", "body": ""},
+        {"id": "m", "label": "acq", "body": "<p></p>"},
+    ]
+    table("w.csv", [*({**row, "published": "soon"} for row in rows(60)), *odd])
+    first, second = load_table(), load_table()
+    assert [note.what for note in first.notes] == [
+        "60 rows undated, dates not understood",
+        "1 row left out with an empty body",
+        "1 row left out without text",
+    ]
+    assert (first.notes, first.cached, second.cached) == (second.notes, False, True)
+    assert second.summary.startswith("60 rows, 60 rows undated, dates not understood, 1 row left")
+    assert second.summary.endswith(", prepared before")
 
 
 def test_with_problems_tolerated_the_other_rows_come() -> None:
     table("w.csv", [*rows(30), {"id": "x", "label": "", "body": "y"}])
     news = load_table(strict=False)
     assert len(news.rows) == 30
-    assert news.problems == ["w.csv:32: field 'label': empty; expected a label"]
+    assert news.problems == ["w.csv: row 31, line 32: field 'label': empty; expected a label"]
 
 
 def test_workers_prepare_as_one_process_does(monkeypatch: pytest.MonkeyPatch) -> None:

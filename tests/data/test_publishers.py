@@ -124,14 +124,16 @@ def test_fnc1_joins_stances_and_bodies() -> None:
             "train_bodies.csv",
             "Body ID,articleBody\n0,x\n",
             [
-                "f/train_stances.csv:2: field 'Body ID': '7' has no body in train_bodies.csv",
-                "f/train_stances.csv:3: field 'Body ID': '7' has no body in train_bodies.csv",
+                "f/train_stances.csv: row 1, line 2: field 'Body ID': '7' has no body in "
+                "train_bodies.csv",
+                "f/train_stances.csv: row 2, line 3: field 'Body ID': '7' has no body in "
+                "train_bodies.csv",
             ],
         ),
         (
             "train_bodies.csv",
             "Body ID,articleBody\n0,x\n0,y\n7,z\n",
-            ["f/train_bodies.csv:3: field 'Body ID': '0' is the ID of two bodies"],
+            ["f/train_bodies.csv: row 2, line 3: field 'Body ID': '0' is the ID of two bodies"],
         ),
         # The rows without a body follow from this.
         ("train_bodies.csv", None, ["f/train_bodies.csv: no such file"]),
@@ -139,7 +141,7 @@ def test_fnc1_joins_stances_and_bodies() -> None:
             "train_bodies.csv",
             'Body ID,articleBody\n0,x\n7,"z\n',
             [
-                "f/train_bodies.csv:3: not readable as CSV (unexpected end of data)",
+                "f/train_bodies.csv: row 2, line 3: not readable as CSV (unexpected end of data)",
             ],
         ),
         (
@@ -328,17 +330,18 @@ def test_article_bias_files_that_do_not_fit_together() -> None:
     here = "topic, source, bias, url, title, date, authors, content, source_url, bias_text, ID"
     first, second = (f"a/{x}" for x in LISTS.values())
     assert [item for item in read("article-bias", "a", **LISTS) if isinstance(item, str)] == [
-        f"{second}:2: field 'ID': 'x1' is in {first}:2 too",
+        f"{second}: row 1, line 2: field 'ID': 'x1' is in {first}: row 1, line 2 too",
         "a/jsons/x2.json: field 'bias': 0, but bias_text is 'right'",
         "a/jsons/x3.json: field 'ID': 'y3'; expected the file's name",
         f"a/jsons/x4.json: field 'content_original': missing (fields here: {here})",
-        f"{first}:3: field 'bias': '1', but a/jsons/x5.json has 2",
+        f"{first}: row 2, line 3: field 'bias': '1', but a/jsons/x5.json has 2",
         "a/jsons/x6.json: expected one JSON object, got a list of 2",
-        "a/jsons/x7.json: byte 9: expected UTF-8 text (invalid start byte)",
+        "a/jsons/x7.json: byte 9, line 1: expected UTF-8 text (invalid start byte); save it as "
+        "UTF-8",
         "a/jsons/x8.json: the file is empty",
         "a/jsons/x9.json:1, column 12: expected a JSON object or a list of them (Expecting ',' "
         "delimiter)",
-        f"{first}:4: field 'ID': 'gone' has no JSON file",
+        f"{first}: row 3, line 4: field 'ID': 'gone' has no JSON file",
     ]
 
 

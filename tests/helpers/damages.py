@@ -1,9 +1,11 @@
 """Damage to good files, of every kind and drawn at random, and what may come of it."""
 
+import bz2
 import csv
 import gzip
 import io
 import json
+import lzma
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -132,8 +134,11 @@ def replaced(rng: random.Random, case: Good) -> Case:
     """One whole file is something else."""
     name, _, data = place(rng, case)
     noise = bytes(rng.randrange(256) for _ in range(200)) + b"\xff"
-    new = rng.choice((b"", b"\n\n \n\t\n", gzip.compress(data), noise, b"PK\x03\x04" + data, b"[]"))
+    packed = gzip.compress(data)
+    new = rng.choice((b"", b"\n\n \n\t\n", packed, noise, b"PK\x03\x04" + data, b"[]"))
     every = frozenset(range(len(case.rows)))
+    if new is packed and case.form in BY_CONTENT:
+        return Case(case, whole(case.files) | {name: new}, case.rows, quiet=True)
     return Case(case, whole(case.files) | {name: new}, case.rows, every, every, loud=True)
 
 
@@ -149,9 +154,27 @@ def recoded(rng: random.Random, case: Good) -> Case:
     if latin.isascii() or rng.random() < 0.5:
         encoding = rng.choice(("utf-16", "utf-16-be", "utf-32"))
         new = whole({name: parts})[name].decode().encode(encoding)
+        if encoding != "utf-16-be" and case.form in BY_CONTENT:  # a byte order mark says it
+            return Case(case, whole(case.files) | {name: new}, case.rows, quiet=True)
     else:
         new = b"".join(latin if part is one else part.data for part in parts)
     return Case(case, whole(case.files) | {name: new}, case.rows, every, every, loud=True)
+
+
+def packed(rng: random.Random, case: Good) -> Case:
+    """One file is packed, and that damaged or not: its checksum tells."""
+    if case.form not in BY_CONTENT:
+        return replaced(rng, case)
+    name, _, data = place(rng, case)
+    new = bytearray(rng.choice((gzip.compress, bz2.compress, lzma.compress))(data))
+    damage = rng.choice(("none", "cut", "changed"))
+    at = rng.randrange(len(new))
+    if damage == "cut":
+        del new[at:]
+    elif damage == "changed":
+        new[at] ^= 1 << rng.randrange(8)
+    files = whole(case.files) | {name: bytes(new)}
+    return Case(case, files, case.rows, quiet=damage == "none", loud=damage == "cut")
 
 
 def missing(rng: random.Random, case: Good) -> Case:
@@ -193,8 +216,10 @@ def harmless(rng: random.Random, case: Good) -> Case:
     return Case(case, files, rows, quiet=True)
 
 
+# Formats whose files are known by their first bytes, whatever they are packed or encoded in.
+BY_CONTENT = ("table", "newsmtsc", "fnc1", "article-bias")
 BY_BYTES = (truncated, swapped, changed, left_out, put_in, quote_lost, line_lost)
-ANY = (*BY_BYTES, record_lost, replaced, recoded, missing, harmless)
+ANY = (*BY_BYTES, record_lost, replaced, packed, recoded, missing, harmless)
 DATES: tuple[Callable[[int], tuple[Any, str]], ...] = (
     lambda day: (f"2019-05-{day}", f"2019-05-{day}"),
     lambda day: (f"2019-05-{day}T08:30:00Z", f"2019-05-{day}T08:30:00+00:00"),
@@ -217,7 +242,21 @@ WRONG_VALUES: tuple[Any, ...] = (
     "NUL \0",
 )
 WRONG_LINES = ("[1, 2]", '"text"', "7", "null", "NaN", "[" * 5000, '{"a": ' + "9" * 5000 + "}", "{")
-OPTIONAL = ("title", "outlet", "url", "language", "author")
+DESCRIBING = ("outlet", "url", "language", "author")
+
+
+def described(name: str, value: Any) -> tuple[str | None, bool]:
+    """What a value of no text is in a column that only describes, and whether that is said."""
+    if name == "published":
+        return None, value == value
+    if isinstance(value, dict | bytes):
+        return None, True
+    if isinstance(value, list):
+        return ", ".join(value), False
+    if isinstance(value, str):
+        return value.replace("\ud83d", "\ufffd"), "\ud83d" in value
+    text = str(value).lower()
+    return (None if text == "nan" else text), False
 
 
 def table_case(
@@ -258,8 +297,9 @@ def in_words(rng: random.Random) -> Case:
         forms = (str.upper, str.title, " {} ".format, "{}\t".format)
         items = [_values(row) | {"label": rng.choice(forms)(row.label)} for row in ROWS]
         return table_case(kind, items, quiet=True)
+    if what == "wrong date":
+        return undescribed(kind, number, "published", rng.choice(WRONG_DATES))
     wrong: dict[str, Any] = {
-        "wrong date": {"published": rng.choice(WRONG_DATES)},
         "wrong label": {"label": rng.choice(("positve", "1", "", " ", "positive negative"))},
         "empty": {"target": " "},
         "split": {"split": "holdout"},
@@ -269,20 +309,26 @@ def in_words(rng: random.Random) -> Case:
 
 def in_types(rng: random.Random) -> Case:
     """JSON or Parquet holds something else where text is expected."""
-    number, name = rng.randrange(len(ROWS)), rng.choice((*OPTIONAL, "body", "label", "published"))
+    names = (*DESCRIBING, "title", "body", "label", "published")
+    number, name = rng.randrange(len(ROWS)), rng.choice(names)
     if rng.random() < 0.3:
         values = [_values(row)[name] for row in ROWS]
-        other: Any = rng.choice(
+        other: list[Any] = rng.choice(
             (
-                pa.array([x.encode() for x in values]),
-                pa.array([{"text": x} for x in values]),
-                pa.array(list(range(len(values)))),
-                pa.array([1.5] * len(values)),
+                [x.encode() for x in values],
+                [{"text": x} for x in values],
+                list(range(len(values))),
+                [1.5] * len(values),
             )
         )
-        columns = {x: [_values(row)[x] for row in ROWS] for x in TABLE} | {name: other}
+        columns = {x: [_values(row)[x] for row in ROWS] for x in TABLE} | {name: pa.array(other)}
         data = parquet_bytes(columns)
-        return Case(good("parquet"), {"d.parquet": data}, [], loud=True)
+        if name not in (*DESCRIBING, "published"):
+            return Case(good("parquet"), {"d.parquet": data}, [], loud=True)
+        read = [described(name, x) for x in other]
+        rows = [replace(row, **{name: x}) for row, (x, _) in zip(ROWS, read, strict=True)]
+        said = read[0][1]
+        return Case(good("parquet"), {"d.parquet": data}, rows, loud=said, quiet=not said)
     if rng.random() < 0.4:
         line, data = rng.choice(WRONG_LINES), whole(good("jsonl").files)["d.jsonl"]
         return Case(good("jsonl"), {"d.jsonl": data + line.encode()}, ROWS, loud=True)
@@ -290,7 +336,23 @@ def in_types(rng: random.Random) -> Case:
         return one_wrong("jsonl", number, **{rng.choice(("body", "label", "target")): None})
     wrong = rng.choice(WRONG_VALUES)
     wrong = {"x": 1} if name == "label" and isinstance(wrong, list) else wrong
+    if name in (*DESCRIBING, "published"):
+        return undescribed("jsonl", number, name, wrong)
+    if name == "title" and wrong != wrong:
+        return undescribed("jsonl", number, name, wrong, "")
+    if name != "label" and isinstance(wrong, str):
+        return undescribed("jsonl", number, name, wrong)
     return one_wrong("jsonl", number, **{name: wrong})
+
+
+def undescribed(kind: str, number: int, name: str, value: Any, empty: str | None = None) -> Case:
+    """A table with a value in one row that is read as something else, or as none."""
+    text, said = described(name, value)
+    items = [_values(row) for row in ROWS]
+    items[number] |= {name: value}
+    rows = [*ROWS]
+    rows[number] = replace(rows[number], **{name: empty if text is None else text})
+    return table_case(kind, items, rows, loud=said, quiet=not said)
 
 
 def in_columns(rng: random.Random) -> Case:
@@ -298,7 +360,7 @@ def in_columns(rng: random.Random) -> Case:
     what = rng.choice(("delimiter", "twice", "cells", "name", "key twice"))
     if what == "delimiter":
         data = whole({"d": csv_parts(ROWS, mark)})["d"]
-        right = mark in ";\t"
+        right = mark != ":"
         return Case(
             good("csv"), {"d.csv": data}, ROWS if right else [], quiet=right, loud=not right
         )

@@ -81,7 +81,7 @@ def test_reading_is_lazy_and_goes_on_behind_what_cannot_be_read() -> None:
         Article(id="./b.txt", body="three"),
         ScoreError(
             id="a.csv:2",
-            place="a.csv:2",
+            place="a.csv: row 1, line 2",
             message="not readable as CSV (',' expected after '\"')",
         ),
     ]
@@ -94,7 +94,7 @@ def error(name: str) -> str:
 
 
 def test_a_file_that_cannot_be_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    def read(path: Path) -> Iterator[Record]:
+    def read(path: Path, *, advise: bool) -> Iterator[Record]:
         yield Record({"body": "one"}, str(path), f"{path}:1")
         raise OSError(5, "Input/output error")
 
@@ -115,7 +115,7 @@ def test_a_file_that_cannot_be_read_to_its_end(monkeypatch: pytest.MonkeyPatch) 
         ("a.html", b"\x1f\x8b\x08", "a.html: byte 0: expected a web page, this looks like gzip"),
         ("a.jsonl", b'{"text": "x"}', "a.jsonl:1: no column 'body' (columns here: text)"),
         ("a.jsonl", b'{"body": 5}', "a.jsonl:1: column 'body': expected text, got int 5"),
-        ("a.csv", b"body\nx,y\n", "a.csv:2: expected 1 cells as in the header, got 2"),
+        ("a.csv", b"body\nx,y\n", "a.csv: row 1, line 2: expected 1 cells as in the header, got 2"),
         ("a.csv", b"title,body\n", "a.csv: no articles"),
         ("a.json", b"[]", "a.json: no articles"),
         ("a.parquet", b"PAR1", "a.parquet: not readable as Parquet ("),

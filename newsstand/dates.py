@@ -1,7 +1,13 @@
-"""Dates as newspapers, feeds and spreadsheets write them, to ISO 8601; nothing is guessed."""
+"""Dates as newspapers, feeds and spreadsheets write them, to ISO 8601; nothing is guessed.
+
+A date of a year in which no newspaper was printed (1404 of another calendar, 9999 for "never") is
+no date of publication, and neither is a number that may as well count a spreadsheet's days.
+"""
 
 import re
 from datetime import UTC, date, datetime, timedelta, timezone
+from numbers import Real
+from typing import Any
 
 _MONTHS = {
     name: number
@@ -29,17 +35,19 @@ _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _ZONES = {"z": 0, "ut": 0, "utc": 0, "gmt": 0}
 _ZONES |= {"est": -5, "edt": -4, "cst": -6, "cdt": -5, "mst": -7, "mdt": -6, "pst": -8, "pdt": -7}
 
-# Years that 8 or 14 digits may stand for: of others, they are more likely some number.
-_YEARS = range(1600, 2101)
+# Years of publication. The first newspaper is of 1605.
+YEARS = range(1600, 2101)
 # Epoch seconds from March 1973 to the year 2100: of fewer digits, an integer may be a year.
 _SECONDS = range(10**8, 4_102_444_800)
+
+_MOST: Any = 1e15  # what no count of milliseconds reaches
 
 EXPECTED = "expected a date, such as 2019-05-03, 2019-05-03T10:00:00Z or 3 May 2019"
 
 _DAY = re.compile(
     r"(?:(?P<weekday>mon|tue|wed|thu|fri|sat|sun)[a-z]*\.?,?\s+)?"
     r"(?:(?P<y>\d{4})(?P<s>[-/.])(?P<m>\d{1,2})(?P=s)(?P<d>\d{1,2})"
-    r"|(?P<d1>\d{1,2})(?:st|nd|rd|th)?[\s.-]+(?P<m1>[a-z]{3,9})\.?,?[\s-]+(?P<y1>\d{4})"
+    r"|(?P<d1>\d{1,2})(?:st|nd|rd|th)?[\s.-]+(?P<m1>[a-z]{3,9})\.?,?[\s-]+(?P<y1>\d{4}|\d{2}\b)"
     r"|(?P<m2>[a-z]{3,9})\.?\s+(?P<d2>\d{1,2})(?:st|nd|rd|th)?,?\s+(?P<y2>\d{4})"
     r"|(?P<n1>\d{1,2})(?P<n>[-/.])(?P<n2>\d{1,2})(?P=n)(?P<y3>\d{4}|\d{2}))",
     re.ASCII | re.IGNORECASE,
@@ -47,7 +55,7 @@ _DAY = re.compile(
 _TIME = re.compile(
     r"(?:(?:,?\s+(?:at\s+)?|t)(?P<hour>\d{1,2}):(?P<minute>\d\d)(?::(?P<second>\d\d)(?:\.\d+)?)?"
     r"(?:\s*(?P<half>[ap])\.?m\.?)?"
-    r"(?:\s*(?P<sign>[+-])(?P<zh>\d\d):?(?P<zm>\d\d)|\s*(?P<zone>[a-z]{1,3}))?)?",
+    r"(?:\s*(?P<sign>[+-])(?P<zh>\d\d):?(?P<zm>\d\d)|\s*(?P<zone>[a-z]{1,4}))?)?",
     re.ASCII | re.IGNORECASE,
 )
 
@@ -56,38 +64,46 @@ def parse_date(value: object, order: str | None = None) -> str:
     """The ISO 8601 form of a date or a point in time.
 
     Args:
-        value: Text, an integer (epoch seconds or milliseconds, or 20190503), or a date.
+        value: Text, a whole number (epoch seconds or milliseconds, or 20190503), or a date.
         order: `day-first` or `month-first`, for dates such as 05/03/2019.
 
     Raises:
-        ValueError: What was expected instead, when the value is no date or may be two.
+        ValueError: What was expected instead, when the value is no date, may be two, or is of a
+            year outside `YEARS`.
 
     >>> parse_date("Fri, 03 May 2019 10:00:00 GMT"), parse_date("25/03/2019")
     ('2019-05-03T10:00:00+00:00', '2019-03-25')
     >>> parse_date("05/03/2019", "month-first"), parse_date(1556877600)
     ('2019-05-03', '2019-05-03T10:00:00+00:00')
     """
+    found = _read(value, order)
+    if found.year not in YEARS:
+        raise ValueError(f"no year of publication, expected {YEARS[0]} to {YEARS[-1]}")
+    return found.isoformat()
+
+
+def _read(value: object, order: str | None) -> date | datetime:
     if isinstance(value, str):
         text = value.strip()
-        digits = text.isdecimal() and text.isascii()
+        if text.isascii() and text.removesuffix(".0").isdecimal():  # as pandas writes integers
+            return _digits(text.removesuffix(".0"))
         try:  # nearly all dates: as short as it can be
-            if not digits:
-                return date.fromisoformat(text).isoformat()
+            return date.fromisoformat(text)
         except ValueError:
-            pass
-        return (_digits(text) if digits else _written(text, order)).isoformat()
-    if isinstance(value, date):  # a datetime too
-        return value.isoformat()
-    if type(value) is int:
-        return _digits(str(value)).isoformat()
+            return _written(text, order)
+    if isinstance(value, date) and value == value:  # a datetime too, but not pandas' NaT
+        return value
+    if isinstance(value, Real) and not isinstance(value, bool) and -_MOST < value < _MOST:
+        seconds = float(value)
+        return _digits(str(int(seconds)) if seconds.is_integer() else "")
     raise ValueError(EXPECTED)
 
 
 def _digits(text: str) -> date | datetime:
     """20190503, 20190503100000, or the seconds or milliseconds since 1970."""
-    if len(text) == 8 and int(text[:4]) in _YEARS:
+    if len(text) == 8 and int(text[:4]) in YEARS:
         return _real(int(text[:4]), int(text[4:6]), int(text[6:]))
-    if len(text) == 14 and int(text[:4]) in _YEARS:
+    if len(text) == 14 and int(text[:4]) in YEARS:
         clock = (int(text[at : at + 2]) for at in (8, 10, 12))
         return _at(_real(int(text[:4]), int(text[4:6]), int(text[6:8])), *clock)
     if len(text) in (9, 10) and int(text) in _SECONDS:
@@ -113,6 +129,8 @@ def _written(text: str, order: str | None) -> date | datetime:
     elif part["y3"]:
         day = _numeric(int(part["n1"]), int(part["n2"]), part["y3"], part["n"], order)
     else:
+        if len(part["y1"] or part["y2"]) == 2:
+            raise ValueError("two digits of a year, expected four")
         month = _MONTHS.get((part["m1"] or part["m2"]).lower())
         if month is None:
             raise ValueError(EXPECTED)

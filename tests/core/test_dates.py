@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta, timezone
 
 import pytest
 
-from newsstand.data.dates import EXPECTED, parse_date
+from newsstand.dates import EXPECTED, parse_date
 
 DAY, POINT = "2019-05-03", "2019-05-03T10:00:00"
 
@@ -34,7 +34,10 @@ DAY, POINT = "2019-05-03", "2019-05-03T10:00:00"
         ("25/03/2019", "2019-03-25"),
         ("03/25/2019", "2019-03-25"),
         ("4/4/2019", "2019-04-04"),
-        ("0001-11-30", "0001-11-30"),
+        ("1605-11-30", "1605-11-30"),
+        ("1556877600.0", f"{POINT}+00:00"),
+        (1556877600.0, f"{POINT}+00:00"),
+        (20190503.0, DAY),
         ("2019-05-03T10:00:00", POINT),
         ("2019-05-03 10:00", POINT),
         ("20190503100000", POINT),
@@ -111,8 +114,20 @@ def test_day_or_month_first(text: str, alone: str, day_first: str, month_first: 
                 float("nan"),
                 True,
                 ["2019-05-03"],
+                "13 Mordad 1404",
+                "43588",
+                43588,
+                43588.25,
+                float("inf"),
             )
         ),
+        *(
+            (value, "no year of publication, expected 1600 to 2100")
+            for value in ("1404-05-13", "0001-11-30", "9999-12-31", "1.1.0001", date(1404, 5, 13))
+        ),
+        ("0000-00-00", "no such day"),
+        ("27 Sep 13", "two digits of a year, expected four"),
+        ("2019-05-03 10:00 IRDT", "unknown time zone IRDT; expected one such as +02:00"),
         ("2019-02-30", "no such day"),
         ("31.4.2019", "no such day (read day-first)"),
         ("20191345", "no such day"),

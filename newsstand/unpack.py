@@ -1,0 +1,255 @@
+"""Opens a file as plain bytes: unpacked, and its text in UTF-8, whatever it was saved in.
+
+What a file is, its first bytes say; names only decide between kinds of text. What is unpacked or
+converted goes to a temporary file, which has no name and ends with the reading.
+"""
+
+import bz2
+import codecs
+import gzip
+import io
+import lzma
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from typing import IO, Any, BinaryIO, cast
+
+PACKED = (".gz", ".bz2", ".xz", ".zst", ".zip")
+
+_MAGIC = {
+    b"\x1f\x8b": "gzip",
+    b"BZh": "bzip2",
+    b"\xfd7zXZ\0": "xz",
+    b"\x28\xb5\x2f\xfd": "zstd",
+    b"PK\x03\x04": "zip",
+    b"PK\x05\x06": "zip",
+}
+# What is no table, and what it is.
+_FOREIGN = {
+    b"%PDF": "a PDF",
+    b"\xd0\xcf\x11\xe0": "an old Excel or Word file",
+    b"SQLite format 3\0": "a SQLite database",
+    b"ARROW1": "an Arrow file",
+    b"{\\rtf": "an RTF document",
+    b"7z\xbc\xaf\x27\x1c": "a 7-Zip archive",
+    b"Rar!": "a RAR archive",
+}
+_OFFICE = {
+    "[Content_Types].xml": "an Excel or Word file",
+    "mimetype": "an OpenDocument file",
+    "Index/Document.iwa": "an Apple Numbers or Pages file",
+}
+_MARKS = {  # the longer first
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+_SAVE = "save it as CSV (UTF-8)"
+
+_CHUNK = 1 << 20
+_IN_MEMORY = 1 << 26  # bytes; more goes to a file
+# Text packs to a tenth, a table that repeats itself to a fiftieth; only a bomb grows further.
+_LEAST, _GROWTH = 1 << 26, 200
+_XZ_MEMORY = 1 << 28  # what its header may ask for
+
+
+class Unreadable(Exception):  # noqa: N818 - a problem of a file, turned into a `Problem`
+    """A file that is no table, is damaged, or unpacks to more than it should."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A file's plain bytes, which can be read twice.
+
+    Args:
+        stream: At its beginning.
+        suffix: What its name ends in, without that of a packing: `.csv` of `rows.csv.gz`.
+        parquet: Whether its first bytes are Parquet's.
+    """
+
+    stream: BinaryIO
+    suffix: str
+    parquet: bool
+
+
+def table_suffix(path: PurePath) -> str:
+    """What a file's name ends in, in lower case and without that of a packing.
+
+    >>> table_suffix(PurePath("rows.CSV.gz")), table_suffix(PurePath("rows.zip"))
+    ('.csv', '.zip')
+    """
+    suffix = path.suffix.lower()
+    return PurePath(path.stem).suffix.lower() or suffix if suffix in PACKED else suffix
+
+
+@contextmanager
+def opened(path: Path, encoding: str | None = None) -> Iterator[Opened]:
+    """The plain bytes of a file.
+
+    Args:
+        path: Text or Parquet, packed by gzip, bzip2, xz, zstd or zip (with one file in it) or not.
+        encoding: What its text is encoded in; None for UTF-8, or what a byte order mark says.
+
+    Raises:
+        Unreadable: With what the file is and what to do.
+    """
+    with ExitStack() as stack:
+        raw: BinaryIO = stack.enter_context(path.open("rb"))
+        head = _head(raw)
+        _refuse_foreign(head)
+        packing = next((name for magic, name in _MAGIC.items() if head.startswith(magic)), None)
+        suffix = table_suffix(path)
+        if packing == "bzip2" and head[4:10] != b"1AY&SY":
+            packing = None  # a text that begins like it
+        if packing:
+            target = stack.enter_context(_temporary())
+            try:
+                inside, name = _unpacked(raw, packing, stack)
+                _copy(inside, target, _most(path))
+            except (EOFError, OSError, zlib.error, lzma.LZMAError, zipfile.BadZipFile) as error:
+                raise Unreadable(f"damaged, not readable as {packing} ({error})") from None
+            suffix = table_suffix(PurePath(name)) if name else suffix
+            raw, head = target, _head(target)
+            _refuse_foreign(head)
+        parquet = head.startswith(b"PAR1")
+        mark = next((name for bom, name in _MARKS.items() if head.startswith(bom)), None)
+        if not parquet and (mark or encoding):
+            raw = _in_utf8(raw, mark or str(encoding), stack)
+        yield Opened(raw, suffix, parquet)
+
+
+def _head(stream: BinaryIO) -> bytes:
+    stream.seek(0)
+    head = stream.read(16)
+    stream.seek(0)
+    return head
+
+
+def _refuse_foreign(head: bytes) -> None:
+    kind = next((name for magic, name in _FOREIGN.items() if head.startswith(magic)), None)
+    if kind:
+        raise Unreadable(f"this is {kind}; {_SAVE}")
+
+
+def _temporary() -> BinaryIO:
+    return cast(BinaryIO, tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY))
+
+
+def _most(path: Path) -> int:
+    return max(_LEAST, _GROWTH * path.stat().st_size)
+
+
+def _copy(source: IO[bytes], target: BinaryIO, most: int) -> None:
+    size = 0
+    while chunk := source.read(_CHUNK):
+        size += len(chunk)
+        if size > most:
+            raise Unreadable(
+                f"unpacks to more than {most:,} bytes, {_GROWTH} times its size: no table does; "
+                "unpack it yourself if it is right"
+            )
+        target.write(chunk)
+
+
+def _unpacked(raw: BinaryIO, packing: str, stack: ExitStack) -> tuple[IO[bytes], str]:
+    """A stream of the content, and its name where the packing says it."""
+    if packing == "gzip":
+        return cast(IO[bytes], gzip.GzipFile(fileobj=raw)), ""
+    if packing == "bzip2":
+        return bz2.BZ2File(raw), ""
+    if packing == "xz":
+        return cast(IO[bytes], io.BufferedReader(_Xz(raw), _CHUNK)), ""
+    if packing == "zstd":
+        return _zstd(raw), ""
+    return _zipped(raw, stack)
+
+
+class _Xz(io.RawIOBase):
+    """Decompresses within bounded memory, which `lzma.open` does not."""
+
+    def __init__(self, raw: BinaryIO) -> None:
+        self._raw, self._rest = raw, b""
+        self._decoder = self._new()
+
+    @staticmethod
+    def _new() -> lzma.LZMADecompressor:
+        return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_XZ_MEMORY)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while True:
+            if self._decoder.eof:
+                self._rest = self._decoder.unused_data.lstrip(b"\0") or self._raw.read(_CHUNK)
+                if not self._rest:
+                    return 0
+                self._decoder = self._new()
+            elif self._decoder.needs_input and not self._rest:
+                self._rest = self._raw.read(_CHUNK)
+                if not self._rest:
+                    raise EOFError("it ends too early")
+            found = self._decoder.decompress(self._rest, max_length=len(buffer))
+            self._rest = b""
+            if found:
+                buffer[: len(found)] = found
+                return len(found)
+
+
+def _zstd(raw: BinaryIO) -> IO[bytes]:
+    try:
+        from compression import zstd  # type: ignore[import-not-found,unused-ignore]
+
+        return cast(IO[bytes], zstd.open(raw))
+    except ModuleNotFoundError:
+        pass
+    try:
+        import zstandard  # type: ignore[import-not-found,unused-ignore]
+    except ModuleNotFoundError:
+        raise Unreadable(
+            "packed with zstd, which this Python cannot read: pip install zstandard, or unpack it"
+        ) from None
+    return cast(IO[bytes], zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True))
+
+
+def _zipped(raw: BinaryIO, stack: ExitStack) -> tuple[IO[bytes], str]:
+    archive = stack.enter_context(zipfile.ZipFile(raw))
+    names = archive.namelist()
+    kind = next((_OFFICE[name] for name in names if name in _OFFICE), None)
+    if kind:
+        raise Unreadable(f"this is {kind}; {_SAVE}")
+    files = [x for x in names if not x.endswith("/") and not x.startswith("__MACOSX/")]
+    if len(files) != 1:
+        raise Unreadable(f"a zip archive of {len(files)} files, expected one table; unpack it")
+    try:
+        return archive.open(files[0]), files[0]
+    except (RuntimeError, NotImplementedError) as error:  # encrypted; a rare method
+        reason = "it is encrypted" if isinstance(error, RuntimeError) else str(error)
+        raise Unreadable(f"a zip archive that cannot be unpacked ({reason}); unpack it") from None
+
+
+def _in_utf8(raw: BinaryIO, encoding: str, stack: ExitStack) -> BinaryIO:
+    if raw.read(3) != codecs.BOM_UTF8:  # which some programs write before any encoding
+        raw.seek(0)
+    target = stack.enter_context(_temporary())
+    decoder = codecs.getincrementaldecoder(encoding)()
+    offset = 0
+    while True:
+        chunk = raw.read(_CHUNK)
+        try:
+            text = decoder.decode(chunk, final=not chunk)
+        except UnicodeError as error:
+            place = offset + getattr(error, "start", 0)
+            reason = getattr(error, "reason", error)
+            raise Unreadable(f"near byte {place}: expected {encoding} text ({reason})") from None
+        target.write(text.encode("utf-8", "surrogatepass"))
+        if not chunk:
+            break
+        offset += len(chunk)
+    target.seek(0)
+    return target
