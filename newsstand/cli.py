@@ -1,10 +1,12 @@
-"""The command line: `newsstand train | data | check | score | config | verify`.
+"""The command line: `newsstand train | data | check | score | config | verify | log | relocate`.
 
 Heavy modules are imported inside the commands, so that each starts as fast as it can.
 """
 
 import json
+import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -56,12 +58,20 @@ def main() -> None:
     if isinstance(sys.stdout, TextIOWrapper):
         # Half a character in an article or a path is printed as JSON would escape it.
         sys.stdout.reconfigure(errors="backslashreplace")
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _end)
     try:
         app()
     except NewsstandError as error:
         _fail(str(error))
     except OSError as error:  # no permission, no space left
         _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+
+
+def _end(number: int, _frame: object) -> NoReturn:
+    """Ends as an exception does, so that temporary folders are removed and runs marked."""
+    signal.signal(number, signal.SIG_DFL)  # a second one ends at once
+    sys.exit(128 + number)
 
 
 def _fail(message: str) -> NoReturn:
@@ -130,8 +140,12 @@ def data(
     from newsstand.config_file import load_config
 
     loaded = load_config(config, overrides or ())
-    news = _load(loaded, strict=True)
     from newsstand.config_models import EmbeddingConfig, TransformerConfig
+    from newsstand.encoders import find_encoder
+
+    if isinstance(loaded.model, (EmbeddingConfig, TransformerConfig)):  # told before the work
+        find_encoder(loaded.model.encoder, loaded.model.encoder_sha256)
+    news = _load(loaded, strict=True)
     from newsstand.data.describe import describe
 
     reading = None
@@ -165,6 +179,7 @@ def check(
     from newsstand.data.audit import audit, lines
     from newsstand.data.report import html
     from newsstand.show import progress
+    from newsstand.whole_file import write_whole
 
     with progress("check") as shown:
         findings = audit(
@@ -174,7 +189,7 @@ def check(
             progress=lambda check: shown.progress(check, 0, None),
         )
     if page is not None:
-        page.write_text(html(findings, name=Path(config).stem, news=news), encoding="utf-8")
+        write_whole(page, html(findings, name=Path(config).stem, news=news))
     if as_json:
         typer.echo(json.dumps([asdict(finding) for finding in findings], ensure_ascii=False))
     else:
@@ -271,6 +286,27 @@ def verify(
     with located(model) as folder:
         rows, found = bundle.verify(folder), bundle.bundle_hash(folder)
     typer.echo(f"{model}: intact, {rows} golden rows score the same, hash {found}")
+
+
+@app.command()
+def log(
+    folder: Annotated[Path, typer.Argument(help="What `train` kept: newsstand-unlogged-….")],
+) -> None:
+    """Log a trained model that could not be logged when its training was done."""
+    with _training_installed():
+        from newsstand.train.log_kept import log_kept
+    from newsstand.show import show_lines
+
+    show_lines(log_kept(folder))
+
+
+@app.command()
+def relocate() -> None:
+    """Set the places of artifacts in MLflow's database right after its folder was moved."""
+    with _training_installed():
+        from newsstand.train.log_kept import relocate_store
+    for line in relocate_store():
+        typer.echo(line)
 
 
 def _load(config: "Config", *, strict: bool) -> "NewsData":
