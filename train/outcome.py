@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
-from itertools import count
+from itertools import chain, count
 from pathlib import Path
 from shlex import quote
 from typing import Any, Self
@@ -106,8 +106,9 @@ class Finished:
         """
         self.kept = True
         plain = re.sub(r"[^\w.-]+", "-", name).strip(".-") or "run"
-        names = (f"newsstand-unlogged-{plain}{end}" for end in ("", *map("-{}".format, count(2))))
-        target = next(path for path in map(Path, names) if not path.exists())
+        wanted = f"newsstand-unlogged-{plain}"
+        others = (Path(f"{wanted}-{number}") for number in count(2))
+        target = next(path for path in chain([Path(wanted)], others) if not path.exists())
         try:
             shutil.copytree(self.folder, target)
         except OSError:  # no space here, or not writable

@@ -21,16 +21,13 @@ from sqlalchemy.engine import make_url
 _DATABASES = ("postgresql", "mysql", "mssql")
 
 
-def check_tracking(experiment: str, *, register_as: str | None, resume: str | None) -> str:
+def check_tracking(experiment: str, *, register_as: str | None, resume: str | None) -> None:
     """Asks MLflow whether a run can be logged; nothing is made or changed.
 
     Args:
         experiment: Its experiment.
         register_as: The registered model that it will be a version of, if any.
         resume: The run to go on with, if any.
-
-    Returns:
-        Where the run goes, in words.
 
     Raises:
         NewsstandError: Why it cannot, and what to do.
@@ -42,7 +39,6 @@ def check_tracking(experiment: str, *, register_as: str | None, resume: str | No
             raise
         except Exception as error:  # MLflow's own, a database's, or a missing driver's
             raise refused(error) from error
-        return f"experiment '{experiment}' in MLflow at {store()}"
 
 
 def local_database() -> Path | None:

@@ -112,11 +112,10 @@ def train(
     check_possible(config, resume)
     if isinstance(config.model, (EmbeddingConfig, TransformerConfig)):
         find_encoder(config.model.encoder, config.model.encoder_sha256)
-    with clock.stage("tracking") as note:
-        from newsstand.train.preflight import check_tracking  # imports of seconds
+    from newsstand.train.preflight import check_tracking  # imports MLflow, for seconds
 
-        tracked = config.tracking
-        note(check_tracking(tracked.experiment, register_as=tracked.register_as, resume=resume))
+    tracked = config.tracking
+    check_tracking(tracked.experiment, register_as=tracked.register_as, resume=resume)
     with ExitStack() as stack:  # holds the MLflow run of a fine-tuning from its first step on
         return _train(config, name, reporter, clock, resume, stack)
 
