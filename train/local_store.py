@@ -25,8 +25,10 @@ _PLACES = (
     ("model_versions", "source"),
     ("model_versions", "storage_location"),
 )
-# What SQLite says of a database that was left half made, or is none.
+# What is said of a database that was left half made, or is none; and of one that is only busy,
+# too new, or on a full disk.
 _RUINED = r"already exists|duplicate column|no such (table|column)|malformed|not a database"
+_SOUND = r"locked|disk|full|revision|out-of-date"
 
 
 def artifacts(database: Path, experiment: str) -> Path:
@@ -105,9 +107,16 @@ def check(database: Path) -> None:
         raise (ruin(database, error) or NewsstandError(f"{database}: {error}")) from None
 
 
-def ruin(database: Path, error: Exception) -> NewsstandError | None:
-    """What to do about a database that was left half made; None if the error is another."""
-    if not database.is_file() or not re.search(_RUINED, str(error)):
+def ruin(database: Path, error: Exception, *, opening: bool = False) -> NewsstandError | None:
+    """What to do about a database that was left half made; None if the error is another.
+
+    Args:
+        database: Its file.
+        error: What was raised.
+        opening: While MLflow opened the database, which it completes first.
+    """
+    ruined = re.search(_RUINED, str(error)) or (opening and not re.search(_SOUND, str(error)))
+    if not database.is_file() or not ruined:
         return None
     said = str(error).partition("\n")[0]
     return NewsstandError(

@@ -56,7 +56,10 @@ def _check(experiment: str, register_as: str | None, resume: str | None) -> None
     elif uri.startswith(_DATABASES):
         create_engine(make_url(uri)).connect().close()  # MLflow would try ten times
     client = MlflowClient()
-    found = client.get_experiment_by_name(experiment)
+    try:
+        found = client.get_experiment_by_name(experiment)
+    except Exception as error:
+        raise (place and local_store.ruin(place, error, opening=True)) or error from error
     if found is not None:
         check_active(experiment, found)
         _check_location(found, place)

@@ -146,11 +146,11 @@ def _writing(*, making: bool = False) -> Iterator[None]:
     place = database(mlflow.get_tracking_uri())
     with nullcontext() if place is None else local_store.locked(place):
         if making and place is not None:
-            local_store.make(place, _initialise)
+            local_store.make(place, initialise)
         yield
 
 
-def _initialise(place: Path) -> None:
+def initialise(place: Path) -> None:
     """Makes a database of MLflow in a file: its opening does."""
     uri = URL.create("sqlite", database=str(place)).render_as_string()
     SqlAlchemyStore(uri, str(place.parent / "mlruns")).engine.dispose()
