@@ -13,6 +13,9 @@ from newsstand.bundle import MANIFEST
 from newsstand.errors import BundleError
 from newsstand.serve.mlflow_settings import database, mlflow_settings
 
+# How names of models in MLflow begin.
+MLFLOW = ("runs:/", "models:/")
+
 
 @contextmanager
 def located(uri: str | Path) -> Iterator[Path]:
@@ -27,7 +30,7 @@ def located(uri: str | Path) -> Iterator[Path]:
     if not isinstance(uri, (str, Path)):
         raise BundleError(f"expected a bundle folder or a URI, got {type(uri).__name__}")
     text = str(uri)
-    if text.startswith(("runs:/", "models:/")):
+    if text.startswith(MLFLOW):
         with TemporaryDirectory() as scratch:
             yield _inside(_download(text, scratch), text)
         return

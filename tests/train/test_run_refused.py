@@ -10,6 +10,7 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import ViewType
 
+from given import Cli
 from newsstand.config_file import load_config
 from newsstand.errors import ConfigError, DataError, NewsstandError
 from newsstand.train import plots
@@ -42,6 +43,28 @@ def test_data_that_cannot_be_used_leave_no_run_and_no_file(
         train(load_config("quick.yaml"), name="quick", reporter=reporter)
     assert str(caught.value) == message
     assert sorted(os.listdir()) == before
+
+
+@pytest.mark.parametrize("command", ["train", "data"])
+@pytest.mark.parametrize("kind", ["embedding", "transformer"])
+def test_a_missing_encoder_is_told_before_data_are_read(
+    folder: Path, cli: Cli, command: str, kind: str
+) -> None:
+    text = CONFIG.replace("kind: linear, words: [1, 1], bits: 12, C: 10.0", f"kind: {kind}")
+    Path("c.yaml").write_text(text, encoding="utf-8")
+    done = cli(command, "c.yaml", "model.encoder=./nowhere", "data.path=nowhere.csv")
+    assert done.err == "newsstand: encoder './nowhere': no such folder (model.encoder)\n"
+    assert (done.code, done.out, os.listdir()) == (2, "", ["c.yaml"])
+
+
+def test_a_missing_teacher_is_told_before_data_are_read(
+    folder: Path, tiny_encoder: Path, cli: Cli
+) -> None:
+    text = CONFIG.replace("kind: linear, words: [1, 1], bits: 12, C: 10.0", "kind: transformer")
+    Path("c.yaml").write_text(text, encoding="utf-8")
+    settings = [f"model.encoder={tiny_encoder}", "model.teacher={bundle: ./gone}"]
+    done = cli("train", "c.yaml", *settings, "data.path=nowhere.csv")
+    assert done.err.startswith("newsstand: ./gone: no such bundle folder")
 
 
 def test_a_metric_of_a_label_without_rows_is_refused(quick: Callable[..., Result]) -> None:

@@ -95,6 +95,7 @@ def test_settings_of_mlflow_are_put_back(monkeypatch: pytest.MonkeyPatch) -> Non
     with mlflow_settings(), mlflow_settings(asking=True):
         assert os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] == "33"
         assert os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] == "1"
+        assert os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] == "true"  # else no JSON
     assert dict(os.environ) == before
 
 
