@@ -56,7 +56,7 @@ class StageProgress:
 
     def begin(self, stage: str) -> None:
         """A stage begins."""
-        self.stop()
+        self._hush()
         self._bar.reset(self._task, description=stage, total=None, counts="")
         if self._console.is_terminal:
             self._bar.start()
@@ -73,10 +73,13 @@ class StageProgress:
 
     def stop(self) -> None:
         """Ends the bar, which else leaves the terminal without a cursor, and the lines."""
-        if self._ended is not None:
-            self._ended.set()
+        self._hush()
         if self._bar.live.is_started:
             self._bar.stop()
+
+    def _hush(self) -> None:
+        if self._ended is not None:
+            self._ended.set()
 
     def _tell(self, stage: str, begun: float, ended: threading.Event) -> None:
         while not ended.wait(self._quiet):

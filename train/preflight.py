@@ -55,8 +55,8 @@ def _check(experiment: str, register_as: str | None, resume: str | None) -> None
             return  # it will be made
     elif uri.startswith(_DATABASES):
         create_engine(make_url(uri)).connect().close()  # MLflow would try ten times
-    client = MlflowClient()
     try:
+        client = MlflowClient()  # opens the database
         found = client.get_experiment_by_name(experiment)
     except Exception as error:
         raise (place and local_store.ruin(place, error, opening=True)) or error from error

@@ -284,7 +284,7 @@ def _train(
         accuracy, macro_f1 = (figures[f"test/{x}"] for x in ("accuracy", "macro_f1"))
         note(f"test accuracy {accuracy:.3f}, macro-F1 {macro_f1:.3f}")
 
-    with finished() as made, ExitStack() as logging:
+    with finished() as made, ExitStack() as during:
         with clock.stage("log") as note:
             with plain_disk_errors():
                 bundle_hash = bundle.save(made.bundle, golden=held_out.spread(_GOLDEN_ROWS))
@@ -319,14 +319,15 @@ def _train(
                 standing=standing.tags(),
                 run_id=tuning.run.run_id if tuning else None,
             )
-            logging.enter_context(kept_if_not_logged(made, outcome))
-            run = tuning.run if tuning else logging.enter_context(open_run(config, None))
+            during.enter_context(kept_if_not_logged(made, outcome))
+            run = tuning.run if tuning else during.enter_context(open_run(config, None))
             logged = run.log(outcome, made)
             note(f"MLflow experiment '{tracked.experiment}', run {run.run_id}")
         if tracked.register_as:
             with clock.stage("register") as note:
                 logged, said = run.register(outcome, logged)
                 note(said)
+        seconds = clock.seconds()
     unfinished.remove()
     if tuning:
         shutil.rmtree(tuning.folder)
@@ -339,7 +340,7 @@ def _train(
         bundle_hash=bundle_hash,
         url=run.url,
         metrics=figures,
-        seconds=clock.seconds(),
+        seconds=seconds,
         labels=evaluate.label_reports(probabilities, test.labels, news.labels.labels),
         names=dict(news.labels.names),
     )
