@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 from urllib.parse import unquote, urlparse
 
 from newsstand.bundle import MANIFEST
@@ -86,8 +87,9 @@ def _artifact(uri: str) -> str:
     if scheme == "models":
         from mlflow.store.artifact.models_artifact_repo import ModelsArtifactRepository
 
-        root, _ = ModelsArtifactRepository.split_models_uri(uri)
-        _check_there(uri, ModelsArtifactRepository.get_underlying_uri(root))
+        repository: Any = ModelsArtifactRepository  # untyped
+        root, _ = repository.split_models_uri(uri)
+        _check_there(uri, repository.get_underlying_uri(root))
     return uri.rstrip("/")
 
 
@@ -97,7 +99,8 @@ def _of_run(uri: str, run_id: str, name: str) -> str:
 
     client = mlflow.MlflowClient()
     run = client.get_run(run_id)
-    models = [client.get_logged_model(x.model_id) for x in run.outputs.model_outputs]
+    outputs = run.outputs.model_outputs if run.outputs else []
+    models = [client.get_logged_model(output.model_id) for output in outputs]
     logged = next((model for model in reversed(models) if model.name == name), None)
     if logged is None:
         raise BundleError(

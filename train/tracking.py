@@ -153,7 +153,8 @@ def _writing(*, making: bool = False) -> Iterator[None]:
 def initialise(place: Path) -> None:
     """Makes a database of MLflow in a file: its opening does."""
     uri = URL.create("sqlite", database=str(place)).render_as_string()
-    SqlAlchemyStore(uri, str(place.parent / "mlruns")).engine.dispose()
+    opened: Any = SqlAlchemyStore  # untyped
+    opened(uri, str(place.parent / "mlruns")).engine.dispose()
 
 
 def _experiment(name: str) -> str:
@@ -161,7 +162,7 @@ def _experiment(name: str) -> str:
     if found is None:
         place = database(mlflow.get_tracking_uri())
         # MLflow's default is relative to the working directory: a later run elsewhere loses it.
-        location = place and local_store.artifacts(place, name).resolve().as_uri()
+        location = None if place is None else local_store.artifacts(place, name).resolve().as_uri()
         # The kind that makes the UI open on training runs, not on its chat tools.
         tags = {"mlflow.experimentKind": "custom_model_development"}
         try:
@@ -236,7 +237,7 @@ class Run:
         """Logs what came of a training: data, figures, files, and the bundle as a pyfunc model."""
         with _refusals(), _writing():
             self._log_points()
-            mlflow.set_tags(outcome.standing)
+            mlflow.set_tags(dict(outcome.standing))
             _log_dataset(**outcome.data)
             mlflow.log_artifacts(str(finished.artifacts))
             info = _log_model(outcome, finished.bundle)
@@ -310,7 +311,7 @@ def _log_model(outcome: Outcome, bundle: Path) -> ModelInfo:
     package = f"newsstand[{outcome.extra}]" if outcome.extra else "newsstand"
     # MLflow announces the model on stderr, and warns of its own calls to pandas.
     with redirect_stderr(StringIO()), warnings.catch_warnings(action="ignore"):
-        return mlflow.pyfunc.log_model(
+        info: ModelInfo = mlflow.pyfunc.log_model(
             name="model",
             loader_module="newsstand.serve.mlflow_model",
             data_path=str(bundle),
@@ -318,6 +319,7 @@ def _log_model(outcome: Outcome, bundle: Path) -> ModelInfo:
             input_example=pd.DataFrame([dict(outcome.example)]),
             pip_requirements=[f"{package}=={__version__}", "pandas"],
         )
+    return info
 
 
 def _signature(labels: list[str], stance: bool) -> ModelSignature:
