@@ -1,9 +1,8 @@
-"""The command line: `newsstand train | data | check | score | config | verify`.
+"""The command line: `newsstand train | data | check | score | config | verify | log | relocate`.
 
 Heavy modules are imported inside the commands, so that each starts as fast as it can.
 """
 
-import logging
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeAlias
 
 import typer
 
-from newsstand.command import Command
+from newsstand.command import Command, as_program
 from newsstand.errors import ConfigError, InputError, NewsstandError
 from newsstand.files import write_whole
 from newsstand.terminal import (
@@ -69,7 +68,7 @@ def main() -> None:
     if sys.stdout is None:
         _fail("standard output is closed")
     keep_stdout()
-    logging.getLogger("newsstand").addHandler(_SHOWN)
+    as_program()
     try:
         app(prog_name="newsstand")
     except NewsstandError as error:
@@ -80,16 +79,6 @@ def main() -> None:
     except OSError as error:  # no permission, no space left
         drop_stdout()
         _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
-
-
-class _Warnings(logging.Handler):
-    """Shows what the library warns of, a line each."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        complain(record.getMessage())
-
-
-_SHOWN = _Warnings()
 
 
 def _fail(*lines: str) -> NoReturn:
@@ -158,8 +147,12 @@ def data(
     from newsstand.config_file import load_config
 
     loaded = load_config(config, overrides or ())
-    news = _load(loaded, strict=True)
     from newsstand.config_models import EmbeddingConfig, TransformerConfig
+    from newsstand.encoders import find_encoder
+
+    if isinstance(loaded.model, (EmbeddingConfig, TransformerConfig)):  # told before the work
+        find_encoder(loaded.model.encoder, loaded.model.encoder_sha256)
+    news = _load(loaded, strict=True)
     from newsstand.data.describe import describe
 
     reading = None
@@ -311,6 +304,27 @@ def verify(
             rows = bundle.verify(folder)
         found = bundle.bundle_hash(folder)
     put(visible(f"{model}: intact, {rows} golden rows score the same, hash {found}"))
+
+
+@app.command(cls=Command)
+def log(
+    folder: Annotated[Path, typer.Argument(help="What `train` kept: newsstand-unlogged-….")],
+) -> None:
+    """Log a trained model that could not be logged when its training was done."""
+    with _training_installed():
+        from newsstand.train.log_kept import log_kept
+    from newsstand.show import show_lines
+
+    show_lines(log_kept(folder))
+
+
+@app.command(cls=Command)
+def relocate() -> None:
+    """Set the places of artifacts in MLflow's database right after its folder was moved."""
+    with _training_installed():
+        from newsstand.train.log_kept import relocate_store
+    for line in relocate_store():
+        put(visible(line))
 
 
 def _load(config: "Config", *, strict: bool) -> "NewsData":

@@ -1,6 +1,10 @@
 """What all commands of the command line have in common."""
 
-from typing import Any
+import logging
+import signal
+import sys
+import threading
+from typing import Any, NoReturn
 
 import typer
 from typer.core import TyperCommand
@@ -29,3 +33,26 @@ class Command(TyperCommand):
         except KeyboardInterrupt:
             complain("interrupted")
             raise typer.Exit(_INTERRUPTED) from None
+
+
+def as_program() -> None:
+    """What the library leaves to its host, and this program does: warnings, and SIGTERM's end."""
+    logging.getLogger("newsstand").addHandler(_SHOWN)
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _end)
+
+
+class _Warnings(logging.Handler):
+    """Shows what the library warns of, a line each."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        complain(record.getMessage())
+
+
+_SHOWN = _Warnings()
+
+
+def _end(number: int, _frame: object) -> NoReturn:
+    """Ends as an exception does, so that temporary folders are removed and runs marked."""
+    signal.signal(number, signal.SIG_DFL)  # a second one ends at once
+    sys.exit(128 + number)

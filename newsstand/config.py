@@ -4,6 +4,7 @@ One YAML file is one experiment; `config_file` reads it. A config object stops a
 and `train/fit.py`: everything below takes plain arguments.
 """
 
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, Field
@@ -18,6 +19,8 @@ from newsstand.config_models import (
 )
 from newsstand.config_section import Section, as_tuple
 
+_DOTS = (".", "..")
+
 
 def _labels(value: Any) -> Any:
     listed = as_tuple(value)
@@ -29,6 +32,22 @@ def _labels(value: Any) -> Any:
         "labels",
         "expected the name of a label scheme or a list of labels, each text (integers in quotes)",
     )
+
+
+def _model_name(value: Any) -> Any:
+    if isinstance(value, str) and (not value.strip() or set("/:") & set(value) or value in _DOTS):
+        raise PydanticCustomError("model_name", "expected a name without '/' and ':'")
+    return value
+
+
+def _alias(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    if re.fullmatch(r"latest|v\d+", value, re.IGNORECASE):
+        raise PydanticCustomError("alias", "expected a name that MLflow does not reserve")
+    if not re.fullmatch(r"[\w-]{1,255}", value, re.ASCII):
+        raise PydanticCustomError("alias", "expected up to 255 letters, digits, '_' and '-'")
+    return value
 
 
 class ExportConfig(Section):
@@ -71,17 +90,22 @@ class EvaluationConfig(Section):
 class TrackingConfig(Section):
     """Where the run goes in MLflow."""
 
-    experiment: str = Field(min_length=1)
+    experiment: str = Field(min_length=1, max_length=500)
     """Name of the MLflow experiment."""
 
     run_name: str | None = None
     """Name of the run; the config file's name when null."""
 
-    register_as: str | None = None
-    """Name to register the model under, or null."""
+    register_as: Annotated[str | None, BeforeValidator(_model_name)] = None
+    """Name to register the model under, or null; each run registers a version."""
 
-    alias: str | None = None
-    """Alias given to the registered version, for instance `champion`."""
+    alias: Annotated[str | None, BeforeValidator(_alias)] = None
+    """Alias of the best registered version, for instance `champion`. It moves to this run's
+    version where it has the labels and test rows of the version that has the alias, and test
+    macro-F1 is not lower; or where no version has it."""
+
+    alias_force: bool = False
+    """Move the alias in any case."""
 
 
 class Config(Section):

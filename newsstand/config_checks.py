@@ -110,6 +110,8 @@ def impossible(get: Get) -> Iterable[tuple[str, str]]:
         yield "evaluation.mae", "list the labels in their order"
     if get("tracking.alias") is not None and get("tracking.register_as") is None:
         yield "tracking.alias", "an alias needs tracking.register_as"
+    if get("tracking.alias_force") is True and get("tracking.alias") is None:
+        yield "tracking.alias_force", "there is no alias to move; set tracking.alias"
 
 
 def _impossible_split(get: Get) -> Iterable[tuple[str, str]]:

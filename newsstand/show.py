@@ -1,6 +1,8 @@
 """What the command line shows: progress on stderr, tables on stdout."""
 
 import sys
+import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from newsstand.serve.score import Score
     from newsstand.train.run import Result
 
+_QUIET = 30.0  # seconds after which a stage says how far it is, where there is no bar
 _WIDTH = 100  # of tables that go to a file or a pipe
 _LISTED = 10  # outlets, and months before they are summed up by year
 _BESIDE = 60  # cells of a table of scores beside the article's name
@@ -42,10 +45,18 @@ def stdout() -> Console:
 
 
 class StageProgress:
-    """A line a stage on stderr; on a terminal, a bar while it lasts."""
+    """A line a stage on stderr; while it lasts a bar, or, not on a terminal, a line now and then.
 
-    def __init__(self, console: Console) -> None:
+    Args:
+        console: Where to.
+        quiet: Seconds between these lines.
+    """
+
+    def __init__(self, console: Console, quiet: float = _QUIET) -> None:
         self._console = console
+        self._quiet = quiet
+        self._ended: threading.Event | None = None
+        self._said = ""
         columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn())
         counts = TextColumn("{task.fields[counts]}")
         self._bar = Progress(
@@ -55,19 +66,37 @@ class StageProgress:
 
     def begin(self, stage: str) -> None:
         """A stage begins."""
+        self._hush()
         self._bar.reset(self._task, description=stage, total=None, counts="")
         if self._console.is_terminal:
             self._bar.start()
+        else:
+            self._said, self._ended = "", threading.Event()
+            told = (stage, time.monotonic(), self._ended)
+            threading.Thread(target=self._tell, args=told, daemon=True).start()
 
     def progress(self, stage: str, done: int, total: int | None) -> None:
         """So many rows are done, of how many if that is known."""
         counts = f"{done:,}" + (f" of {total:,}" if total else "")
+        self._said = f"{stage}: {counts}" if done or total else stage
         self._bar.update(self._task, description=stage, completed=done, total=total, counts=counts)
 
     def stop(self) -> None:
-        """Ends the bar, which else leaves the terminal without a cursor."""
+        """Ends the bar, which else leaves the terminal without a cursor, and the lines."""
+        self._hush()
         if self._bar.live.is_started:
             self._bar.stop()
+
+    def _hush(self) -> None:
+        if self._ended is not None:
+            self._ended.set()
+
+    def _tell(self, stage: str, begun: float, ended: threading.Event) -> None:
+        while not ended.wait(self._quiet):
+            minutes = (time.monotonic() - begun) / 60
+            self._console.print(
+                f"{stage:<10}{minutes:6.1f} min  {visible(self._said)}", markup=False
+            )
 
     def end(self, stage: str, detail: str, seconds: float) -> None:
         """A stage is done: what came of it, and the seconds it took."""
@@ -86,7 +115,7 @@ def progress(stage: str) -> Iterator[StageProgress]:
         shown.stop()
 
 
-def _show_lines(lines: Mapping[str, str]) -> None:
+def show_lines(lines: Mapping[str, str]) -> None:
     """Names and what they say, one a line, the names in a column."""
     width = max(map(len, lines)) + 2
     for name, text in lines.items():
@@ -113,7 +142,7 @@ def show_result(result: "Result") -> None:
     ]
     if told:
         lines["seeds"] = "  ".join(told)
-    _show_lines(
+    show_lines(
         lines
         | {
             "run": result.run_id,
@@ -146,7 +175,7 @@ def show_data(found: Mapping[str, Any], names: Mapping[str, str]) -> None:
     if "dropped" in found:
         shares = (f"{choice} {share:.1%}" for choice, share in found["dropped"].items())
         lines["not read"] = f"{', '.join(shares)} of the text (model.long_text)"
-    _show_lines(lines | {"splits": found["note"], "digest": found["digest"]})
+    show_lines(lines | {"splits": found["note"], "digest": found["digest"]})
     labels = {names[label]: counts for label, counts in found["labels"].items()}
     outlets, months = found["outlets"], found["months"]
     _show_counts("label", labels)

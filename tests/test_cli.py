@@ -19,6 +19,7 @@ from newsstand.bundle import bundle_hash
 from newsstand.config_file import load_config
 
 ROOT = Path(__file__).parents[1]
+COMMANDS = ("train", "data", "check", "score", "config", "verify", "log", "relocate")
 CONFIG = """
 task: topic
 labels: from-data
@@ -42,12 +43,12 @@ def write_rows() -> None:
 def test_without_arguments_help(cli: Cli) -> None:
     done = cli()
     assert done.code == 2
-    for word in ("Usage: newsstand", "train", "data", "check", "score", "config", "verify"):
+    for word in ("Usage: newsstand", *COMMANDS):
         assert word in done.out
     assert done.err == ""
 
 
-@pytest.mark.parametrize("command", ["train", "data", "check", "score", "config", "verify"])
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_explains_itself(cli: Cli, command: str) -> None:
     done = cli(command, "--help")
     assert (done.code, done.err) == (0, "")
@@ -95,7 +96,7 @@ def test_train_in_a_process_of_its_own(
     assert result["bundle_hash"] == trained.topic.bundle_hash
     assert result["metrics"] == trained.topic.metrics
     # What happened meanwhile is told on the other channel, a line a stage.
-    stages = ["load", "prepare", "fit", "calibrate", "fit", "evaluate", "log"]
+    stages = ["load", "prepare", "fit", "calibrate", "fit", "evaluate", "log", "register"]
     assert [line.split()[0] for line in done.stderr.splitlines()] == stages
     # MLflow's own places, in the working directory.
     assert sorted(os.listdir(folder)) == ["mlflow.db", "mlruns"]

@@ -12,6 +12,7 @@ from newsstand.config_models import TransformerConfig
 from newsstand.data.prepare import Progress
 from newsstand.encoder import Encoder
 from newsstand.errors import NewsstandError
+from newsstand.serve.locate import MLFLOW, located
 from newsstand.train.checkpoints import check_settings, checkpoint_folder, note_settings
 from newsstand.train.fit import fit_transformer, open_transformer
 from newsstand.train.lessons import Lesson
@@ -85,6 +86,10 @@ def check_possible(config: Config, resume: str | None) -> None:
             )
         if processes() > 1 and config.model.refit:
             raise NewsstandError("torchrun: processes share one fit; set model.refit: false")
+        teacher = config.model.teacher
+        if teacher is not None and not teacher.bundle.startswith(MLFLOW):
+            with located(teacher.bundle):  # what is in MLflow is not downloaded twice
+                pass
         if resume is not None:
             check_settings(checkpoint_folder(resume), _decisive(config))
     elif processes() > 1:

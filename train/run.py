@@ -4,7 +4,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterable
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 from newsstand.bundle import Bundle, Model
 from newsstand.calibration import Calibration, Floats
 from newsstand.config import Config, flatten
-from newsstand.config_models import LinearConfig, TransformerConfig
+from newsstand.config_models import EmbeddingConfig, LinearConfig, TransformerConfig
 from newsstand.data.loader import NewsData, load
 from newsstand.data.sources import SPLITS
 from newsstand.embedding import EmbeddingModel
+from newsstand.encoders import find_encoder
 from newsstand.errors import DataError
 from newsstand.exported import ExportedEncoder
 from newsstand.linear import LinearModel
@@ -24,6 +25,7 @@ from newsstand.pairs import PairModel
 from newsstand.train import evaluate
 from newsstand.train.artifacts import write_artifacts
 from newsstand.train.calibrate import fit_calibration
+from newsstand.train.champion import Standing
 from newsstand.train.checkpoints import best_share
 from newsstand.train.clock import Clock, Reporter
 from newsstand.train.export import as_exported, asks_for_export, export
@@ -35,6 +37,7 @@ from newsstand.train.fit import (
     with_settings,
 )
 from newsstand.train.fit_stream import Unfinished
+from newsstand.train.outcome import Outcome, finished, kept_if_not_logged, plain_disk_errors
 from newsstand.train.rows import Rows
 from newsstand.train.search import Found
 from newsstand.train.seeds import fit_seeds
@@ -102,10 +105,17 @@ def train(
         resume: The MLflow run of an encoder's fine-tuning that was cut short, to go on with.
 
     Raises:
-        NewsstandError: Data or settings that cannot be used; nothing is logged then.
+        NewsstandError: Data or settings that cannot be used; nothing is logged then. Or what
+            kept the trained model from being logged, and where it is kept.
     """
     clock = Clock(reporter, time.perf_counter() if started is None else started)
     check_possible(config, resume)
+    if isinstance(config.model, (EmbeddingConfig, TransformerConfig)):
+        find_encoder(config.model.encoder, config.model.encoder_sha256)
+    from newsstand.train.preflight import check_tracking  # imports MLflow, for seconds
+
+    tracked = config.tracking
+    check_tracking(tracked.experiment, register_as=tracked.register_as, resume=resume)
     with ExitStack() as stack:  # holds the MLflow run of a fine-tuning from its first step on
         return _train(config, name, reporter, clock, resume, stack)
 
@@ -129,6 +139,7 @@ def _train(
     with clock.stage("prepare") as note:
         splits = {split: Rows(news, news.numbers(split)) for split in SPLITS}
         note(_removed(splits.values()))
+    tracked = config.tracking
     fitted, held_out, test = splits["train"], splits["validation"], splits["test"]
     unfinished = Unfinished(news.folder, news.digest)
     figures: dict[str, float] = {}
@@ -144,22 +155,24 @@ def _train(
                 f"{found.best.macro_f1:.3f}, the best of {len(found.trials)} tried"
             )
 
+    title = config.tracking.run_name or name
+    tags = {
+        "newsstand.task": config.task,
+        "newsstand.data_digest": news.digest,
+        "newsstand.splits": news.note,
+    }
+
     def open_run(
         one: Config, run_id: str | None, parent: str | None = None
     ) -> AbstractContextManager["tracking.Run"]:
         """The MLflow run of an experiment, begun or gone on with, or of a seed inside it."""
         from newsstand.train import tracking
 
-        title = config.tracking.run_name or name
         return tracking.run(
             one.tracking.experiment,
             name=f"{title}, seed {one.seed}" if parent else title,
             params=flatten(one),
-            tags={
-                "newsstand.task": one.task,
-                "newsstand.data_digest": news.digest,
-                "newsstand.splits": news.note,
-            },
+            tags=tags,
             started=time.time() - (0 if parent else clock.elapsed()),
             resume=run_id,
             parent=parent,
@@ -271,49 +284,63 @@ def _train(
         accuracy, macro_f1 = (figures[f"test/{x}"] for x in ("accuracy", "macro_f1"))
         note(f"test accuracy {accuracy:.3f}, macro-F1 {macro_f1:.3f}")
 
-    with clock.stage("log") as note:
-        settings = config.tracking
-        with (
-            tempfile.TemporaryDirectory() as scratch,
-            nullcontext(tuning.run) if tuning else open_run(config, None) as run,
-        ):
-            folder = Path(scratch) / "bundle"
-            bundle_hash = bundle.save(folder, golden=held_out.spread(_GOLDEN_ROWS))
-            run.log_dataset(form=config.data.format, path=config.data.path, digest=news.digest)
-            files = Path(scratch) / "artifacts"
-            write_artifacts(
-                files,
-                config,
-                labels=news.labels,
-                probabilities=probabilities,
-                test=test,
-                trials=found.trials if found else (),
+    with finished() as made, ExitStack() as during:
+        with clock.stage("log") as note:
+            with plain_disk_errors():
+                bundle_hash = bundle.save(made.bundle, golden=held_out.spread(_GOLDEN_ROWS))
+                write_artifacts(
+                    made.artifacts,
+                    config,
+                    labels=news.labels,
+                    probabilities=probabilities,
+                    test=test,
+                    trials=found.trials if found else (),
+                )
+            standing = Standing.of(
+                news.labels.labels,
+                test_rows=len(test),
+                test_digest=test.digest(),
+                macro_f1=macro_f1,
             )
-            run.log_files(files)
-            logged = run.log_bundle(
-                folder,
-                labels=list(news.labels.labels),
-                stance=config.task == "stance",
-                example=held_out.example_row(),
+            outcome = Outcome(
+                experiment=tracked.experiment,
+                name=title,
+                started=time.time() - clock.elapsed(),
+                params={key: str(value) for key, value in flatten(config).items()},
+                tags=tags,
                 metrics=figures | {f"seconds/{k}": v for k, v in clock.seconds().items()},
+                data={"form": config.data.format, "path": config.data.path, "digest": news.digest},
+                signature={"labels": news.labels.labels, "stance": config.task == "stance"},
+                example=held_out.example_row(),
                 extra=_extra(model),
-                register_as=settings.register_as,
-                alias=settings.alias,
+                register_as=tracked.register_as,
+                alias=tracked.alias,
+                alias_force=tracked.alias_force,
+                standing=standing.tags(),
+                run_id=tuning.run.run_id if tuning else None,
             )
-            note(f"MLflow experiment '{settings.experiment}', run {run.run_id}")
+            during.enter_context(kept_if_not_logged(made, outcome))
+            run = tuning.run if tuning else during.enter_context(open_run(config, None))
+            logged = run.log(outcome, made)
+            note(f"MLflow experiment '{tracked.experiment}', run {run.run_id}")
+        if tracked.register_as:
+            with clock.stage("register") as note:
+                logged, said = run.register(outcome, logged)
+                note(said)
+        seconds = clock.seconds()
     unfinished.remove()
     if tuning:
         shutil.rmtree(tuning.folder)
     return Result(
         run_id=run.run_id,
-        experiment=settings.experiment,
+        experiment=tracked.experiment,
         task=config.task,
         model=logged.model,
         bundle=logged.bundle,
         bundle_hash=bundle_hash,
         url=run.url,
         metrics=figures,
-        seconds=clock.seconds(),
+        seconds=seconds,
         labels=evaluate.label_reports(probabilities, test.labels, news.labels.labels),
         names=dict(news.labels.names),
     )

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from newsstand.config_file import load_config
+from newsstand.train import local_store, tracking
 from newsstand.train.run import Result, train
 from newsstand.transformer import TransformerModel
 from quick_run import CONFIG, WORDS, write_rows
@@ -25,18 +26,31 @@ def plain_encoder(tiny_encoder: Path, tmp_path_factory: pytest.TempPathFactory) 
     return folder
 
 
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database of MLflow without runs: making one takes longer than a run."""
+    database = tmp_path_factory.mktemp("empty") / "mlflow.db"
+    with local_store.locked(database):
+        local_store.make(database, tracking.initialise)
+    return database
+
+
 @pytest.fixture
-def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def workplace(empty_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A working directory with an MLflow store of its own."""
     monkeypatch.chdir(tmp_path)
+    shutil.copy(empty_store, tmp_path)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
     return tmp_path
 
 
 @pytest.fixture(scope="module")
-def store(trained: object, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def store(
+    trained: object, empty_store: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Path]:
     """An MLflow store of this module, beside the session's."""
     folder = tmp_path_factory.mktemp("store")
+    shutil.copy(empty_store, folder)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/mlflow.db")
         yield folder

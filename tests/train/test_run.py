@@ -23,7 +23,7 @@ from newsstand.train.run import Result, train
 from quick_run import runs, write_rows
 
 ROOT = Path(__file__).parents[2]
-STAGES = ["load", "prepare", "fit", "calibrate", "evaluate", "log"]
+STAGES = ["load", "prepare", "fit", "calibrate", "evaluate", "log", "register"]
 
 
 @pytest.fixture
@@ -161,7 +161,8 @@ def test_stages_are_reported_in_order(quick: Callable[..., Result], reporter: An
         ["model.refit=true", "tracking.register_as=null", "tracking.alias=null"],
     )
     result = train(config, name="n", reporter=reporter)
-    assert reporter.begun == ["load", "prepare", "fit", "calibrate", "fit", "evaluate", "log"]
+    stages = ["load", "prepare", "fit", "calibrate", "fit", "evaluate", "log"]
+    assert reporter.begun == stages
     assert result.model.startswith("models:/m-")
     assert newsstand.load(result.model).score("shares").label == "economy"
 
@@ -190,12 +191,12 @@ def test_labels_of_any_spelling_reach_mlflow(quick: Callable[..., Result]) -> No
 
 @pytest.mark.parametrize("name", ["News / Köln 100% #1", ".."])
 def test_an_experiment_of_any_name_is_found_again(
-    quick: Callable[..., Result], tmp_path: Path, name: str
+    quick: Callable[..., Result], store: Path, name: str
 ) -> None:
     result = quick(tracking__experiment=f"'{name}'")
     assert result.experiment == name
     assert verify(Path(result.bundle)) == 6
-    assert Path(result.bundle).is_relative_to(tmp_path / "mlruns")
+    assert Path(result.bundle).is_relative_to(store / "mlruns")
     assert newsstand.load(f"runs:/{result.run_id}").score("the goal").label == "sport"
 
 

@@ -10,11 +10,12 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import ViewType
 
+from given import Cli
 from newsstand.config_file import load_config
-from newsstand.errors import DataError, NewsstandError
+from newsstand.errors import ConfigError, DataError, NewsstandError
 from newsstand.train import plots
 from newsstand.train.run import Result, train
-from quick_run import CONFIG, runs
+from quick_run import CONFIG
 
 
 @pytest.mark.parametrize(
@@ -44,13 +45,35 @@ def test_data_that_cannot_be_used_leave_no_run_and_no_file(
     assert sorted(os.listdir()) == before
 
 
+@pytest.mark.parametrize("command", ["train", "data"])
+@pytest.mark.parametrize("kind", ["embedding", "transformer"])
+def test_a_missing_encoder_is_told_before_data_are_read(
+    folder: Path, cli: Cli, command: str, kind: str
+) -> None:
+    text = CONFIG.replace("kind: linear, words: [1, 1], bits: 12, C: 10.0", f"kind: {kind}")
+    Path("c.yaml").write_text(text, encoding="utf-8")
+    done = cli(command, "c.yaml", "model.encoder=./nowhere", "data.path=nowhere.csv")
+    assert done.err == "newsstand: encoder './nowhere': no such folder (model.encoder)\n"
+    assert (done.code, done.out, os.listdir()) == (2, "", ["c.yaml"])
+
+
+def test_a_missing_teacher_is_told_before_data_are_read(
+    folder: Path, tiny_encoder: Path, cli: Cli
+) -> None:
+    text = CONFIG.replace("kind: linear, words: [1, 1], bits: 12, C: 10.0", "kind: transformer")
+    Path("c.yaml").write_text(text, encoding="utf-8")
+    settings = [f"model.encoder={tiny_encoder}", "model.teacher={bundle: ./gone}"]
+    done = cli("train", "c.yaml", *settings, "data.path=nowhere.csv")
+    assert done.err.startswith("newsstand: ./gone: no such bundle folder")
+
+
 def test_a_metric_of_a_label_without_rows_is_refused(quick: Callable[..., Result]) -> None:
     with pytest.raises(DataError, match=r"evaluation\.f_avg: .*'sprot'"):
         quick(evaluation__f_avg="[sport, sprot]", tracking__experiment="none")
     assert mlflow.get_experiment_by_name("none") is None
 
 
-def test_an_exception_while_logging_marks_the_run_as_failed(
+def test_an_exception_before_logging_leaves_no_run(
     quick: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:
@@ -59,26 +82,30 @@ def test_an_exception_while_logging_marks_the_run_as_failed(
     monkeypatch.setattr(plots, "confusion_matrix", fail)
     with pytest.raises(RuntimeError, match="no ink"):
         quick(tracking__experiment="failing")
-    assert [run.info.status for run in runs("failing")] == ["FAILED"]
+    assert mlflow.get_experiment_by_name("failing") is None
     assert mlflow.active_run() is None
 
 
 @pytest.mark.parametrize(
-    ("overrides", "reason"),
+    ("setting", "value", "expected"),
     [
-        ({"tracking__register_as": "a/b"}, "Invalid model name 'a/b'"),
-        ({"tracking__alias": "latest"}, "'latest' alias name"),
+        ("register_as", "a/b", "expected a name without '/' and ':'"),
+        ("register_as", "a:b", "expected a name without '/' and ':'"),
+        ("register_as", "..", "expected a name without '/' and ':'"),
+        ("alias", "latest", "expected a name that MLflow does not reserve"),
+        ("alias", "v1", "expected a name that MLflow does not reserve"),
+        ("alias", "a b", "expected up to 255 letters, digits, '_' and '-'"),
+        ("experiment", "e" * 501, "should have at most 500 characters"),
     ],
 )
-def test_what_mlflow_refuses_is_a_message(
-    quick: Callable[..., Result], overrides: dict[str, str], reason: str
+def test_names_that_mlflow_refuses_are_told_with_the_config(
+    tmp_path: Path, setting: str, value: str, expected: str
 ) -> None:
-    with pytest.raises(NewsstandError) as caught:
-        quick(tracking__experiment="refused", **overrides)
-    assert str(caught.value).startswith("MLflow at sqlite:///")
-    assert reason in str(caught.value)
-    assert "\n" not in str(caught.value)
-    assert {run.info.status for run in runs("refused")} == {"FAILED"}
+    (tmp_path / "quick.yaml").write_text(CONFIG, encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        load_config(tmp_path / "quick.yaml", [f"tracking.{setting}='{value}'"])
+    assert str(caught.value).startswith(f"command line: tracking.{setting}: ")
+    assert expected in str(caught.value)
 
 
 def test_a_deleted_experiment_is_named_with_its_cure(quick: Callable[..., Result]) -> None:
