@@ -25,7 +25,7 @@ test: .venv/dev.stamp
 	rm -rf build
 	$(BIN)/pip install --quiet --no-deps --target build/wheel .
 	MYPYPATH=build/wheel $(BIN)/mypy -p newsstand
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 format: .venv/dev.stamp
 	$(BIN)/ruff format .

@@ -28,6 +28,15 @@ os.environ["HF_DATASETS_CACHE"] = _CACHE.name
 ROOT = Path(__file__).parent.parent
 
 
+# Files that take longest: last in line, one process would work on them while the other is done.
+_LONG = ("test_readme.py", "test_processes.py", "test_fine_tune.py", "test_export_onnx.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first."""
+    items.sort(key=lambda item: item.path.name not in _LONG)
+
+
 @pytest.fixture
 def reporter() -> Heard:
     """A reporter of this test's own."""

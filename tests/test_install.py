@@ -100,6 +100,7 @@ print(json.dumps(codes), file=sys.stderr)
     assert json.loads(codes) == [0, 0, 0, 0, 0, 0, 2, 2, 2, 2, 2, 2]
     assert messages == [
         "newsstand: a.parquet: reading Parquet needs pyarrow: pip install 'newsstand[parquet]'",
+        "newsstand: 0 scored, 1 failed",
         "newsstand: models:/topic@champion: needs MLflow (pip install mlflow); "
         "a bundle folder does not",
         "newsstand: encoders need torch and transformers: pip install 'newsstand[encoder]'",

@@ -144,7 +144,7 @@ def kept_if_not_logged(made: Finished, outcome: Outcome) -> Iterator[None]:
         place = made.keep(outcome.name)
         told = f"the trained model is kept in {place}; to log it: newsstand log {quote(str(place))}"
         if not isinstance(error, Exception):  # Ctrl-C, or the end of the process
-            _log.warning("newsstand: %s", told)
+            _log.warning("%s", told)
             raise
         raise NewsstandError(f"{error or type(error).__name__}; {told}") from error
 

@@ -215,7 +215,7 @@ class Run:
                 self._log_points()
         except Exception as error:  # hours of learning do not end for a point of a curve
             self._refused = time.monotonic()
-            _log.warning("newsstand: %s; its curves are logged later", refused(error))
+            _log.warning("%s; its curves are logged later", refused(error))
 
     def _log_points(self) -> None:
         while self._points:

@@ -22,7 +22,7 @@ from quick_run import CONFIG
     ("text", "message"),
     [
         ("body,label\na,b\n", "rows.csv: expected at least two labels, all 1 rows have 'b'"),
-        ("body,label\n,b\n", "rows.csv:2: field 'body': empty; expected the article's text"),
+        ("body,label\n,b\n", "rows.csv: no rows; 1 row left out with an empty body"),
         (None, "rows.csv: no such file or folder (data.path)"),
     ],
 )

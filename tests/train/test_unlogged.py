@@ -208,7 +208,7 @@ import os, signal, sys, tempfile
 from newsstand import cli
 from newsstand.train import tracking
 
-def app():
+def app(**_):
     with tracking.run("s", name="s", params={}, tags={}, started=0.0), \\
             tempfile.TemporaryDirectory(prefix="stopped-", dir="."):
         os.kill(os.getpid(), signal.SIGTERM)
