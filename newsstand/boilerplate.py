@@ -10,12 +10,12 @@ from itertools import pairwise
 
 from newsstand.boilerplate_rules import (
     BULLETS,
-    HEADING,
     OUTLET,
     RULES,
     SENTENCE_END,
     Rules,
     compiled,
+    headings,
 )
 from newsstand.datelines import BULLET, dateline
 
@@ -107,7 +107,7 @@ class Lines:
             end = i >= last and line.endswith(":")
             if end:
                 found = range(i + 1, count)
-            elif heading := "lists" in self.rules.names and HEADING.fullmatch(
+            elif heading := "lists" in self.rules.names and headings().fullmatch(
                 line.lstrip(BULLETS).lower()
             ):
                 found = self._headlines(i + 1, 1 if heading["sure"] else 2)

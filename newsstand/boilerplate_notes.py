@@ -10,8 +10,7 @@ what somebody said is no note. In doubt, text stays.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from newsstand.boilerplate_wording import ALONG, SURE, TOLD
 
@@ -167,12 +166,34 @@ _EDGES = " .!?…؟:;›>→»«*[]()|·•–—-¿¡"
 _ODD = frozenset(f"{_EDGES}0123456789")
 
 
-@dataclass(frozen=True, slots=True)
 class Notes:
-    """The patterns of the rules in force; the name of the group that matched is the rule."""
+    """Whole notes, and what stands along with one.
 
-    sure: re.Pattern[str]
-    along: re.Pattern[str]
+    Few articles hold any, and the patterns take 35 ms to compile, so that is left to the first.
+
+    Args:
+        strip: The rules in force.
+    """
+
+    def __init__(self, strip: frozenset[str]) -> None:
+        self._strip = strip
+
+    @cached_property
+    def sure(self) -> re.Pattern[str]:
+        """Sentences that are a note; the name of the group that matched is the rule."""
+        return re.compile(
+            "|".join(f"(?P<{x}>{'|'.join(found)})" for x, found in SURE.items() if x in self._strip)
+        )
+
+    @cached_property
+    def along(self) -> re.Pattern[str]:
+        """Sentences that are no note by themselves."""
+        return re.compile("|".join(ALONG))
+
+    @cached_property
+    def told(self) -> re.Pattern[str]:
+        """What tells of speech or the past."""
+        return re.compile(TOLD)
 
     def rule(self, line: str) -> str | None:
         """The rule that takes a whole line: the one of its first sentence that is sure."""
@@ -187,7 +208,7 @@ class Notes:
                 rule = rule or found.lastgroup
             elif sentence and not self.along.fullmatch(sentence):
                 return None
-        return None if rule is None or TOLD.search(line) else rule
+        return None if rule is None or self.told.search(line) else rule
 
 
 def _opens(line: str) -> bool:
@@ -219,7 +240,4 @@ def _sentences(line: str) -> Iterator[str]:
 @lru_cache(maxsize=32)
 def notes(strip: frozenset[str]) -> Notes | None:
     """The patterns of the named rules; None if none of them is about notes."""
-    groups = [f"(?P<{n}>{'|'.join(found)})" for n, found in SURE.items() if n in strip]
-    if not groups:
-        return None
-    return Notes(re.compile("|".join(groups)), re.compile("|".join(ALONG)))
+    return None if strip.isdisjoint(SURE) else Notes(strip)

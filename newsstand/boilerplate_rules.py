@@ -5,7 +5,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from types import MappingProxyType
 
 from newsstand.boilerplate_names import (
@@ -88,11 +88,17 @@ _POINTS = (
     "|читайте также|اقرأ أيضا|most (?:read|popular|viewed)"
 )
 _AFTER = "[.…»>→ ]*"
-HEADING = re.compile(
-    rf"(?P<sure>(?:{_POINTS})[:.…»>→ ]*|(?:{_MORE}|{_LISTS}) ?:{_AFTER})"
-    rf"|(?:{_MORE}|{_LISTS}){_AFTER}"
-)
 _LONGEST_HEADING = 50
+
+
+@cache
+def headings() -> re.Pattern[str]:
+    """Headings over headlines, in lower case; compiled when a line may be one."""
+    return re.compile(
+        rf"(?P<sure>(?:{_POINTS})[:.…»>→ ]*|(?:{_MORE}|{_LISTS}) ?:{_AFTER})"
+        rf"|(?:{_MORE}|{_LISTS}){_AFTER}"
+    )
+
 
 # Whole lines, in lower case and without leading bullets; anywhere in the body.
 _LOWER = {

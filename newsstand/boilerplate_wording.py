@@ -6,7 +6,6 @@ Each is anchored at both ends and has one '.*' after another at most, a lookahea
 
 # ruff: noqa: RUF001, E501  (typographic marks and scripts are what this module is about)
 
-import re
 from collections.abc import Mapping
 
 _COOKIE = "(?:cookies?|tracking technologies|similar technologies|device identifiers)"
@@ -361,7 +360,7 @@ ALONG = (
 )
 
 # What tells of speech or the past is no note, and neither is what ends as speech does.
-TOLD = re.compile(
+TOLD = (
     r"\b(?:said|says|say (?:experts|officials|police)|told|adds?|added|wrote|writes|warn(?:s|ed)|urge[sd]|argue[sd]|according to"
     r"|admit(?:s|ted)|claim(?:s|ed)|insist(?:s|ed)|explain(?:s|ed)|announced|complain(?:s|ed)|jokes?"
     r"|joked|recall(?:s|ed)|testified|was|were|had|did|(?:banner|sign|notice|note|message|poster"

@@ -142,7 +142,8 @@ _WIDE_MARKS = (
     *((0xFF3B, 0xFF41), (0xFF5B, 0xFF61), (0xFE50, 0xFE53), (0xFE54, 0xFE60), (0xFE61, 0xFE64)),
     *((0xFE66, 0xFE67), (0xFE68, 0xFE6C)),
 )
-_EAST_ASIAN = re.compile("[\u3041-\u30ff\u3400-\u9fff\uac00-\ud7af\U00020000-\U0003ffff]")
+# (So many characters take 5 ms to compile: left to the first text that has any.)
+_EAST_ASIAN = "[\u3041-\u30ff\u3400-\u9fff\uac00-\ud7af\U00020000-\U0003ffff]"
 # Inside a word these are not seen, and tell at most how a letter is drawn; behind an emoji, a
 # digit of a keycap or in Mongolian they matter.
 _UNSEEN = "\u034f" + "".join(map(chr, range(0xFE00, 0xFE10)))
@@ -173,7 +174,7 @@ def fold(text: str) -> Iterator[Edit]:
         return
     at = 0
     for line in text.split("\n"):
-        for m in (_FORM if _EAST_ASIAN.search(line) else _FORM_OR_MARK).finditer(line):
+        for m in (_FORM if re.search(_EAST_ASIAN, line) else _FORM_OR_MARK).finditer(line):
             plain = "" if m[0][0] in _UNSEEN or m[0] >= "\U000e0100" else _plain(m[0])
             yield at + m.start(), at + m.end(), plain
         at += len(line) + 1

@@ -10,6 +10,7 @@ repetitions are possessive or atomic, so that a match that fails has tried each 
 # ruff: noqa: RUF001  (typographic marks are what this module is about)
 
 import re
+from functools import cache
 
 from newsstand.boilerplate_names import AGENCIES, DAY, MONTH, PLACES
 from newsstand.boilerplate_rules import BY_OUR, Rules
@@ -49,30 +50,55 @@ _MARKED = re.compile(
 # 'LONDON —', 'PALM BEACH, Fla. —', 'ROME, MAY 12 -', 'ABU DHABI, 3rd May 2024 --'
 _CAPS = r"[A-ZÀ-ÞĀ-Ž][A-ZÀ-ÞĀ-Ž.'’]*+"
 _CITIES = rf"{_CAPS}(?:[ -](?!{_DATE}){_CAPS})*+"
-_CITY = re.compile(_CITIES)
-_BARE = re.compile(
-    rf"(?P<city>{_CITIES})(?:/{_CITIES}){{0,2}}+"
-    rf"(?P<region>, (?!(?i:{MONTH}[a-z]*+\b)){_STOPPED}(?: (?!{_DATE}){_STOPPED}){{0,2}}+)?+"
-    rf"(?P<date>[,.]?+ {_DATE}{_YEAR})?+"
-    rf"(?P<agency> \({_STOPPED}(?:[ /&]{{1,3}}+{_STOPPED}){{0,3}}+\))?+"
-    r"(?:\s?(?P<mark>--|[-–—―:](?=\s)|[–—―])\s*+|$)"
-)
+
+
+@cache
+def _city() -> re.Pattern[str]:
+    return re.compile(_CITIES)
+
+
+@cache
+def _bare() -> re.Pattern[str]:
+    return re.compile(
+        rf"(?P<city>{_CITIES})(?:/{_CITIES}){{0,2}}+"
+        rf"(?P<region>, (?!(?i:{MONTH}[a-z]*+\b)){_STOPPED}(?: (?!{_DATE}){_STOPPED}){{0,2}}+)?+"
+        rf"(?P<date>[,.]?+ {_DATE}{_YEAR})?+"
+        rf"(?P<agency> \({_STOPPED}(?:[ /&]{{1,3}}+{_STOPPED}){{0,3}}+\))?+"
+        r"(?:\s?(?P<mark>--|[-–—―:](?=\s)|[–—―])\s*+|$)"
+    )
+
+
 # 'Tehran - IRNA -', 'تهران- ایرنا-', 'تهران-ایرنا-': here a hyphen always separates.
 _PLAIN = r"(?:[^\W\d_a-z][\w'’\u200c]*+\.?+|\d{1,4}+(?:st|nd|rd|th)?+)"
-_DASHED = re.compile(
-    rf"(?P<place>{_PLAIN}(?:[,،]? {_PLAIN}){{0,5}}+)"
-    rf"(?:\s?[-–—]\s?\d{{1,2}}+(?: {_PLAIN}){{1,2}}+)?+"
-    rf"\s?[-–—]\s?(?:{_IRANIAN})(?: ?/ ?(?:{_IRANIAN}))?+\s?[-–—:]++\s*+"
-)
+
+
+@cache
+def _dashed() -> re.Pattern[str]:
+    return re.compile(
+        rf"(?P<place>{_PLAIN}(?:[,،]? {_PLAIN}){{0,5}}+)"
+        rf"(?:\s?[-–—]\s?\d{{1,2}}+(?: {_PLAIN}){{1,2}}+)?+"
+        rf"\s?[-–—]\s?(?:{_IRANIAN})(?: ?/ ?(?:{_IRANIAN}))?+\s?[-–—:]++\s*+"
+    )
+
+
 _DESK = "(?i:Agency|News|Press|Service|Telegram|Wire)"
-_OTHER = re.compile(
-    # 'Iran Press/America:', 'Iran Press/ Iran News:'
-    rf"(?:(?:{_NAME} ){{1,3}}{_DESK}|[A-Z]{{3,4}}A|Mehr|Tasnim|Fars|TASS|Iranpress|{_PERSIAN})"
-    rf" ?/ ?{_STOPPED}(?: (?:{_STOPPED}|news)){{0,2}}+ ?:\s*+"
-    r"|【[^】]{2,20}】|新华社[^\s，。]{1,16}?电(?:[（(][^)）]{1,20}[)）])?\s*+"
-    r"|\([가-힣]{2,5}=[가-힣]{2,6}\)(?: [가-힣]{2,4} 기자)?(?: =)?\s*+"
-)
+
+
+@cache
+def _other() -> re.Pattern[str]:
+    return re.compile(
+        # 'Iran Press/America:', 'Iran Press/ Iran News:'
+        rf"(?:(?:{_NAME} ){{1,3}}{_DESK}|[A-Z]{{3,4}}A|Mehr|Tasnim|Fars|TASS|Iranpress|{_PERSIAN})"
+        rf" ?/ ?{_STOPPED}(?: (?:{_STOPPED}|news)){{0,2}}+ ?:\s*+"
+        r"|【[^】]{2,20}】|新华社[^\s，。]{1,16}?电(?:[（(][^)）]{1,20}[)）])?\s*+"
+        r"|\([가-힣]{2,5}=[가-힣]{2,6}\)(?: [가-힣]{2,4} 기자)?(?: =)?\s*+"
+    )
+
+
 _MARK = re.compile("[-–—―(/:【电]")  # one of these has every dateline but that of a line of its own
+# What the rarer patterns cannot do without; each is compiled when a line has it.
+_IRAN = re.compile(_IRANIAN)
+_PARTED = re.compile("[/【电=]")
 _OUR_OWN = re.compile(rf"{BY_OUR}:\s*+")
 # 'According to the report of the news agency', in Persian, begins a sentence.
 _NO_PLACE = re.compile("Press|Agenc|News|گزارش|خبرگزاری")
@@ -116,14 +142,17 @@ def _end(line: str, start: int, *, after: bool, listed: bool) -> int:
     if _MARK.search(line, start, _LONGEST):
         if (match := _MARKED.match(line, start, _LONGEST)) and _is_place(match):
             return match.end()
-        match = _DASHED.match(line, start, _LONGEST)
-        if match and _may_be_place(match["place"]):
-            return match.end()
-        if match := _OTHER.match(line, start, _LONGEST):
+        if _IRAN.search(line, start, _LONGEST):
+            match = _dashed().match(line, start, _LONGEST)
+            if match and _may_be_place(match["place"]):
+                return match.end()
+        if _PARTED.search(line, start, _LONGEST) and (
+            match := _other().match(line, start, _LONGEST)
+        ):
             return match.end()
     if line[start + 1 : start + 2].islower():
         return 0
-    match = _BARE.match(line, start, _LONGEST)
+    match = _bare().match(line, start, _LONGEST)
     return match.end() if match and _is_sure(match, after=after, listed=listed) else 0
 
 
@@ -136,7 +165,7 @@ def _is_sure(match: re.Match[str], *, after: bool, listed: bool) -> bool:
         return dashed or match["city"] in PLACES
     if match["city"] not in PLACES:
         return False
-    following = _CITY.match(match.string, match.end())  # 'LONDON - PARIS: by train in two hours'
+    following = _city().match(match.string, match.end())  # 'LONDON - PARIS: by train in two hours'
     return not following or following[0] not in PLACES
 
 
