@@ -192,9 +192,11 @@ class Features:
             texts = [f"{text} {in_hashtags(text)[0]}" for text in texts]
         found = np.zeros(len(texts), dtype=np.bool_)
         for kind, lookup in zip(self._kinds, self._columns, strict=True):
-            if kind.part == "text":
+            rest = np.flatnonzero(~found).tolist()  # the first n-grams, words, tell of nearly all
+            if kind.part == "text" and rest:
                 hasher, used = kind.hasher.shortest(), lookup >= 0
-                found |= by_beginning(texts, partial(in_buckets, hasher=hasher, used=used))
+                known = partial(in_buckets, hasher=hasher, used=used)
+                found[rest] = by_beginning([texts[row] for row in rest], known)
         return found
 
     def places(
