@@ -46,9 +46,12 @@ _DATA_LIKE = 6  # words of a first row's cell that is no name of a column
 def suggested(names: Sequence[str], wanted: Iterable[str]) -> dict[str, str]:
     """Canonical column to the name that it seems to have in a table, each name once.
 
-    >>> suggested(["Headline", "Article text", "Category"], ["body", "label", "title"])
-    {'body': 'Article text', 'label': 'Category', 'title': 'Headline'}
+    A column that is needed may also be named among other words.
+
+    >>> suggested(["Headline", "Article text", "Category, desk"], ["body", "label", "title"])
+    {'body': 'Article text', 'title': 'Headline', 'label': 'Category, desk'}
     """
+    wanted = list(wanted)
     plain: dict[str, str] = {}
     for name in names:
         if len(name) <= _LONGEST_NAME:
@@ -59,10 +62,30 @@ def suggested(names: Sequence[str], wanted: Iterable[str]) -> dict[str, str]:
         choice = next((x for x in known if x in plain and plain[x] not in found.values()), None)
         if choice is not None:
             found[column] = plain[choice]
+    for column in wanted:
+        if column in _NEEDED and column not in found:
+            free = {x: y for x, y in plain.items() if y not in found.values()}
+            choice = _among(free, (column, *_SYNONYMS[column]))
+            if choice is not None:
+                found[column] = free[choice]
     return found
 
 
-_SIGNS = str.maketrans(dict.fromkeys("_-./:", " "))
+def _among(names: Iterable[str], known: Iterable[str]) -> str | None:
+    """The name that has the likeliest of the known ones among its words."""
+    spaced = [(f" {name} ", name) for name in names if _OTHERS.isdisjoint(name.split())]
+    return next((name for x in known for words, name in spaced if f" {x} " in words), None)
+
+
+_NEEDED = ("body", "label", "target")
+# Words of names of columns that tell about a text, a label or a target, and are none.
+_OTHERS = frozenset(
+    [
+        *("id", "nr", "no", "number", "url", "link", "date", "time"),
+        *("length", "count", "words", "score", "version"),
+    ]
+)
+_SIGNS = str.maketrans(dict.fromkeys("_-./:,;()[]", " "))
 
 
 def as_setting(columns: Mapping[str, str | Sequence[str]]) -> str:

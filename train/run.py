@@ -382,12 +382,12 @@ def _metrics(config: Config, news: NewsData, values: Floats, rows: Rows) -> dict
 
 def _loaded(news: NewsData, sizes: dict[str, int]) -> str:
     told = [f"{n:,} {split}" for split, n in sizes.items()]
-    told.append(f"{len(news.labels)} labels")
+    told += [f"{len(news.labels)} labels", *(note.what for note in news.notes)]
     left_out = news.left_out | ({"tied votes": news.ties} if news.ties else {})
     if left_out:
         reasons = ", ".join(f"{n:,} {reason}" for reason, n in left_out.items())
         told.append(f"left out: {reasons}")
-    return ", ".join([*told, *(note.what for note in news.notes)])
+    return ", ".join(told)
 
 
 def _removed(splits: Iterable[Rows]) -> str:

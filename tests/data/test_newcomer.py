@@ -90,6 +90,14 @@ def test_suggestions_take_the_likeliest_name_once() -> None:
     }
 
 
+def test_a_needed_column_may_be_named_among_other_words() -> None:
+    names = ["text_id", "Text (full)", "label_count", "News category", "Text category", "topic url"]
+    assert suggested(names, ["body", "label", "title"]) == {
+        "body": "Text (full)",
+        "label": "News category",
+    }
+
+
 def test_names_of_labels_that_match_nothing_are_told() -> None:
     rows = found([{"label": label, "body": "x"} for label in (0.0, "1.0", True, "False")])
     names = {"0": "no", "1": "yes", "True": "on", "false": "off"}
