@@ -263,6 +263,10 @@ class TransformerConfig(_EncoderConfig):
     frozen_layers: int = Field(0, ge=0)
     """The embeddings and so many of the lowest layers stay as they are; 0 freezes nothing."""
 
+    dropout: float | None = Field(None, ge=0.0, lt=1.0)
+    """Share of what the network's layers pass on that is dropped in training; null for what the
+    encoder was made with, often 0.1. On a CPU, 0 trains about twice as fast."""
+
     lora: LoraConfig | None = None
     """Fit low-rank adapters on all linear layers, and the classifier, instead of all weights. They
     learn well at ten times the usual learning rate."""

@@ -34,7 +34,14 @@ from newsstand.train.trainer import (
     TokenRows,
     arguments,
 )
-from newsstand.train.tuning import Loss, Tuning, freeze, layer_classes
+from newsstand.train.tuning import (
+    Loss,
+    Tuning,
+    freeze,
+    layer_classes,
+    plain_attention,
+    set_dropout,
+)
 from newsstand.transformer import Inputs, TransformerModel
 
 
@@ -110,6 +117,7 @@ def fit_encoder(
     rows = _rows(model, examples, targets)
     network = encoder.network
     freeze(network, tuning.frozen_layers, words=encoder.long_text == "relevant")
+    set_dropout(network, tuning.dropout)
     batches_a_step = tuning.gradient_accumulation * processes()
     steps = math.ceil(math.ceil(len(rows) / tuning.batch_size) / batches_a_step)
     told = np.array([row["labels"] for row in rows])
@@ -151,7 +159,7 @@ def fit_encoder(
         if end:
             trainer.load(end)
         else:
-            with explained(folder):
+            with explained(folder), plain_attention(network):
                 trainer.train(resume_from_checkpoint=str(last) if last else None)
         if tuning.fsdp:
             network = trainer.gathered(kind)

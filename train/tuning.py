@@ -1,6 +1,8 @@
 """How an encoder is fine-tuned: loss, learning rates, and what stays as it is."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -24,6 +26,7 @@ class Tuning:
     weight_decay: float = 0.01
     layer_decay: float = 1.0
     frozen_layers: int = 0
+    dropout: float | None = None
     class_weight: Literal["balanced"] | None = None
     focal_gamma: float = 0.0
     label_smoothing: float = 0.0
@@ -130,6 +133,27 @@ def freeze(network: Any, layers: int, *, words: bool) -> None:
             weights.requires_grad_(False)
     if words:
         network.get_input_embeddings().weight.requires_grad_(False)
+
+
+def set_dropout(network: Any, share: float | None) -> None:
+    """Has all dropout layers of a network drop this share; None leaves them as they are."""
+    for module in network.modules():
+        if share is not None and isinstance(module, torch.nn.Dropout):
+            module.p = share
+
+
+@contextmanager
+def plain_attention(network: Any) -> Iterator[None]:
+    """Attention by plain matrix products, on a CPU: torch's fused one is slow backward there."""
+    usual = network.config._attn_implementation
+    changes = network.device.type == "cpu" and usual == "sdpa"
+    if changes:
+        network.set_attn_implementation("eager")
+    try:
+        yield
+    finally:
+        if changes:
+            network.set_attn_implementation(usual)
 
 
 def layer_classes(network: Any) -> list[str]:
