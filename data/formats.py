@@ -9,6 +9,7 @@ are in `publishers`.
 import glob
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -37,19 +38,24 @@ from newsstand.records import (
     text_flaw,
 )
 
-_CORPUS = Path(__file__).parent / "corpus" / "articles.jsonl"
+CORPUS = Path(__file__).parent / "corpus"
 
 
 def read_corpus(source: Source) -> Iterator[Found]:
-    """The articles shipped with newsstand; for stance, one row for each of their targets."""
-    for item in read_records(_CORPUS):
+    """The corpus shipped with newsstand: its articles; for stance, all texts, a row a target."""
+    for item in chain.from_iterable(map(read_records, _corpus_files(source))):
         if isinstance(item, Problem) or source.task == "topic":
             yield None, item
             continue
-        values = item.values
+        values = {"group": item.values["debate"], **item.values}
         for number, stance in enumerate(values["stances"], start=1):
             row = {**values, **stance, "id": f"{values['id']}/{number}"}
             yield None, Record(row, item.file, item.where)
+
+
+def _corpus_files(source: Source) -> list[Path]:
+    names = ["articles"] if source.task == "topic" else ["articles", "passages", "arguments"]
+    return [CORPUS / f"{name}.jsonl" for name in names]
 
 
 def read_table(source: Source) -> Iterator[Found]:
@@ -175,7 +181,7 @@ def input_files(form: str, source: Source) -> list[str]:
         DataError: As the format's reader does.
     """
     if form == "corpus":
-        return [str(_CORPUS)]
+        return [str(path) for path in _corpus_files(source)]
     if source.path is not None and source.path.startswith("hf:"):
         return []
     kind = FORMATS[form]

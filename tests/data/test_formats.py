@@ -16,12 +16,16 @@ def test_corpus_gives_a_row_an_article_or_a_row_a_target() -> None:
     topics = read("corpus", None)
     stances = read("corpus", None, task="stance")
     assert len(topics) == len({values["id"] for _, _, values in topics})
-    assert len(stances) == sum(len(values["stances"]) for _, _, values in topics)
+    of_articles = [values for _, _, values in stances if "title" in values]
+    assert len(of_articles) == sum(len(values["stances"]) for _, _, values in topics)
+    assert len(of_articles) < len(stances)
     bodies = {values["id"]: values["body"] for _, _, values in topics}
-    for _, _, values in stances:
+    for values in of_articles:
         article, _, number = values["id"].rpartition("/")
         assert values["body"] == bodies[article]
         assert int(number) >= 1
+    for _, _, values in stances:
+        assert values["group"]
         assert values["target"]
         assert values["label"] in {"favor", "against", "neutral"}
 

@@ -14,8 +14,6 @@ from newsstand.records import Record, read_records
 from newsstand.serve.evidence import Evidence, find_evidence
 from newsstand.serve.scorer import Scorer
 
-CORPUS = Path(__file__).parents[2] / "data/corpus/articles.jsonl"
-
 
 def check(article: Article, evidence: Iterable[Evidence]) -> None:
     """What holds for the evidence of any article."""
@@ -45,8 +43,9 @@ def explained(bundle: Bundle, article: Article, target: str | None = None) -> tu
     return evidence
 
 
-def test_holds_for_the_whole_corpus(trained: Trained) -> None:
-    rows = [item.values for item in read_records(CORPUS) if isinstance(item, Record)]
+def test_holds_for_all_articles(trained: Trained, part_of_corpus: Path) -> None:
+    found = read_records(part_of_corpus / "articles.jsonl")
+    rows = [item.values for item in found if isinstance(item, Record)]
     assert len(rows) > 100
     articles = [Article.from_mapping(row) for row in rows]
     topics = newsstand.load(trained.topic_bundle).score_many(articles, explain=True)

@@ -48,8 +48,9 @@ def bits(score: Score) -> Bits:
 
 
 @pytest.fixture(scope="module", params=["topic", "stance"])
-def case(request: pytest.FixtureRequest, trained: Trained) -> Case:
-    rows = [item.values for item in read_records(CORPUS) if isinstance(item, Record)]
+def case(request: pytest.FixtureRequest, trained: Trained, part_of_corpus: Path) -> Case:
+    found = read_records(part_of_corpus / "articles.jsonl")
+    rows = [item.values for item in found if isinstance(item, Record)]
     articles = [Article.from_mapping(row) for row in rows]
     articles += [Article(body=text, id=f"odd-{n}") for n, text in enumerate(ODD)]
     targets = None
@@ -66,10 +67,11 @@ def case(request: pytest.FixtureRequest, trained: Trained) -> Case:
     return Case(request.param, bundle, articles, targets, expected)
 
 
-def test_as_measured_in_training(trained: Trained) -> None:
+def test_as_measured_in_training(trained: Trained, part_of_corpus: Path) -> None:
     rows = {
         str(item.values["id"]): item.values
-        for item in read_records(CORPUS)
+        for path in part_of_corpus.iterdir()
+        for item in read_records(path)
         if isinstance(item, Record)
     }
     for result in (trained.topic, trained.stance):

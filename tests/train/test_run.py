@@ -56,7 +56,7 @@ def test_stages_add_up_to_the_total(trained: Trained) -> None:
 
 def test_models_learn_the_corpus(trained: Trained) -> None:
     # By chance: 1 in 17 and 1 in 3.
-    assert trained.topic.metrics["test/accuracy"] > 0.5
+    assert trained.topic.metrics["test/accuracy"] > 0.4
     assert trained.stance.metrics["test/accuracy"] > 0.45
 
 
