@@ -220,8 +220,8 @@ def score(
         typer.Option(help="A bundle folder, runs:/RUN_ID, or models:/NAME@ALIAS."),
     ],
     target: Annotated[
-        str | None,
-        typer.Option(help="Toward what, for stance; a row's own target goes before it."),
+        list[str] | None,
+        typer.Option(help="Toward what, for stance; again for more. A row's own goes before it."),
     ] = None,
     output: Annotated[
         Format | None,
@@ -247,11 +247,11 @@ def score(
         output = Format.table if stdout.isatty() else Format.jsonl
     with _quiet():
         scorer = load(model)
-        if target is not None and scorer.task != "stance":
+        if target and scorer.task != "stance":
             raise InputError(f"--target: a {scorer.task} model takes no target")
         table: list[tuple[str, Score | None]] = []
         scored = failed = 0
-        for found in score_files(scorer, paths, target, explain=explain, workers=workers):
+        for found in score_files(scorer, paths, target or (), explain=explain, workers=workers):
             score = None if isinstance(found, ScoreError) else found
             scored, failed = scored + bool(score), failed + (not score)
             if score is None:

@@ -15,14 +15,14 @@ _INTERRUPTED = 130  # as the shell says it of programs that SIGINT has ended
 
 
 class Command(TyperCommand):
-    """A command whose every option may be given once, and that can be interrupted."""
+    """A command that refuses options given twice where one counts, and can be interrupted."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Refuses an option with two values, of which the first would be lost."""
         given: Any = self.make_parser(ctx).parse_args(list(args))[2]
         for option in given:
             times = given.count(option)
-            if times > 1 and not option.is_flag:
+            if times > 1 and not (option.is_flag or option.multiple):
                 raise typer.BadParameter(f"given {times} times, expected once", ctx, option)
         return super().parse_args(ctx, args)
 

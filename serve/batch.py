@@ -3,7 +3,7 @@
 import re
 import shlex
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import tee
 from pathlib import Path
@@ -47,25 +47,27 @@ class Row(NamedTuple):
 
 
 def score_files(
-    scorer: Scorer, paths: Iterable[str], target: str | None, *, explain: bool, workers: int
+    scorer: Scorer, paths: Iterable[str], targets: Sequence[str], *, explain: bool, workers: int
 ) -> Iterator[Score | ScoreError]:
     """Yields the score of each article of each file, or why it has none and where it is.
+
+    An article whose row names no target has a score for each of the targets given.
 
     Args:
         scorer: The model.
         paths: As `read_articles` takes them.
-        target: Of rows that name none, for stance.
+        targets: Of rows that name none, for stance.
         explain: Find the evidence too.
         workers: Processes that score.
     """
-    rows, read = tee(read_articles(paths))
-    targets = None
+    rows, read = tee(_toward(read_articles(paths), targets))
+    wanted = None
     if scorer.task == "stance":  # else nobody would take from this reader, and all be kept
         rows, again = tee(rows)
-        targets = (target if row.target is None else row.target for row in again)
+        wanted = (row.target for row in again)
     scores = scorer.score_many(
         (row.article for row in rows),
-        target=targets,
+        target=wanted,
         explain=explain,
         workers=workers,
         errors="yield",
@@ -75,6 +77,13 @@ def score_files(
             yield replace(found, place=row.place)  # the scorer knows no files
         else:
             yield found
+
+
+def _toward(rows: Iterable[Row], targets: Sequence[str]) -> Iterator[Row]:
+    """Rows that name no target once for each of the targets."""
+    for row in rows:
+        own = row.target is not None or not targets or isinstance(row.article, ScoreError)
+        yield from [row] if own else (row._replace(target=target) for target in targets)
 
 
 def read_articles(paths: Iterable[str]) -> Iterator[Row]:

@@ -269,13 +269,27 @@ def test_rows_whose_target_is_none_are_errors_for_stance_alone(
     assert cli("score", "--model", topic, "a.json").code == 0
 
 
-@pytest.mark.parametrize("option", ["--target", "--model", "--format", "--workers"])
+def test_several_targets_are_answered_for_each_article_in_turn(cli: Cli, stance: str) -> None:
+    Path("a.csv").write_text("id,body,target\n1,It is cheap.,the port\n2,It is cheap.,\n")
+    Path("b.json").write_text('[{"id": "3", "body": ""}]')
+    words = ["--target", "the levy", "--target", "the port", "--format", "jsonl"]
+    done = cli("score", "--model", stance, *words, "a.csv", "b.json")
+    found = [json.loads(line) for line in done.out.splitlines()]
+    assert [(row["id"], row.get("target")) for row in found[:3]] == [
+        ("1", "the port"),
+        ("2", "the levy"),
+        ("2", "the port"),
+    ]
+    assert found[0]["probabilities"] == found[2]["probabilities"]
+    assert (done.code, len(found)) == (3, 5)  # the empty one fails toward each
+
+
+@pytest.mark.parametrize("option", ["--model", "--format", "--workers"])
 def test_an_option_given_twice_is_refused(cli: Cli, topic: str, option: str) -> None:
     Path("a.txt").write_text(SPORT)
     given = {"--model": topic, "--format": "jsonl", "--workers": "1"}
     words = [word for pair in given.items() for word in pair]
-    once = given.get(option, "the levy")
-    twice = cli("score", *words, option, once, *([option, once] * (option not in given)), "a.txt")
+    twice = cli("score", *words, option, given[option], "a.txt")
     assert (twice.code, twice.out) == (2, "")
     assert f"Invalid value for '{option}': given 2 times, expected once" in twice.err
     assert cli("score", *words, "--explain", "--explain", "a.txt").code == 0
