@@ -101,6 +101,8 @@ def impossible(get: Get) -> Iterable[tuple[str, str]]:
 
 def _impossible_data(get: Get, task: Any) -> Iterable[tuple[str, str]]:
     """The same of `data`."""
+    if not isinstance(get("data"), dict):
+        return
     sources = get("data.sources")
     if sources is None:
         yield from _impossible_rows(get, task, "data")
@@ -164,8 +166,9 @@ def _impossible_rows(get: Get, task: Any, at: str) -> Iterable[tuple[str, str]]:
     for name, column in columns.items() if isinstance(columns, dict) else ():
         if isinstance(column, list) and name != "label":
             yield f"{at}.columns.{name}", "expected one column; only label may have several"
-    if get(f"{at}.train") is None and (get(f"{at}.validation") or get(f"{at}.test")):
-        yield f"{at}.train", f"missing, but {at}.validation or {at}.test is given"
+    held = get(f"{at}.validation") or get(f"{at}.test")
+    if at == "data" and held and get("data.train") is None:  # a source may be for testing alone
+        yield "data.train", "missing, but data.validation or data.test is given"
     hub = form == "table" and str(path).startswith("hf:")
     if form in ("corpus", *_NAMED) or hub:
         for split in ("train", "validation", "test"):
