@@ -97,8 +97,11 @@ def _iam(path: Path) -> Iterator[Record | Problem]:
 def read_ibm_claims(source: Source) -> Iterator[Found]:
     """IBM Debater's claims for or against a motion (Bar-Haim et al. 2017)."""
     for item in _labelled(folder(source) / _IBM_FILE, _IBM, _IBM_SIDES):
-        given = item.values.pop("split").strip() if isinstance(item, Record) else None
-        if given in ("train", "test", None):
+        if isinstance(item, Problem):
+            yield None, item
+            continue
+        given = item.values.pop("split").strip()
+        if given in ("train", "test"):
             yield given, item
         else:
             flaw = f"field 'split': {shortened(given)}; expected train or test"
