@@ -22,6 +22,7 @@ _REASONS = {
     "undated": "undated",
     "astride": "on both sides of a split",
     "later": "newer than the fold that is tested",
+    "copied": "copies of another source's validation or test rows",
 }
 _DAMAGE = {
     "encoding": (
@@ -66,7 +67,10 @@ def unusable_rows(view: View) -> list[Finding]:
 
 def duplicate_ids(view: View) -> list[Finding]:
     """Ids that several rows have."""
-    times = Counter(view.column("id"))
+    ids = view.column("id")
+    if view.news.origins:  # each source has ids of its own
+        ids = [f"{view.news.origins.name(row)}: {name}" for row, name in enumerate(ids)]
+    times = Counter(ids)
     several = [name for name, number in times.items() if number > 1]
     rows = sum(times[name] for name in several)
     return [

@@ -8,6 +8,7 @@ import numpy as np
 from pyarrow import compute
 
 from newsstand.data.loader import NewsData
+from newsstand.data.several import Origins
 from newsstand.data.sources import SPLITS
 from newsstand.encode import Example
 
@@ -36,8 +37,9 @@ def describe(news: NewsData, reading: Reading | None = None) -> dict[str, Any]:
         counts by split; outlets by size, months in order; `""` where a row names none), `words`
         (shortest, median, 95 % and longest text of each split), `samples` (three rows as a model
         sees them, with what was taken out), `note`, `near_duplicates`, `ties`,
-        `notes` (what was left out, a line each) and `digest`; with
-        `reading` also `dropped`: the share of the text that each choice for long texts drops.
+        `notes` (what was left out, a line each) and `digest`; with several sources also
+        `sources` (each name to its counts by split), with `reading` `dropped`: the share of the
+        text that each choice for long texts drops.
     """
     names = news.rows.features["label"].names
     labels = [names[number] for number in news.column("label")]
@@ -61,8 +63,14 @@ def describe(news: NewsData, reading: Reading | None = None) -> dict[str, Any]:
         "ties": news.ties,
         "notes": [str(note) for note in news.notes],
         "digest": news.digest,
+        **({} if news.origins is None else {"sources": _sources(news, news.origins)}),
         **({} if reading is None else {"dropped": _dropped(news, reading)}),
     }
+
+
+def _sources(news: NewsData, origins: Origins) -> dict[str, Counts]:
+    counts = _counts([origins.name(row) for row in range(len(news.split))], news.split)
+    return {name: counts.get(name, dict.fromkeys(SPLITS, 0)) for name in origins.names}
 
 
 def _dropped(news: NewsData, reading: Reading) -> dict[str, float]:

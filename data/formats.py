@@ -3,7 +3,7 @@
 To add a format, write a function that takes a `Source` and yields `(split, record)` pairs,
 and name it in `FORMATS` and in the config's `data.format`. Readers only read: what a value
 means, and whether it is right, is decided in `validate`. Those of the publishers' own files
-are in `publishers`.
+are in `publishers` and `debates`.
 """
 
 import glob
@@ -13,6 +13,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from newsstand.data.debates import read_argkp, read_iam, read_ibm_claims, read_vast
 from newsstand.data.publishers import (
     read_article_bias,
     read_fnc1,
@@ -169,6 +170,12 @@ FORMATS: Mapping[str, Format] = {
     "fnc1": Format(read_fnc1, ("*_stances.csv", "*_bodies.csv")),
     "newsmtsc": Format(read_newsmtsc),
     "article-bias": Format(read_article_bias, ("jsons/*.json",)),
+    "vast": Format(
+        read_vast, ("vast_train.csv", "vast_train.zip", "vast_dev.csv", "vast_test.csv")
+    ),
+    "argkp": Format(read_argkp, ("arguments_*.csv",)),
+    "iam": Format(read_iam, ("stance-*.txt",)),
+    "ibm-claims": Format(read_ibm_claims, ("claim_stance_dataset_v1.csv",)),
 }
 
 

@@ -1,7 +1,7 @@
 """The loader: labelled news in any known format to prepared rows in trustworthy splits."""
 
 import hashlib
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -14,18 +14,13 @@ from numpy.typing import NDArray
 from newsstand.data.duplicates import Near, near_duplicates
 from newsstand.data.kept import DamagedError, discard, keep, kept
 from newsstand.data.notes import Note
+from newsstand.data.placing import Columns, no_rows, place_rows
 from newsstand.data.prepare import PreparedRows, Progress, prepare, values
-from newsstand.data.sources import SPLITS, UNUSED, Source
-from newsstand.data.split import Keys, Splits, assign_splits
+from newsstand.data.several import Origins, Part, prepare_all
+from newsstand.data.sources import SPLITS
 from newsstand.errors import DataError
 from newsstand.labels import LabelSet
-from newsstand.records import CsvFormat
 from newsstand.text import TextSpec
-from newsstand.values import MOST_COLUMNS
-
-# Of copies in several given splits, the one in the test split stays: what was published to be
-# tested on is tested on, and training loses the row.
-_KEPT_FIRST = {"test": 0, "validation": 1, "train": 2, None: 3}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +43,7 @@ class NewsData:
         folder: Where the prepared rows are kept.
         spare: Numbers of those that are left out only to keep validation apart from training.
         notes: What was left out of the rows, or left empty in them, by kind.
+        origins: Which source each row is from, where there are several.
     """
 
     rows: datasets.Dataset
@@ -63,6 +59,7 @@ class NewsData:
     folder: Path
     spare: list[int] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
+    origins: Origins | None = None
 
     @property
     def summary(self) -> str:
@@ -113,34 +110,26 @@ class NewsData:
 
 def load(
     *,
-    format: str,  # noqa: A002 - the config's own word
     task: str,
     labels: str | tuple[str, ...],
-    path: str | None = None,
-    files: Mapping[str, str | None] | None = None,
-    reading: Mapping[str, Any] | None = None,
+    sources: Sequence[Mapping[str, Any]] = (),
     spec: TextSpec | None = None,
-    csv: Mapping[str, Any] | None = None,
-    max_columns: int = MOST_COLUMNS,
     repeats: Literal["drop", "keep"] = "drop",
     near_duplicates: Mapping[str, Any] | None = None,
     split: Mapping[str, Any] | None = None,
     seed: int = 0,
     strict: bool = True,
     progress: Progress | None = None,
+    **source: Any,
 ) -> NewsData:
     """Reads, validates, prepares and splits labelled news.
 
     Args:
-        format: A key of `FORMATS`.
         task: `topic` or `stance`.
         labels: A scheme's name, `from-data`, or a list of labels.
-        path: File, folder, glob or `hf:NAME[:CONFIG]`; None for the embedded corpus.
-        files: Split to file or glob under `path`.
-        reading: How records are read: the further settings of `Validator`.
+        sources: Where the rows are, if in several places: for each what `source` has for one, and
+            `name`, `weight`, `only` and `split` as in `Part`.
         spec: How text is prepared.
-        csv: How files of cells are written: the settings of `CsvFormat`.
-        max_columns: Columns of a table at most.
         repeats: `drop` keeps one of several rows with the same text (and target), and none when
             their labels differ.
         near_duplicates: `share` and `window_days`; None does not look for them.
@@ -148,138 +137,65 @@ def load(
         seed: Seed of the draw.
         strict: Refuse data with problems; else they are listed in the result.
         progress: Called with the stage, the rows done, and how many there are, if known.
+        source: Where the rows are, if in one place: `format`, a key of `FORMATS`; `path`, a file,
+            folder, glob or `hf:NAME[:CONFIG]`, None for the embedded corpus; `files`, split to file
+            or glob under `path`; `reading`, how records are read: the further settings of
+            `Validator`; `csv`, how files of cells are written: the settings of `CsvFormat`;
+            `max_columns`, columns of a table at most; `unseen_only`, as in `Source`.
 
     Raises:
         DataError: Files or rows that cannot be used, all problems at once.
     """
-    source = Source(
-        task=task,
-        path=path,
-        files=files or {},
-        csv=CsvFormat(**(csv or {})),
-        max_columns=max_columns,
-    )
-    prepared = prepare(
-        source,
-        form=format,
-        scheme=labels,
-        reading=reading or {},
-        spec=spec or TextSpec(),
-        progress=progress,
-    )
+    spec = spec or TextSpec()
+    parts = [Part.of(task=task, **one) for one in sources or [source]]
+    origins: Origins | None = None
+    if sources:
+        prepared, origins = prepare_all(parts, spec=spec, scheme=labels, progress=progress)
+    else:
+        prepared = prepare(
+            parts[0].source,
+            form=parts[0].form,
+            scheme=labels,
+            reading=parts[0].reading,
+            spec=spec,
+            progress=progress,
+        )
     if prepared.problems and (strict or not len(prepared.table)):
         raise DataError(prepared.problems)
-    small = _Columns.of(prepared)
+    small = Columns.of(prepared)
     near = (
         _near(prepared, small, near_duplicates, progress) if near_duplicates is not None else None
     )
-    why = small.out_of_use(repeats)
-    drawn = _split(small, why, near, split or {}, seed)
-    for index, reason in zip(drawn.rows, drawn.splits.reasons, strict=True):
-        why[index] = reason
-    places = [""] * len(why)
-    for index, name in zip(drawn.rows, drawn.splits.names, strict=True):
-        places[index] = name
+    placed = place_rows(small, near, parts, origins, repeats=repeats, split=split or {}, seed=seed)
     used = prepared.labels.only(
-        label for label, place in zip(small.label, places, strict=True) if place
+        label for label, name in zip(small.label, placed.split, strict=True) if name
     )
     if strict:
-        _check_splits(small.label, places, used, why)
+        _check_splits(small.label, placed.split, used, placed.why)
+    digests = prepared.column("digest")
+    if origins:
+        digests = [f"{digest} {origins.name(row)}" for row, digest in enumerate(digests)]
     return NewsData(
         rows=_with_class_labels(prepared.table, small.label, prepared.labels),
         labels=used,
-        split=places,
-        left_out=dict(Counter(filter(None, why))),
+        split=placed.split,
+        left_out=dict(Counter(filter(None, placed.why))),
         near=near,
-        note=drawn.splits.note,
+        note=placed.note,
         problems=prepared.problems,
         ties=prepared.ties,
         notes=prepared.notes,
-        digest=data_digest(prepared.column("digest"), places),
+        digest=data_digest(digests, placed.split),
         cached=prepared.cached,
         folder=prepared.folder,
-        spare=[i for i, x in zip(drawn.rows, drawn.splits.spare, strict=True) if x],
+        spare=[row for row, spare in enumerate(placed.spare) if spare],
+        origins=origins,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _Columns:
-    """The columns that decide about splits, in memory."""
-
-    text_key: list[str]
-    label: list[str]
-    split: list[str | None]
-    target: list[str | None]
-    outlet: list[str | None]
-    author: list[str | None]
-    published: list[str | None]
-    group: list[str | None]
-
-    @classmethod
-    def of(cls, prepared: PreparedRows) -> "_Columns":
-        return cls(*(prepared.column(name) for name in cls.__slots__))
-
-    def out_of_use(self, repeats: str) -> list[str]:
-        """Why a row is left out before any split is drawn; empty for the others."""
-        why = ["unused" if split == UNUSED else "" for split in self.split]
-        if repeats == "keep":
-            return why
-        copies: dict[tuple[str, str | None], list[int]] = defaultdict(list)
-        for index, key in enumerate(zip(self.text_key, self.target, strict=True)):
-            if not why[index]:
-                copies[key].append(index)
-        for rows in copies.values():
-            if len(rows) == 1:
-                continue
-            if len({self.label[index] for index in rows}) > 1:
-                why_not, kept = "conflict", -1
-            else:
-                why_not = "repeat"
-                kept = min(rows, key=lambda index: _KEPT_FIRST[self.split[index]])
-            for index in rows:
-                if index != kept:
-                    why[index] = why_not
-        return why
-
-
-@dataclass(frozen=True, slots=True)
-class _Drawn:
-    rows: list[int]
-    splits: Splits
-
-
-def _split(
-    small: _Columns, why: Sequence[str], near: Near | None, settings: Mapping[str, Any], seed: int
-) -> _Drawn:
-    rows = [index for index, reason in enumerate(why) if not reason]
-
-    if rows and not {small.split[index] for index in rows} & {"train", None}:
-        raise DataError(_none("train", why))
-
-    def of(values: Sequence[Any]) -> list[Any]:
-        return [values[index] for index in rows]
-
-    cluster: list[str | None] = [None] * len(rows)
-    if near is not None:
-        sizes = np.bincount(near.cluster, minlength=len(why))
-        cluster = [str(x) if sizes[x] > 1 else None for x in near.cluster[rows].tolist()]
-    keys = Keys(
-        text=of(small.text_key),
-        label=of(small.label),
-        given=of(small.split),
-        group=of(small.group),
-        cluster=cluster,
-        outlet=of(small.outlet),
-        target=of(small.target),
-        author=of(small.author),
-        published=of(small.published),
-    )
-    return _Drawn(rows, assign_splits(keys, seed=seed, **settings))
 
 
 def _near(
     prepared: PreparedRows,
-    small: _Columns,
+    small: Columns,
     settings: Mapping[str, Any],
     progress: Progress | None,
 ) -> Near:
@@ -370,7 +286,7 @@ def _check_splits(
 ) -> None:
     """Refuses splits that nothing can be trained and tested on."""
     sizes = Counter(split)
-    problems = [_none(name, why) for name in SPLITS if not sizes[name]]
+    problems = [no_rows(name, why) for name in SPLITS if not sizes[name]]
     if not problems:
         trained = {x for x, place in zip(label, split, strict=True) if place == "train"}
         problems = [
@@ -381,10 +297,3 @@ def _check_splits(
         ]
     if problems:
         raise DataError(problems)
-
-
-def _none(split: str, why: Sequence[str]) -> str:
-    counts = Counter(filter(None, why))
-    listed = ", ".join(f"{count:,} {reason}" for reason, count in counts.items())
-    left_out = f" (rows left out: {listed})" if listed else ""
-    return f"no {split} rows: name their file or set data.split{left_out}"

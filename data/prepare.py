@@ -88,6 +88,7 @@ class PreparedRows:
         ties: Rows dropped because annotators' votes were tied.
         notes: What was left out of the rows, or left empty in them.
         cached: Whether an earlier run had prepared them.
+        parts: The folders of the rows of each source in turn, where there are several.
     """
 
     folder: Path
@@ -97,6 +98,7 @@ class PreparedRows:
     ties: int
     notes: list[Note]
     cached: bool
+    parts: tuple[Path, ...] = ()
 
     def column(self, name: str) -> list[Any]:
         """The values of a column, all in memory: for the small ones."""
@@ -107,15 +109,16 @@ class PreparedRows:
 
         Read past the memory map, whose pages would count as this process's memory.
         """
-        with (
-            _reading(self.folder / _ROWS_FILE) as rows,
-            _reading(self.folder / _TEXTS_FILE) as texts,
-        ):
-            for row, text in zip(rows, texts, strict=True):
-                names = ("prepared_body", "prepared_title")
-                bodies, titles = (text.column(name).to_pylist() for name in names)
-                found = [body or title for body, title in zip(bodies, titles, strict=True)]
-                yield row.column("text_key").to_pylist(), found
+        for folder in self.parts or (self.folder,):
+            with (
+                _reading(folder / _ROWS_FILE) as rows,
+                _reading(folder / _TEXTS_FILE) as texts,
+            ):
+                for row, text in zip(rows, texts, strict=True):
+                    names = ("prepared_body", "prepared_title")
+                    bodies, titles = (text.column(name).to_pylist() for name in names)
+                    found = [body or title for body, title in zip(bodies, titles, strict=True)]
+                    yield row.column("text_key").to_pylist(), found
 
 
 def prepare(

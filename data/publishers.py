@@ -52,7 +52,7 @@ def read_tweeteval(source: Source) -> Iterator[Found]:
 
 def _mapping(path: Path) -> dict[str, str]:
     names: dict[str, str] = {}
-    for number, line in enumerate(_lines(path), start=1):
+    for number, line in enumerate(text_lines(path), start=1):
         code, _, name = (part.strip() for part in line.partition("\t"))
         if not line.strip():
             continue
@@ -67,7 +67,7 @@ def _tweets(
     texts: Path, labels: Path, names: Mapping[str, str], place: str
 ) -> Iterator[Record | Problem]:
     try:
-        bodies, codes = _lines(texts), _lines(labels)
+        bodies, codes = text_lines(texts), text_lines(labels)
     except DataError as error:
         yield Problem(str(error))
         return
@@ -91,7 +91,7 @@ def _tweets(
         yield Record(values, str(texts), f"{texts}:{number}")
 
 
-def _lines(path: Path) -> list[str]:
+def text_lines(path: Path) -> list[str]:
     """The lines of a text file up to the last that is not empty.
 
     Raises:
@@ -149,9 +149,15 @@ def _bodies(path: Path) -> tuple[dict[str, str], list[Problem]]:
 
 
 def _columns(path: Path, *names: str) -> Iterator[Record | Problem]:
-    """The records of a CSV file that has these columns; else one problem, not one a row."""
+    return with_columns(read_csv(path), path, *names)
+
+
+def with_columns(
+    found: Iterator[Record | Problem], path: Path, *names: str
+) -> Iterator[Record | Problem]:
+    """The records of a file if they have these columns; else one problem, not one a row."""
     item = None
-    for item in read_csv(path):
+    for item in found:
         missing = [] if isinstance(item, Problem) else [x for x in names if x not in item.values]
         if missing and isinstance(item, Record):
             here = listing(item.values)

@@ -41,6 +41,8 @@ class Source:
         files: Split to a file or glob under `path`; splits without one are absent or None.
         csv: How files of cells are written, as far as that is known.
         max_columns: Columns of a table at most.
+        unseen_only: Whether VAST's rows with topics of its training rows are left out of its
+            validation and test rows.
     """
 
     task: str
@@ -48,6 +50,7 @@ class Source:
     files: Mapping[str, str | None] = field(default_factory=dict)
     csv: CsvFormat = field(default_factory=CsvFormat)
     max_columns: int = MOST_COLUMNS
+    unseen_only: bool = False
 
 
 def folder(source: Source) -> Path:

@@ -28,6 +28,8 @@ class Keys:
         cluster: Near-duplicates; None for a text that has none.
         outlet, target, author: As in the row.
         published: ISO 8601 date or time; without a zone it counts as UTC.
+        pinned: Whether the row stays in the split that is given, whatever is drawn; empty where
+            none does.
     """
 
     text: Sequence[str]
@@ -39,6 +41,7 @@ class Keys:
     target: Sequence[str | None]
     author: Sequence[str | None]
     published: Sequence[str | None]
+    pinned: Sequence[bool] = ()
 
     def columns(self, names: Sequence[str]) -> dict[str, Sequence[str | None]]:
         """Some of the columns."""
@@ -139,7 +142,9 @@ class _Drawing:
         columns = keys.columns(joined)
         self._unit, self._unit_keys = join(keys.text, list(columns.values()))
         self._labels, self._label = np.unique(np.array(keys.label), return_inverse=True)
-        given: Sequence[str | None] = [None] * len(keys.text) if ignore_given else keys.given
+        self._pinned = np.array(keys.pinned or np.zeros(len(keys.text)), dtype=bool)
+        kept = self._pinned | (not ignore_given)
+        given = [name if keep else None for name, keep in zip(keys.given, kept, strict=True)]
         self._names = _given(given, self._unit)
         self._reasons = np.full(len(self._names), "", "U10")
         self._spare = np.zeros(len(self._names), bool)
@@ -160,7 +165,7 @@ class _Drawing:
     def draw(self, name: str, share: float) -> None:
         """Draws one split from the rows without one; validation from the training rows, too."""
         free = (self._names == "") | ((self._names == "train") & (name == "validation"))
-        rows = np.flatnonzero(free & (self._reasons == ""))
+        rows = np.flatnonzero(free & (self._reasons == "") & ~self._pinned)
         outcome, note = self._outcome(rows, name, share)
         left_out = (outcome != HELD) & (outcome != STAYS)
         self._names[rows[outcome == HELD]] = name

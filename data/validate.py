@@ -56,6 +56,7 @@ class Validator:
         empty_bodies: `drop` leaves rows without a body out, `keep` takes those with a title.
         fold_case: Whether labels that only case and blanks tell apart are one.
         name: What messages about all rows together call them.
+        part: Whether other rows come beside these, so that a single label is no problem.
 
     Raises:
         DataError: `columns` names a column that there is not.
@@ -74,6 +75,7 @@ class Validator:
         empty_bodies: str = "drop",
         fold_case: bool = False,
         name: str = "the data",
+        part: bool = False,
     ) -> None:
         columns = columns or {}
         known = [column for column in COLUMNS if column != "votes"]
@@ -87,6 +89,7 @@ class Validator:
         label = columns.get("label", "label")
         self._given = dict(columns)
         self._strict_dates, self._keep_empty = dates_strict, empty_bodies == "keep"
+        self._part = part
         self._label_settings: dict[str, Any] = {
             "scheme": scheme,
             "names": labels or {},
@@ -165,7 +168,7 @@ class Validator:
         if not self._used:
             tied = f" without a tie ({self.ties} tied)" if self.ties else ""
             return [f"{self._name}: no rows{tied}{left}"]
-        if len(self._used) == 1:
+        if len(self._used) == 1 and not self._part:
             [(label, count)] = self._used.items()
             only = f"all {count} rows have {shortened(label)}"
             return [f"{self._name}: expected at least two labels, {only}{left}"]

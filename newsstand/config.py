@@ -148,23 +148,9 @@ class Config(Section):
         """The plain arguments that the loader of `newsstand.data` takes."""
         data = self.data
         near = data.near_duplicates
-        return {
-            "format": data.format,
+        return data.loading() | {
             "task": self.task,
             "labels": self.labels,
-            "path": data.path,
-            "files": {"train": data.train, "validation": data.validation, "test": data.test},
-            "reading": {
-                "columns": data.columns,
-                "labels": data.labels,
-                "separator": data.label_separator,
-                "dates": data.dates,
-                "dates_strict": data.dates_strict,
-                "empty_bodies": data.empty_bodies,
-                "fold_case": data.fold_case,
-            },
-            "csv": data.csv.model_dump(),
-            "max_columns": data.max_columns,
             "spec": self.text.spec(),
             "repeats": data.repeats,
             "near_duplicates": near and near.model_dump(),
@@ -180,6 +166,9 @@ def flatten(section: BaseModel, prefix: str = "") -> dict[str, Any]:
         value = getattr(section, name)
         if isinstance(value, BaseModel):
             flat.update(flatten(value, f"{prefix}{name}."))
+        elif isinstance(value, tuple) and value and isinstance(value[0], BaseModel):
+            for number, part in enumerate(value):
+                flat.update(flatten(part, f"{prefix}{name}.{number}."))
         else:
             flat[prefix + name] = value
     return flat

@@ -3,7 +3,10 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from pydantic import BaseModel
+
 from newsstand.boilerplate_rules import RULES
+from newsstand.config_data import RowsConfig
 from newsstand.errors import did_you_mean
 from newsstand.labels import FNC_LABELS, FROM_DATA, SCHEMES
 
@@ -15,7 +18,13 @@ _OF_TARGETS = {
     "tweeteval-stance": "stances",
     "fnc1": "stances",
     "newsmtsc": "sentiments toward targets",
+    "vast": "stances",
+    "argkp": "stances",
+    "iam": "stances",
+    "ibm-claims": "stances",
 }
+# Their publishers' files have fixed names.
+_NAMED = ("tweeteval-stance", "fnc1", "vast", "argkp", "iam", "ibm-claims")
 _FILE_FORMATS = ("table", "tsv", "article-bias", *_OF_TARGETS)
 _STANCE_SCHEMES = ("favor-against-neutral", "agree-disagree-discuss-unrelated")
 
@@ -26,7 +35,7 @@ def impossible(get: Get) -> Iterable[tuple[str, str]]:
     Args:
         get: What the config says at a dotted key, or the default.
     """
-    task, labels, form = get("task"), get("labels"), get("data.format")
+    task, labels = get("task"), get("labels")
     if isinstance(labels, str) and labels not in (*SCHEMES, FROM_DATA):
         known = [*SCHEMES, FROM_DATA]
         yield (
@@ -43,31 +52,7 @@ def impossible(get: Get) -> Iterable[tuple[str, str]]:
         yield "labels", f"'{labels}' is a stance scheme, but task is topic"
     if task == "stance" and labels in _TOPIC_SCHEMES:
         yield "labels", f"'{labels}' is a topic scheme, but task is stance"
-    for name, held in _OF_TARGETS.items() if task == "topic" else ():
-        if form == name:
-            yield "data.format", f"'{form}' holds {held}, but task is topic"
-    if task == "stance" and form in ("tsv", "article-bias"):
-        yield "data.format", f"'{form}' rows have no target, but task is stance"
-    if form == "corpus" and get("data.path") is not None:
-        yield "data.path", "the corpus is part of newsstand and has no path"
-    if form in _FILE_FORMATS and get("data.path") is None:
-        yield "data.path", f"missing; format '{form}' needs it (data.path=… on the command line)"
-    if form == "corpus" or str(get("data.path")).startswith("hf:"):
-        for key, default in (("delimiter", None), ("quote", None), ("header", True)):
-            if get(f"data.csv.{key}") != default:
-                yield f"data.csv.{key}", "there are no files of cells to read; leave it out"
-    columns = get("data.columns")
-    for name, column in columns.items() if isinstance(columns, dict) else ():
-        if isinstance(column, list) and name != "label":
-            yield f"data.columns.{name}", "expected one column; only label may have several"
-    if get("data.train") is None and (get("data.validation") or get("data.test")):
-        yield "data.train", "missing, but data.validation or data.test is given"
-    hub = form == "table" and str(get("data.path")).startswith("hf:")
-    if form in ("corpus", "tweeteval-stance", "fnc1") or hub:
-        for split in ("train", "validation", "test"):
-            if get(f"data.{split}") is not None:
-                yield f"data.{split}", f"{'hf:' if hub else form} takes no file names; leave it out"
-    yield from _impossible_split(get)
+    yield from _impossible_data(get, task)
     if task == "topic" and get("model.cross_target") is True:
         yield "model.cross_target", "a topic model has no targets to cross with"
     for part in ("near", "target") if task == "topic" else ():
@@ -114,30 +99,109 @@ def impossible(get: Get) -> Iterable[tuple[str, str]]:
         yield "tracking.alias_force", "there is no alias to move; set tracking.alias"
 
 
-def _impossible_split(get: Get) -> Iterable[tuple[str, str]]:
-    """The same of `data.split`."""
+def _impossible_data(get: Get, task: Any) -> Iterable[tuple[str, str]]:
+    """The same of `data`."""
+    if not isinstance(get("data"), dict):
+        return
+    sources = get("data.sources")
+    if sources is None:
+        yield from _impossible_rows(get, task, "data")
+    elif not isinstance(sources, list) or not sources:
+        yield "data.sources", "expected a list of sources"
+    else:
+        for key in _set(get, RowsConfig, "data"):
+            if key != "data.path":  # the folder that theirs are relative to
+                told = "each source has its own; leave one of the two out"
+                yield key, f"not beside data.sources, where {told}"
+        yield from _impossible_sources(get, task, sources)
+    yield from _impossible_split(get, "data.split")
+
+
+def _impossible_sources(get: Get, task: Any, sources: list[Any]) -> Iterable[tuple[str, str]]:
+    """The same of `data.sources`."""
+    names: list[Any] = []
+    for number in (place for place, source in enumerate(sources) if isinstance(source, dict)):
+        at = f"data.sources.{number}"
+        yield from _impossible_rows(get, task, at)
+        if isinstance(get(f"{at}.split"), dict):
+            yield from _impossible_split(get, f"{at}.split")
+        name = get(f"{at}.name")
+        if name is not None and name in names:
+            yield f"{at}.name", f"'{name}' is the name of another source, too"
+        names.append(name)
+        if get(f"{at}.weight") != 1.0 and get("model.kind") == "pairs":
+            yield f"{at}.weight", "a 'pairs' model weighs all rows the same; leave it out"
+
+
+def _set(get: Get, section: type[BaseModel], at: str) -> Iterable[str]:
+    """The keys of a section that the config sets to something other than the default."""
+    for name, field in section.model_fields.items():
+        default = field.get_default(call_default_factory=True, validated_data={})
+        value = get(f"{at}.{name}")
+        if isinstance(default, BaseModel) and isinstance(value, dict):
+            yield from _set(get, type(default), f"{at}.{name}")
+        elif value != default:
+            yield f"{at}.{name}"
+
+
+def _impossible_rows(get: Get, task: Any, at: str) -> Iterable[tuple[str, str]]:
+    """The same of a place of rows: `data`, or one of its sources."""
+    form, path = get(f"{at}.format"), get(f"{at}.path")
+    if form is None:
+        yield f"{at}.format", "missing"
+    for name, held in _OF_TARGETS.items() if task == "topic" else ():
+        if form == name:
+            yield f"{at}.format", f"'{form}' holds {held}, but task is topic"
+    if task == "stance" and form in ("tsv", "article-bias"):
+        yield f"{at}.format", f"'{form}' rows have no target, but task is stance"
+    if form == "corpus" and path is not None:
+        yield f"{at}.path", "the corpus is part of newsstand and has no path"
+    if form in _FILE_FORMATS and path is None and get("data.path") is None:
+        yield f"{at}.path", f"missing; format '{form}' needs it (data.path=… on the command line)"
+    if form == "corpus" or str(path).startswith("hf:"):
+        for key, default in (("delimiter", None), ("quote", None), ("header", True)):
+            if get(f"{at}.csv.{key}") != default:
+                yield f"{at}.csv.{key}", "there are no files of cells to read; leave it out"
+    columns = get(f"{at}.columns")
+    for name, column in columns.items() if isinstance(columns, dict) else ():
+        if isinstance(column, list) and name != "label":
+            yield f"{at}.columns.{name}", "expected one column; only label may have several"
+    held = get(f"{at}.validation") or get(f"{at}.test")
+    if at == "data" and held and get("data.train") is None:  # a source may be for testing alone
+        yield "data.train", "missing, but data.validation or data.test is given"
+    hub = form == "table" and str(path).startswith("hf:")
+    if form in ("corpus", *_NAMED) or hub:
+        for split in ("train", "validation", "test"):
+            if get(f"{at}.{split}") is not None:
+                yield f"{at}.{split}", f"{'hf:' if hub else form} takes no file names; leave it out"
+    if get(f"{at}.unseen_only") is True and form != "vast":
+        yield f"{at}.unseen_only", f"only format 'vast' tells unseen topics, not '{form}'"
+
+
+def _impossible_split(get: Get, at: str) -> Iterable[tuple[str, str]]:
+    """The same of the settings of a split."""
 
     def setting(name: str) -> Any:
-        return get(f"data.split.{name}")
+        return get(f"{at}.{name}")
 
     strategy, folds, fold = setting("strategy"), setting("folds"), setting("fold")
     if setting("by") and strategy not in ("grouped", "unseen"):
-        yield "data.split.by", f"only strategy 'grouped' or 'unseen' uses it, not '{strategy}'"
+        yield f"{at}.by", f"only strategy 'grouped' or 'unseen' uses it, not '{strategy}'"
     if strategy == "unseen" and not setting("by"):
-        yield "data.split.by", "missing; strategy 'unseen' needs a column, such as [outlet]"
+        yield f"{at}.by", "missing; strategy 'unseen' needs a column, such as [outlet]"
     if setting("gap_days") and strategy != "time":
-        yield "data.split.gap_days", f"only strategy 'time' leaves a gap, not '{strategy}'"
+        yield f"{at}.gap_days", f"only strategy 'time' leaves a gap, not '{strategy}'"
     if setting("hold_out") and strategy != "unseen":
-        yield "data.split.hold_out", f"only strategy 'unseen' holds values out, not '{strategy}'"
+        yield f"{at}.hold_out", f"only strategy 'unseen' holds values out, not '{strategy}'"
     elif setting("hold_out") and folds is not None:
-        yield "data.split.hold_out", "folds hold out each value in turn; leave one of the two out"
+        yield f"{at}.hold_out", "folds hold out each value in turn; leave one of the two out"
     if setting("ignore_given") is True and strategy == "given":
-        yield "data.split.ignore_given", "strategy 'given' keeps the given splits"
+        yield f"{at}.ignore_given", "strategy 'given' keeps the given splits"
     if fold and folds is None:
-        yield "data.split.fold", "a fold needs data.split.folds"
+        yield f"{at}.fold", f"a fold needs {at}.folds"
     elif type(folds) is type(fold) is int and fold >= folds > 1:
         yield (
-            "data.split.fold",
+            f"{at}.fold",
             f"expected 0 to {folds - 1}, as there are {folds} folds; got {fold}",
         )
 

@@ -1,9 +1,12 @@
 """The config's sections on data and text: where rows are, how they are split and prepared."""
 
 import codecs
+import os
+import re
+from collections import Counter
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Discriminator, Field, Tag
 from pydantic_core import PydanticCustomError
 
 from newsstand.boilerplate_rules import RULES
@@ -128,19 +131,35 @@ class NearDuplicatesConfig(Section):
     """Only articles published within so many days of each other; null for any dates."""
 
 
-class DataConfig(Section):
-    """Where the labelled rows are and how to read them."""
+Format = Literal[
+    "corpus",
+    "table",
+    "tsv",
+    "tweeteval-stance",
+    "fnc1",
+    "newsmtsc",
+    "article-bias",
+    "vast",
+    "argkp",
+    "iam",
+    "ibm-claims",
+]
 
-    format: Literal[
-        "corpus", "table", "tsv", "tweeteval-stance", "fnc1", "newsmtsc", "article-bias"
-    ]
+
+class RowsConfig(Section):
+    """Where labelled rows are and how to read them."""
+
+    format: Format | None = None
     """`corpus`: the articles shipped with newsstand. `table`: CSV, TSV, JSONL, JSON or Parquet
     with the canonical columns, packed or not (gz, bz2, xz, zst, zip), exports of labelling tools,
     or `hf:NAME`. `tsv`: label, tab, text. The others are public data sets in their publishers'
     files. `tweeteval-stance`: TweetEval's folders. `fnc1`: the Fake News Challenge's CSVs of
     stances and bodies. `newsmtsc`: NewsMTSC's JSONL, whose labels are sentiment toward a person,
     which is not stance. `article-bias`: Baly et al.'s folder of JSON files and split lists; the
-    label is `bias_text`, or with `columns: {label: topic}` the topic."""
+    label is `bias_text`, or with `columns: {label: topic}` the topic. `vast`: VAST's CSVs (the
+    training file may be zipped). `argkp`, `iam`, `ibm-claims`: arguments and claims for or against
+    a motion, of ArgKP-2021, IAM and IBM Debater. The last four have the labels `favor` and
+    `against`, `vast` also `neutral`; `labels` may call them otherwise."""
 
     path: str | None = None
     """File, folder or glob (`articles/*.csv`), relative to the working directory, or
@@ -194,6 +213,58 @@ class DataConfig(Section):
     max_columns: int = Field(MOST_COLUMNS, ge=1)
     """Columns of a table at most; a file with more is refused."""
 
+    unseen_only: bool = False
+    """Of VAST's validation and test rows, take only those whose topic no training row has
+    (`seen?` is 0)."""
+
+
+def _name(value: Any) -> Any:
+    if isinstance(value, str) and not re.fullmatch(r"[A-Za-z0-9][\w.-]{0,99}", value, re.ASCII):
+        raise PydanticCustomError("name", "expected letters, digits, '_', '-' and '.'")
+    return value
+
+
+def _kind_of_split(value: Any) -> str:
+    return "section" if isinstance(value, (dict, SplitConfig)) else "word"
+
+
+class SourceConfig(RowsConfig):
+    """One of several places of labelled rows. A relative `path` is below `data.path`."""
+
+    name: Annotated[str | None, BeforeValidator(_name)] = None
+    """What figures and messages call it; its format when null, with a number where several sources
+    have that."""
+
+    weight: float = Field(1.0, gt=0.0)
+    """What a training row of this source counts in the loss, where others count 1."""
+
+    only: Annotated[
+        tuple[Literal["train", "validation", "test"], ...], BeforeValidator(as_tuple)
+    ] = ()
+    """Of rows whose split the source's files give, use only those of these splits; `[]` uses
+    all."""
+
+    split: (
+        Annotated[
+            Annotated[Literal["train", "validation", "test", "none"], Tag("word")]
+            | Annotated[SplitConfig, Tag("section")],
+            Discriminator(_kind_of_split),
+        ]
+        | None
+    ) = None
+    """`train`, `validation` or `test` puts all rows there; `none` draws them by `data.split`,
+    whatever the files say; a section like `data.split` shares this source's rows out alone.
+    Null keeps the splits that the files give, and draws the others by `data.split`."""
+
+
+class DataConfig(RowsConfig):
+    """Where the labelled rows are and how to read them."""
+
+    sources: Annotated[tuple[SourceConfig, ...] | None, BeforeValidator(as_tuple)] = None
+    """Several places of rows in place of one, each with settings of its own; `path` is then the
+    folder that theirs are relative to. A row is left out of training where validation or test rows
+    of another source have its text or a near-duplicate of it."""
+
     repeats: Literal["drop", "keep"] = "drop"
     """`drop`: of several rows with the same text (and target), one is used, and none when their
     labels differ; of copies in given splits, the test split's. `keep`: use all, as published
@@ -205,6 +276,73 @@ class DataConfig(Section):
 
     split: SplitConfig = SplitConfig.model_construct()
     """How rows are shared out where the files do not say."""
+
+    def source_names(self) -> list[str]:
+        """A name for each source, all different."""
+        given = {source.name for source in self.sources or ()}
+        seen: Counter[str] = Counter()
+        names = []
+        for source in self.sources or ():
+            name, form = source.name, str(source.format)
+            while name is None or (source.name is None and name in given):
+                seen[form] += 1
+                name = form if seen[form] == 1 else f"{form}-{seen[form]}"
+            names.append(name)
+        return names
+
+    def loading(self) -> dict[str, Any]:
+        """Where the rows are, as the loader takes it."""
+        if self.sources is None:
+            return _reading(self)
+        sources = []
+        for name, source in zip(self.source_names(), self.sources, strict=True):
+            split = source.split
+            sources.append(
+                _reading(source, self.path)
+                | {
+                    "name": name,
+                    "weight": source.weight,
+                    "only": source.only,
+                    "split": split.model_dump() if isinstance(split, SplitConfig) else split,
+                }
+            )
+        return {"sources": sources}
+
+    def origin(self) -> dict[str, str | None]:
+        """`form` and `path` of the rows, as a run notes them."""
+        formats = [self.format] if self.sources is None else [x.format for x in self.sources]
+        return {"form": ", ".join(map(str, formats)), "path": self.path}
+
+
+def _reading(rows: RowsConfig, root: str | None = None) -> dict[str, Any]:
+    """How rows are read, as the loader takes it."""
+    return {
+        "format": rows.format,
+        "path": rows.path if root is None else _below(root, rows),
+        "files": {"train": rows.train, "validation": rows.validation, "test": rows.test},
+        "reading": {
+            "columns": rows.columns,
+            "labels": rows.labels,
+            "separator": rows.label_separator,
+            "dates": rows.dates,
+            "dates_strict": rows.dates_strict,
+            "empty_bodies": rows.empty_bodies,
+            "fold_case": rows.fold_case,
+        },
+        "csv": rows.csv.model_dump(),
+        "max_columns": rows.max_columns,
+        "unseen_only": rows.unseen_only,
+    }
+
+
+def _below(root: str, rows: RowsConfig) -> str | None:
+    """A source's path under the folder of all; absolute paths and the hub's are as they are."""
+    if rows.format == "corpus":
+        return None
+    if rows.path is None:
+        return root
+    whole = rows.path.startswith(("hf:", "~"))
+    return rows.path if whole else os.path.join(root, rows.path)
 
 
 class TextConfig(Section):

@@ -7,7 +7,7 @@ import io
 import types
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Union, get_args, get_origin
+from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
@@ -45,7 +45,7 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
     found += [
         (loc, message)
         for where, message in impossible(lambda key: _lookup(raw, key))
-        if (loc := tuple(where.split("."))) not in seen
+        if (loc := _location(where, raw)) not in seen
     ]
     problems += [f"{_place(path, loc, lines)}: {_dotted(loc)}: {text}" for loc, text in found]
     if problems or config is None:
@@ -182,6 +182,8 @@ def _fault(error: Any, raw: Any) -> tuple[Location, str]:
         return (*loc, "kind"), f"expected {expected}, got {_short(value)}{hint}"
     if loc[0] == "model":  # pydantic names the family, too
         loc = (*loc[:1], *loc[2:])
+    if loc[:2] == ("data", "sources") and loc[3:4] == ("split",):  # and the kind of a split
+        loc = (*loc[:4], *loc[5:])
     return loc, _describe(error, _section_at(loc[:-1], raw))
 
 
@@ -213,32 +215,60 @@ def _short(value: Any) -> str:
 def _section_at(loc: Location, raw: Any) -> type[BaseModel] | None:
     section: type[BaseModel] | None = Config
     for key in loc:
-        field = section.model_fields.get(str(key)) if section else None
+        if isinstance(key, int):  # an entry of a list of sections
+            raw = raw[key] if isinstance(raw, list) and key < len(raw) else None
+            continue
+        field = section.model_fields.get(key) if section else None
         raw = raw.get(key) if isinstance(raw, dict) else None
         section = _section_of(field.annotation, raw) if field else None
     return section
 
 
+def _location(key: str, raw: Any) -> Location:
+    """A dotted key as the keys and list indices that it is made of."""
+    found: list[str | int] = []
+    for part in key.split("."):
+        if isinstance(raw, list) and part.isdigit():
+            found.append(int(part))
+            raw = raw[int(part)] if int(part) < len(raw) else None
+        else:
+            found.append(part)
+            raw = raw.get(part) if isinstance(raw, dict) else None
+    return tuple(found)
+
+
 def _section_of(annotation: Any, raw: Any) -> type[BaseModel] | None:
-    """The section that a field holds; of several families, the one that the file's kind names."""
-    union = get_origin(annotation) in (Union, types.UnionType)
-    options = get_args(annotation) if union else (annotation,)
-    found = [x for x in options if isinstance(x, type) and issubclass(x, BaseModel)]
+    """The section that a field holds, alone, in a list or beside other kinds of values.
+
+    Of several families, the one that the file's kind names.
+    """
+    found = _sections(annotation)
     if len(found) > 1:
         kind = raw.get("kind") if isinstance(raw, dict) else None
         found = [x for x in found if kind in get_args(x.model_fields["kind"].annotation)]
     return found[0] if found else None
 
 
+def _sections(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    if get_origin(annotation) in (Union, types.UnionType, Annotated, tuple):
+        return [found for option in get_args(annotation) for found in _sections(option)]
+    return []
+
+
 def _lookup(raw: Any, key: str) -> Any:
     """What the file says at a dotted key, else the field's default."""
-    *parents, last = key.split(".")
+    *parents, last = _location(key, raw)
     section = _section_at(tuple(parents), raw)
     for parent in parents:
-        raw = raw.get(parent, {}) if isinstance(raw, dict) else {}
+        if isinstance(parent, int):
+            raw = raw[parent] if parent < len(raw) else {}
+        else:
+            raw = raw.get(parent, {}) if isinstance(raw, dict) else {}
     if isinstance(raw, dict) and last in raw:
         return raw[last]
-    field = section.model_fields.get(last) if section else None
+    field = section.model_fields.get(str(last)) if section else None
     return (
         None
         if field is None or field.is_required()

@@ -179,6 +179,8 @@ def show_data(found: Mapping[str, Any], names: Mapping[str, str]) -> None:
     labels = {names[label]: counts for label, counts in found["labels"].items()}
     outlets, months = found["outlets"], found["months"]
     _show_counts("label", labels)
+    if "sources" in found:
+        _show_counts("source", found["sources"])
     if set(outlets) - {""}:
         _show_counts("outlet", _named(outlets), most=_LISTED)
     if set(months) - {""}:

@@ -1,6 +1,6 @@
 """Measures a model's probabilities against the true labels."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -89,6 +89,24 @@ def metrics(
     if mae:
         values["mae"] = float(np.mean(np.abs(predicted - truth)))
     return values | {f"f1/{label}": value for label, value in f1.items()}
+
+
+def by_source(
+    probabilities: Floats, truth: NDArray[np.int64], sources: Mapping[str, NDArray[np.bool_]]
+) -> dict[str, float]:
+    """`source/NAME/accuracy`, `…/macro_f1` and `…/rows` for each source, if there are several.
+
+    Args:
+        probabilities: float64, shape (rows, labels).
+        truth: int64, shape (rows,).
+        sources: Which rows are of each; none of them has no rows.
+    """
+    found: dict[str, float] = {}
+    for name, rows in sources.items() if len(sources) > 1 else ():
+        accuracy, macro_f1 = quality(probabilities[rows], truth[rows])
+        figures = {"accuracy": accuracy, "macro_f1": macro_f1, "rows": float(rows.sum())}
+        found |= {f"source/{name}/{figure}": value for figure, value in figures.items()}
+    return found
 
 
 def fnc_score(

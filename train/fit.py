@@ -72,6 +72,7 @@ def fit(config: Config, rows: Rows, unfinished: Unfinished, progress: Progress) 
             C=model.C,
             class_weight=model.class_weight,
             seed=config.seed,
+            weights=rows.weights,
         )
     assert isinstance(config.model, LinearConfig)  # noqa: S101 - narrows the type
     fit_by = _linear(config.model, config.seed, rows, unfinished, progress)
@@ -148,6 +149,7 @@ def fit_transformer(
         progress=progress,
         mark_target=model.mark_target,
         until=until,
+        weights=lesson.weights,
     )
 
 
@@ -204,6 +206,8 @@ def _linear(
     weights = np.ones(len(rows))
     if model.outlet_balance:
         weights = outlet_weights(rows.codes("outlet"), model.outlet_balance)
+    if rows.weights is not None:
+        weights = weights * rows.weights
     counted: list[csr_array] = []  # once for all fits: fewer buckets follow from more
 
     def in_memory(C: float, bits: int) -> LinearModel:  # noqa: N803 - scikit-learn's name
@@ -230,7 +234,7 @@ def _linear(
             C=C,
             epochs=model.epochs,
             seed=seed,
-            file=unfinished.file(rows=len(rows), seed=seed, **settings),
+            file=unfinished.file(rows=len(rows), seed=seed, **settings, **rows.weighing()),
             progress=progress,
         )
 

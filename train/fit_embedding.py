@@ -51,6 +51,7 @@ def fit_embedding(
     C: float,  # noqa: N803 - scikit-learn's name
     class_weight: Literal["balanced"] | None,
     seed: int,
+    weights: NDArray[np.float64] | None = None,
 ) -> EmbeddingModel:
     """Fits the weights.
 
@@ -64,6 +65,7 @@ def fit_embedding(
         C: Inverse strength of the L2 penalty.
         class_weight: `balanced` or None.
         seed: Seed of the solver.
+        weights: What each example counts in the loss; None: all the same.
     """
     estimator: Any
     if classifier == "svc":
@@ -74,6 +76,6 @@ def fit_embedding(
         estimator = LogisticRegression(C=C, class_weight=class_weight, max_iter=_ITERATIONS)
     rows = features(examples, encoder, vectors, cross_target=cross_target)
     with unconverged_too():
-        estimator.fit(rows, labels)
+        estimator.fit(rows, labels, sample_weight=weights)
     coefficients, intercepts = both_sides(estimator.coef_, estimator.intercept_)
     return EmbeddingModel(encoder, coefficients, intercepts, vectors)

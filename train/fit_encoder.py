@@ -25,6 +25,7 @@ from newsstand.train.checkpoints import (
 from newsstand.train.evaluate import metrics
 from newsstand.train.lora import Lora, merged, with_adapters
 from newsstand.train.processes import disconnect, from_first, processes, rank, take_gpu
+from newsstand.train.row_weights import LossFunction, WeightedLoss, with_weights
 from newsstand.train.trainer import (
     Collator,
     EncoderTrainer,
@@ -87,6 +88,7 @@ def fit_encoder(
     progress: Progress,
     mark_target: bool = False,
     until: float = 1.0,
+    weights: NDArray[np.float64] | None = None,
 ) -> TransformerModel:
     """Fine-tunes, from the last whole checkpoint in a folder if there is one.
 
@@ -106,6 +108,7 @@ def fit_encoder(
         progress: Hears of each step.
         mark_target: Whether the target is marked where a text names it.
         until: Without validation rows, the share of all steps to end after.
+        weights: What each example counts in the loss; None: all the same.
 
     Raises:
         NewsstandError: No room for checkpoints, no memory, or a loss that is no number.
@@ -114,13 +117,16 @@ def fit_encoder(
     if rank() == 0:
         check_room(folder, encoder.network, fsdp=tuning.fsdp)
     model = TransformerModel(encoder, mark_target)
-    rows = _rows(model, examples, targets)
     network = encoder.network
+    labels = int(network.config.num_labels)
+    told = targets if weights is None else with_weights(targets, weights, labels)
+    rows = _rows(model, examples, told)
     freeze(network, tuning.frozen_layers, words=encoder.long_text == "relevant")
     set_dropout(network, tuning.dropout)
     batches_a_step = tuning.gradient_accumulation * processes()
     steps = math.ceil(math.ceil(len(rows) / tuning.batch_size) / batches_a_step)
     told = np.array([row["labels"] for row in rows])
+    loss: LossFunction = Loss(told if weights is None else told[:, 1:], labels, tuning)
     whole = steps * tuning.epochs
     last_step = None if validation else max(1, round(until * whole))
     judge: Callable[[], dict[str, float]] = dict  # is not asked where nothing is to be judged
@@ -146,7 +152,7 @@ def fit_encoder(
             train_dataset=TokenRows(rows),
             eval_dataset=TokenRows(rows[:1]),  # must be there; `judge` is what is asked
             data_collator=Collator(int(encoder.tokenizer.pad_token_id or 0)),
-            compute_loss_func=Loss(told, int(network.config.num_labels), tuning),
+            compute_loss_func=loss if weights is None else WeightedLoss(loss),
         )
         trainer.add_callback(Teller(trainer, log, progress))
         trainer.remove_callback(PrinterCallback)

@@ -38,6 +38,7 @@ class Lesson:
         teacher: The hash of the teacher's bundle, if there is one.
         unlabelled: A hash of the articles without labels, if there are some.
         note: What else there is to say.
+        weights: What each example counts in the loss; None: all the same.
     """
 
     examples: Sequence[Example]
@@ -45,6 +46,7 @@ class Lesson:
     teacher: str | None = None
     unlabelled: str | None = None
     note: str = ""
+    weights: NDArray[np.float64] | None = None
 
     @classmethod
     def of(cls, config: Config, rows: Rows, progress: Progress) -> Self:
@@ -62,13 +64,17 @@ class Lesson:
         assert isinstance(config.model, TransformerConfig)  # noqa: S101 - narrows the type
         examples = list(rows.examples)
         if not config.model.soft_labels and config.model.teacher is None:
-            return cls(examples, rows.labels)
+            return cls(examples, rows.labels, weights=rows.weights)
         shares = np.eye(len(rows.names), dtype=np.float32)[rows.labels]
         if config.model.soft_labels:
             shares = _votes(rows, shares)
         if config.model.teacher is None:
-            return cls(examples, shares)
-        return cls(*_taught(config, config.model.teacher, rows, examples, shares, progress))
+            return cls(examples, shares, weights=rows.weights)
+        taught = _taught(config, config.model.teacher, rows, examples, shares, progress)
+        weights = rows.weights
+        if weights is not None:  # an unlabelled article counts as usual
+            weights = np.concatenate([weights, np.ones(len(taught[0]) - len(weights))])
+        return cls(*taught, weights=weights)
 
 
 def _votes(rows: Rows, shares: Shares) -> Shares:

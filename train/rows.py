@@ -109,6 +109,31 @@ class Rows:
         codes: NDArray[np.int64] = encoded.indices.to_numpy().astype(np.int64)
         return codes
 
+    @property
+    def weights(self) -> NDArray[np.float64] | None:
+        """What each row counts in the loss, by its source; None where all count the same."""
+        origins = self._news.origins
+        if origins is None or set(origins.weights) == {1.0}:
+            return None
+        weights: NDArray[np.float64] = np.array(origins.weights)[origins.number[self._numbers]]
+        return weights
+
+    def weighing(self) -> dict[str, Any]:
+        """What the rows' weights depend on beside the rows; empty where all count the same."""
+        origins = self._news.origins
+        if origins is None or self.weights is None:
+            return {}
+        return {"weights": dict(zip(origins.names, origins.weights, strict=True))}
+
+    def by_source(self) -> dict[str, NDArray[np.bool_]]:
+        """Which rows are of each source that has some of them; empty with one source of data."""
+        origins = self._news.origins
+        if origins is None:
+            return {}
+        number = origins.number[self._numbers]
+        masks = {name: number == place for place, name in enumerate(origins.names)}
+        return {name: mask for name, mask in masks.items() if mask.any()}
+
     def stripped(self) -> int:
         """How many rows some boilerplate was taken out of."""
         lengths = compute.list_value_length(self._news.rows.data.column("removed"))

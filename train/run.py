@@ -210,6 +210,7 @@ def _train(
         )
         probabilities = bundle.probabilities(test.examples)
         tested = _metrics(config, news, probabilities, test)
+        tested |= evaluate.by_source(probabilities, test.labels, test.by_source())
         named = {f"test/{k}": v for k, v in tested.items()}
         named |= {f"validation/{k}": v for k, v in validation.items()}
         return _Bundled(bundle, probabilities, named)
@@ -309,7 +310,7 @@ def _train(
                 params={key: str(value) for key, value in flatten(config).items()},
                 tags=tags,
                 metrics=figures | {f"seconds/{k}": v for k, v in clock.seconds().items()},
-                data={"form": config.data.format, "path": config.data.path, "digest": news.digest},
+                data=config.data.origin() | {"digest": news.digest},
                 signature={"labels": news.labels.labels, "stance": config.task == "stance"},
                 example=held_out.example_row(),
                 extra=_extra(model),

@@ -24,6 +24,7 @@ class Entry:
     target: str | None = None
     author: str | None = None
     published: str | None = None
+    pinned: bool = False
 
 
 def keys(rows: Sequence[Entry]) -> Keys:

@@ -1,0 +1,104 @@
+"""Several sources in a config: what the loader gets of them, and what is refused."""
+
+from pathlib import Path
+
+import pytest
+
+from config_texts import Write, problems
+from newsstand.config import flatten
+from newsstand.config_file import dump_config, load_config
+
+CONFIG = """\
+task: stance
+labels: favor-against-neutral
+data:
+  path: sets
+  sources:
+    - {format: corpus}
+    - {format: vast, path: vast, unseen_only: true, weight: 0.5, only: [train]}
+    - {format: table, path: hf:desk/stances, columns: {body: text}}
+    - {format: table, path: /abs/w.csv, split: test}
+    - {format: table, path: ~/x, name: table, split: {strategy: unseen, by: [target]}}
+    - {format: table}
+model: {kind: linear}
+tracking: {experiment: x}
+"""
+
+
+def test_each_source_has_a_name_a_place_and_settings_of_its_own(write: Write) -> None:
+    config = load_config(write(CONFIG))
+    loading = config.loading()
+    assert "format" not in loading
+    assert [(x["name"], x["format"], x["path"]) for x in loading["sources"]] == [
+        ("corpus", "corpus", None),
+        ("vast", "vast", str(Path("sets", "vast"))),
+        ("table-2", "table", "hf:desk/stances"),
+        ("table-3", "table", "/abs/w.csv"),
+        ("table", "table", "~/x"),
+        ("table-4", "table", "sets"),
+    ]
+    second, third, fourth, fifth = loading["sources"][1:5]
+    assert (second["weight"], second["only"], second["unseen_only"]) == (0.5, ("train",), True)
+    assert (second["split"], fourth["split"], fifth["split"]["by"]) == (None, "test", ("target",))
+    assert third["reading"]["columns"] == {"body": "text"}
+    assert config.data.origin()["form"] == "corpus, vast, table, table, table, table"
+    assert flatten(config)["data.sources.1.weight"] == 0.5
+
+
+def test_a_config_of_sources_is_dumped_as_it_is_read(write: Write) -> None:
+    config = load_config(write(CONFIG))
+    assert load_config(write(dump_config(config))) == config
+
+
+def test_all_faults_of_sources_at_once(write: Write) -> None:
+    text = """\
+task: stance
+labels: favor-against-neutral
+data:
+  format: table
+  csv: {delimiter: ";"}
+  sources:
+    - {format: vast, path: v, weight: 0}
+    - {format: argkp, train: x, name: a/b}
+    - format: tsv
+      path: c
+      split: sideways
+    - {path: d, name: q, nam: 3}
+    - {format: table, path: e, name: q, unseen_only: true, only: [dev], weight: 2.0}
+    - {format: corpus, path: f, split: {strategy: tim, gap_days: 2}}
+    - 7
+model: {kind: pairs}
+tracking: {experiment: x}
+"""
+    beside = "not beside data.sources, where each source has its own; leave one of the two out"
+    one_split = "'given', 'random', 'stratified', 'grouped', 'time' or 'unseen'"
+    assert set(problems(write(text))) == {
+        f"c.yaml:4: data.format: {beside}",
+        f"c.yaml:5: data.csv.delimiter: {beside}",
+        "c.yaml:7: data.sources.0.weight: expected greater than 0, got 0",
+        "c.yaml:8: data.sources.1.path: missing; format 'argkp' needs it (data.path=… on the "
+        "command line)",
+        "c.yaml:8: data.sources.1.train: argkp takes no file names; leave it out",
+        "c.yaml:8: data.sources.1.name: expected letters, digits, '_', '-' and '.', got 'a/b'",
+        "c.yaml:9: data.sources.2.format: 'tsv' rows have no target, but task is stance",
+        "c.yaml:11: data.sources.2.split: expected 'train', 'validation', 'test' or 'none', "
+        "got 'sideways'",
+        "c.yaml:12: data.sources.3.format: missing",
+        "c.yaml:12: data.sources.3.nam: unknown key; did you mean 'name'?",
+        "c.yaml:13: data.sources.4.only.0: expected 'train', 'validation' or 'test', got 'dev'",
+        "c.yaml:13: data.sources.4.unseen_only: only format 'vast' tells unseen topics, "
+        "not 'table'",
+        "c.yaml:13: data.sources.4.name: 'q' is the name of another source, too",
+        "c.yaml:13: data.sources.4.weight: a 'pairs' model weighs all rows the same; leave it out",
+        "c.yaml:14: data.sources.5.path: the corpus is part of newsstand and has no path",
+        "c.yaml:14: data.sources.5.split.gap_days: only strategy 'time' leaves a gap, not 'tim'",
+        f"c.yaml:14: data.sources.5.split.strategy: expected {one_split}, got 'tim'; "
+        "did you mean 'time'?",
+        "c.yaml:15: data.sources.6: expected keys and values, got 7",
+    }
+
+
+@pytest.mark.parametrize("sources", ["[]", "corpus", "{format: corpus}"])
+def test_sources_are_a_list(write: Write, sources: str) -> None:
+    found = problems(write(CONFIG), f"data.sources={sources}")
+    assert "command line: data.sources: expected a list" in found[0]
