@@ -38,6 +38,7 @@ class Lesson:
         teacher: The hash of the teacher's bundle, if there is one.
         unlabelled: A hash of the articles without labels, if there are some.
         note: What else there is to say.
+        labels: The names of the labels.
     """
 
     examples: Sequence[Example]
@@ -45,6 +46,7 @@ class Lesson:
     teacher: str | None = None
     unlabelled: str | None = None
     note: str = ""
+    labels: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, config: Config, rows: Rows, progress: Progress) -> Self:
@@ -62,13 +64,14 @@ class Lesson:
         assert isinstance(config.model, TransformerConfig)  # noqa: S101 - narrows the type
         examples = list(rows.examples)
         if not config.model.soft_labels and config.model.teacher is None:
-            return cls(examples, rows.labels)
+            return cls(examples, rows.labels, labels=rows.names)
         shares = np.eye(len(rows.names), dtype=np.float32)[rows.labels]
         if config.model.soft_labels:
             shares = _votes(rows, shares)
         if config.model.teacher is None:
-            return cls(examples, shares)
-        return cls(*_taught(config, config.model.teacher, rows, examples, shares, progress))
+            return cls(examples, shares, labels=rows.names)
+        taught = _taught(config, config.model.teacher, rows, examples, shares, progress)
+        return cls(*taught, labels=rows.names)
 
 
 def _votes(rows: Rows, shares: Shares) -> Shares:
