@@ -361,10 +361,15 @@ def _reading(
         for choice in CHOICES
         if stance or choice != "relevant"
     }
-    paired = stance and model.kind == "transformer"
-    return lambda example: {
-        choice: reader.tokens_read(example, paired=paired) for choice, reader in readers.items()
-    }
+    wordings = model.wordings(stance=stance) if model.kind == "transformer" else ()
+
+    def read(example: "Example") -> dict[str, tuple[int, int]]:
+        beside = [encoder.worded(wording, example.target or "") for wording in wordings]
+        return {
+            choice: reader.tokens_read(example, beside=beside) for choice, reader in readers.items()
+        }
+
+    return read
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """What must fit together in a config, beyond what each setting may be by itself."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from pydantic import BaseModel
@@ -8,6 +8,7 @@ from pydantic import BaseModel
 from newsstand.boilerplate_rules import RULES
 from newsstand.config_data import RowsConfig
 from newsstand.errors import did_you_mean
+from newsstand.hypotheses import TARGET
 from newsstand.labels import FNC_LABELS, FROM_DATA, SCHEMES
 
 # Each check looks values up by path (a default where the file says nothing), so that all of
@@ -62,6 +63,8 @@ def impossible(get: Get) -> Iterable[tuple[str, str]]:
         yield "model.long_text", "'relevant' looks for a target, but task is topic"
     if task == "topic" and get("model.mark_target") is True:
         yield "model.mark_target", "a topic model has no targets to mark"
+    if get("model.kind") == "transformer":
+        yield from _impossible_wordings(get, stance=task == "stance", known=_known_labels(labels))
     if get("model.lora") is not None and get("model.frozen_layers"):
         yield "model.frozen_layers", "with model.lora, all layers stay as they are; leave it out"
     if get("model.lora") is not None and get("model.fsdp"):
@@ -176,6 +179,48 @@ def _impossible_rows(get: Get, task: Any, at: str) -> Iterable[tuple[str, str]]:
                 yield f"{at}.{split}", f"{'hf:' if hub else form} takes no file names; leave it out"
     if get(f"{at}.unseen_only") is True and form != "vast":
         yield f"{at}.unseen_only", f"only format 'vast' tells unseen topics, not '{form}'"
+
+
+def _impossible_wordings(
+    get: Get, *, stance: bool, known: Sequence[str]
+) -> Iterable[tuple[str, str]]:
+    """The same of hypotheses, and of what takes a fit.
+
+    Args:
+        get: As above.
+        stance: Whether texts have targets.
+        known: The labels, if the config says them.
+    """
+    wording, asked = get("model.target_as"), get("model.hypotheses")
+    if wording != TARGET and not stance:
+        yield "model.target_as", "a topic model has no targets to word"
+    elif wording != TARGET and asked is not None:
+        yield "model.target_as", "hypotheses word the target; leave it out"
+    if get("model.epochs") == 0 and asked is None:
+        yield "model.epochs", "0 fits nothing, which only a model with hypotheses can do without"
+    usual = {"teacher": None, "lora": None, "soft_labels": False, "refit": False, "seeds": 1}
+    for name, value in usual.items() if get("model.epochs") == 0 else ():
+        if get(f"model.{name}") != value:
+            yield f"model.{name}", "with epochs: 0 nothing is fitted; leave it out"
+    if not isinstance(asked, dict):
+        return
+    for label, text in asked.items():
+        where = f"model.hypotheses.{label}"
+        if known and label not in known:
+            yield where, f"unknown label{did_you_mean(str(label), known, 'labels')}"
+        if stance and isinstance(text, str) and TARGET not in text:
+            yield where, f"expected text with {{target}}, where the target goes, got {text!r}"
+        if not stance and isinstance(text, str) and TARGET in text:
+            yield where, "a topic model has no targets to name"
+        if list(asked.values()).count(text) > 1:
+            yield where, "another label has the same hypothesis"
+    if len(without := [label for label in known if label not in asked]) > 1:
+        yield "model.hypotheses", without_a_hypothesis(without)
+
+
+def without_a_hypothesis(labels: Sequence[str]) -> str:
+    """What is said of several labels that have none."""
+    return f"missing for {', '.join(labels)}; only one label may go without"
 
 
 def _impossible_split(get: Get, at: str) -> Iterable[tuple[str, str]]:

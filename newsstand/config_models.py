@@ -8,6 +8,7 @@ from pydantic_core import PydanticCustomError
 
 from newsstand.config_section import Section, as_tuple
 from newsstand.encoders import MINILM
+from newsstand.hypotheses import TARGET
 
 
 def _range(value: Any) -> Any:
@@ -21,6 +22,18 @@ def _digest(value: Any) -> Any:
     if isinstance(value, str) and re.fullmatch("[0-9a-f]{64}", value):
         return value
     raise PydanticCustomError("sha256", "expected a SHA-256: 64 digits from 0 to f, in quotes")
+
+
+def _wording(value: Any) -> Any:
+    if isinstance(value, str) and not re.fullmatch(r"[^\x00-\x1f\x7f]{1,500}", value.strip()):
+        raise PydanticCustomError("wording", "expected one line of text, of 500 characters at most")
+    return value
+
+
+def _of_target(value: Any) -> Any:
+    if isinstance(value, str) and TARGET not in value:
+        raise PydanticCustomError("of_target", "expected text with {target}, where the target goes")
+    return _wording(value)
 
 
 NgramRange = Annotated[tuple[int, int], BeforeValidator(_range)]
@@ -239,8 +252,21 @@ class TransformerConfig(_EncoderConfig):
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """Of the sums in training; `auto` takes bf16 where the hardware has it. Weights are fp32."""
 
-    epochs: int = Field(3, ge=1)
-    """How often each row is seen, at most."""
+    target_as: Annotated[str, BeforeValidator(_of_target)] = TARGET
+    """How the target is worded where it is read beside the text, `{target}` standing for it: for
+    instance "The author supports {target}." (stance)"""
+
+    hypotheses: dict[str, Annotated[str, BeforeValidator(_wording)]] | None = Field(
+        None, min_length=1
+    )
+    """By label, what a text of that label entails, `{target}` standing for the target. The encoder
+    must be a classifier for natural language inference (NLI), whose classifier is kept. A text is
+    read once beside each hypothesis; a label's score is the logit of the entailment less that of
+    the contradiction. One label may be left out: its score is the log-odds that no hypothesis is
+    entailed."""
+
+    epochs: int = Field(3, ge=0)
+    """How often each row is seen, at most. 0 fits nothing but the calibration (with hypotheses)."""
 
     batch_size: int = Field(32, ge=1)
     """Rows computed together, by each process if torchrun starts several."""
@@ -308,3 +334,13 @@ class TransformerConfig(_EncoderConfig):
     """After calibration, fit once more on all rows that are not test rows: training, validation,
     and those left out to keep the two apart; up to the step, by its share of all, at which the
     best checkpoint was. Of several seeds, the median one is fit again."""
+
+    def wordings(self, *, stance: bool) -> tuple[str, ...]:
+        """What an article is read beside, one after another.
+
+        Args:
+            stance: Whether articles have targets.
+        """
+        if self.hypotheses:
+            return tuple(self.hypotheses.values())
+        return (self.target_as,) if stance else ()

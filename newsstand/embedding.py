@@ -73,7 +73,7 @@ class EmbeddingModel:
         """
         weights = self.coefficients[:, label] - self.coefficients.mean(axis=1)
         weights = weights.reshape(-1, self.encoder.width).astype(np.float64)
-        read = self.encoder.excerpts(example, paired=False)
+        read = self.encoder.excerpts(example)
         found = [self.encoder.states(joined(example, excerpt)) for excerpt in read]
         means = [states.mean(axis=0) for states, _ in found]
         lengths = [float(np.linalg.norm(mean)) for mean in means]
@@ -139,8 +139,7 @@ def features(
         cross_target: Whether to read the target, too.
     """
     read = [
-        [joined(example, excerpt) for excerpt in encoder.excerpts(example, paired=False)]
-        for example in examples
+        [joined(example, excerpt) for excerpt in encoder.excerpts(example)] for example in examples
     ]
     targets = [example.target or "" for example in examples] if cross_target else []
     every = list(dict.fromkeys([*chain.from_iterable(read), *targets]))

@@ -139,6 +139,14 @@ def vocabulary_size(folder: Path) -> int | None:
     return size if isinstance(size, int) else None
 
 
+def class_names(folder: Path) -> list[str]:
+    """What the outputs of a classifier stand for, by its config; empty where that does not say."""
+    names = _read(folder / "config.json").get("id2label")
+    if not isinstance(names, dict):
+        return []
+    return [str(names[key]) for key in sorted(names, key=lambda key: (len(key), key))]
+
+
 def check_vocabulary(folder: Path, vocabulary: Mapping[str, int], size: int) -> None:
     """Refuses a tokenizer that is another network's, or that has lost its vocabulary.
 

@@ -15,6 +15,7 @@ from pydantic_core import PydanticCustomError, SchemaValidator, ValidationError
 from pydantic_core import core_schema as cs
 
 from newsstand.errors import BundleError
+from newsstand.hypotheses import CLASSES, TARGET
 from newsstand.long_text import CHOICES
 from newsstand.packing import Stored
 from newsstand.parts import PARTS
@@ -68,6 +69,26 @@ def _digest(value: str) -> str:
     return value
 
 
+def _wording(value: str) -> str:
+    if TARGET not in value:
+        raise PydanticCustomError("wording", "expected text with {target}")
+    return value
+
+
+def _classes(names: list[str]) -> list[str]:
+    if set(names) not in CLASSES or len(set(names)) < len(names):
+        raise PydanticCustomError("classes", "expected the classes of an NLI network")
+    return names
+
+
+def _asked(wordings: list[str | None]) -> list[str | None]:
+    if len(wordings) == wordings.count(None) or wordings.count(None) > 1:
+        raise PydanticCustomError(
+            "wordings", "expected a hypothesis for all labels, or all but one"
+        )
+    return wordings
+
+
 _SPAN = cs.nullable_schema(
     cs.no_info_after_validator_function(
         _ordered, cs.list_schema(cs.int_schema(ge=1, le=_LONGEST), min_length=2, max_length=2)
@@ -79,6 +100,12 @@ _ENCODER = {
     "onnx": cs.literal_schema(["int8"]),
     "embeddings": _text(200),
 }
+_HYPOTHESES = _section(
+    wordings=cs.no_info_after_validator_function(
+        _asked, cs.list_schema(cs.nullable_schema(_text(500)), max_length=_MOST_LABELS)
+    ),
+    classes=cs.no_info_after_validator_function(_classes, cs.list_schema(_text(100), max_length=3)),
+)
 _MODELS = {
     "linear": _section(
         optional=("stored",),  # which bundles of format 2 do not say
@@ -101,10 +128,12 @@ _MODELS = {
         optional=("onnx", "embeddings"), kind=cs.literal_schema(["embedding"]), **_ENCODER
     ),
     "transformer": _section(
-        optional=("onnx", "embeddings", "mark_target"),
+        optional=("onnx", "embeddings", "mark_target", "target_as", "hypotheses"),
         kind=cs.literal_schema(["transformer"]),
         labels=cs.int_schema(ge=1, le=_MOST_LABELS),
         mark_target=cs.bool_schema(),
+        target_as=cs.no_info_after_validator_function(_wording, _text(500)),
+        hypotheses=_HYPOTHESES,
         **_ENCODER,
     ),
 }
@@ -192,6 +221,12 @@ def checked(manifest: Mapping[str, Any], path: Path) -> dict[str, Any]:
         raise BundleError(
             f"{path}: model.labels: expected {len(labels)}, as there are labels, "
             f"got {model['labels']}"
+        )
+    asked = len(model["hypotheses"]["wordings"]) if "hypotheses" in model else len(labels)
+    if asked != len(labels):
+        raise BundleError(
+            f"{path}: model.hypotheses.wordings: expected {len(labels)}, as there are labels, "
+            f"got {asked}"
         )
     return found
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from newsstand.encode import Example
 from newsstand.errors import NewsstandError, reported
+from newsstand.hypotheses import TARGET
 from newsstand.known import Flags, by_beginning
 from newsstand.long_text import Excerpt, LongText, Span, excerpts, likeness_to
 
@@ -65,15 +66,16 @@ class TokenReader(ABC):
                 f"room in {max_tokens}"
             )
 
-    def tokens(self, texts: Sequence[str], targets: Sequence[str] | None = None) -> Tokens:
-        """Token numbers of texts, or of pairs of text and target; only the text is cut.
+    def tokens(self, texts: Sequence[str], beside: Sequence[str] | None = None) -> Tokens:
+        """Token numbers of texts, or of pairs of two texts; of these, only the first is cut.
 
-        A target may have half of the tokens at most, and is cut to that.
+        The second, a target, may have half of the tokens at most, and is cut to that.
         """
         inputs: list[Any] = list(texts)
-        if targets is not None:
-            inputs = list(zip(texts, self._short(targets), strict=True))
-        found = self._encoded(inputs, cut="longest_first" if targets is None else "only_first")
+        if beside is not None:
+            short = {text: self._cut(text, self.max_tokens // 2) for text in dict.fromkeys(beside)}
+            inputs = [(text, short[other]) for text, other in zip(texts, beside, strict=True)]
+        found = self._encoded(inputs, cut="longest_first" if beside is None else "only_first")
         segments = [encoding.type_ids for encoding in found] if self.typed and texts else None
         return Tokens([encoding.ids for encoding in found], segments)
 
@@ -112,39 +114,47 @@ class TokenReader(ABC):
         self._cutting[how] = words
         return words
 
-    def _short(self, targets: Sequence[str]) -> list[str]:
-        """The targets, those of more than half of the tokens cut."""
-        most = self.max_tokens // 2
-        short: dict[str, str] = {}
-        for target in dict.fromkeys(targets):
-            ends = [end for _, end in self._parts(target)[1]]
-            short[target] = target[: ends[most - 1]] if len(ends) > most else target
-        return [short[target] for target in targets]
+    def worded(self, wording: str, target: str) -> str:
+        """What is read beside a text: a wording with the target, which is cut to what has room."""
+        whole = wording.replace(TARGET, target)
+        # A token has a character at least: most need no look at their tokens.
+        if len(whole) <= self.max_tokens // 2:
+            return whole
+        return wording.replace(TARGET, self._cut(target, self.room_for_target(wording)))
+
+    def room_for_target(self, wording: str) -> int:
+        """Tokens that a wording leaves for the target, of the half that is read beside a text."""
+        return self.max_tokens // 2 - len(self._parts(wording.replace(TARGET, ""))[1])
+
+    def _cut(self, text: str, most: int) -> str:
+        """A text's first tokens, so many at most."""
+        ends = [end for _, end in self._parts(text)[1]]
+        return text[: ends[most - 1] if most > 0 else 0] if len(ends) > most else text
 
     def _parts(self, text: str) -> tuple[list[int], list[Span]]:
         """Numbers and places of a text's tokens, without special tokens and uncut."""
         [found] = self._encoded([text], cut=None)
         return found.ids, [(int(a), int(b)) for a, b in found.offsets]
 
-    def _room(self, example: Example, *, paired: bool) -> int:
-        """Tokens that are left for the text."""
-        room = self.max_tokens - int(self._words.num_special_tokens_to_add(paired))
-        if paired:
-            room -= len(self._parts(self._short([example.target or ""])[0])[1])
-        return room
+    def _room(self, beside: Sequence[str]) -> int:
+        """Tokens that are left for the text beside the longest of others."""
+        room = self.max_tokens - int(self._words.num_special_tokens_to_add(bool(beside)))
+        short = (self._cut(text, self.max_tokens // 2) for text in beside)
+        return room - max((len(self._parts(text)[1]) for text in short), default=0)
 
-    def excerpts(self, example: Example, *, paired: bool) -> list[Excerpt]:
+    def excerpts(self, example: Example, *, beside: Sequence[str] = ()) -> list[Excerpt]:
         """What is read of an article, as `long_text` says.
 
         Args:
             example: The article, with its target for `relevant`.
-            paired: Whether it is read in a pair with the target, which takes room.
+            beside: The texts, such as the target, that it is read in a pair with, one after
+                another; the longest of them takes room.
         """
         # A token has a character at least: most short texts need no look at their tokens.
-        most = self.max_tokens - int(self._words.num_special_tokens_to_add(paired))
+        most = self.max_tokens - int(self._words.num_special_tokens_to_add(bool(beside)))
         if self.long_text == "head" or len(example.text) <= most // 2:
             return [((0, len(example.text)),)]
-        room = self._room(example, paired=paired)
+        room = self._room(beside)
         ids, places = self._parts(example.text)
         starts = [start for start, _ in places]
 
@@ -156,13 +166,13 @@ class TokenReader(ABC):
 
         return excerpts(example, how=self.long_text, room=room, places=places, likeness=likeness)
 
-    def tokens_read(self, example: Example, *, paired: bool) -> tuple[int, int]:
+    def tokens_read(self, example: Example, *, beside: Sequence[str] = ()) -> tuple[int, int]:
         """How many of a text's tokens are read, and how many it has."""
         places = self._parts(example.text)[1]
         whole = len(places)
         if self.long_text == "head":
-            return min(self._room(example, paired=paired), whole), whole
-        read = chain.from_iterable(self.excerpts(example, paired=paired))
+            return min(self._room(beside), whole), whole
+        read = chain.from_iterable(self.excerpts(example, beside=beside))
         starts = [start for start, _ in places]
         spans = set(read)  # disjoint; the title is in each window
         return sum(bisect_left(starts, b) - bisect_left(starts, a) for a, b in spans), whole

@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 
 from newsstand.encode import Example
 from newsstand.encoder import Encoder
+from newsstand.errors import NewsstandError
 from newsstand.exported import ExportedEncoder, open_bundled
+from newsstand.hypotheses import TARGET, Hypotheses
 from newsstand.known import Flags
 from newsstand.likeness import sentence_spans
 from newsstand.long_text import Excerpt, Span
@@ -26,7 +28,7 @@ class Inputs:
     """What the network reads of some examples.
 
     Args:
-        tokens: Of all their windows, one after another.
+        tokens: Of all their windows, one after another; of each window, beside each hypothesis.
         windows: How many each example has.
     """
 
@@ -39,19 +41,28 @@ class TransformerModel:
     """Scores of each label for each example.
 
     Args:
-        encoder: A network for sequence classification, its outputs the labels.
+        encoder: A network for sequence classification, its outputs the labels, or NLI's classes.
         mark_target: Whether the target is marked where the text names it.
+        target_as: How the target is worded beside the text, with `{target}` where it goes.
+        hypotheses: What a network for NLI is asked; None for a network that gives labels.
     """
 
     encoder: Encoder | ExportedEncoder
     mark_target: bool = False
+    target_as: str = TARGET
+    hypotheses: Hypotheses | None = None
 
     kind = "transformer"
 
     @property
     def outputs(self) -> int:
         """Scores that an example gets."""
-        return self.encoder.labels
+        return len(self.hypotheses.wordings) if self.hypotheses else self.encoder.labels
+
+    @property
+    def passes(self) -> int:
+        """How often a window is read: once, or once beside each hypothesis."""
+        return len(self.hypotheses.asked) if self.hypotheses else 1
 
     def forward(self, examples: Sequence[Example]) -> Floats:
         """Uncalibrated scores, shape (examples, labels); in any batch the same within 1e-5.
@@ -67,15 +78,16 @@ class TransformerModel:
     def inputs(self, examples: Sequence[Example]) -> "Inputs":
         """What the network reads of each example; the same however often it learns."""
         read = [self.read_as(example) for example in examples]
-        texts = [text for parts in read for text in parts]
-        targets = [
-            example.target for example, parts in zip(examples, read, strict=True) for _ in parts
+        pairs = [
+            pair
+            for example, texts in zip(examples, read, strict=True)
+            for pair in self._pairs(example, texts)
         ]
-        return Inputs(self._tokens(texts, targets), [len(parts) for parts in read])
+        return Inputs(self._tokens(pairs), [len(texts) for texts in read])
 
     def pooled(self, inputs: "Inputs") -> Floats:
         """As `forward`, of what `inputs` gave."""
-        scores = self.encoder.scores(inputs.tokens)
+        scores = self._scores(inputs.tokens)
         owner = np.repeat(np.arange(len(inputs.windows)), inputs.windows)
         pooled = np.zeros((len(inputs.windows), scores.shape[1]))
         np.add.at(pooled, owner, scores)
@@ -96,7 +108,7 @@ class TransformerModel:
         spans = [(0, title)] if title else []
         spans += [(a + shift, b + shift) for a, b in sentence_spans(example.prepared.body.text)]
         starts, ends = [start for start, _ in spans], [end for _, end in spans]
-        excerpts = self.encoder.excerpts(example, paired=example.target is not None)
+        excerpts = self.encoder.excerpts(example, beside=self._beside(example))
         places = self._places(example)
         whole = [_text(example, part, places) for part in excerpts]
         read = {  # which sentences are in which excerpts
@@ -110,7 +122,7 @@ class TransformerModel:
         for span, number in owners:
             kept = [piece for stretch in excerpts[number] for piece in _without(stretch, span)]
             texts.append(_text(example, tuple(kept), places))
-        scores = self.encoder.scores(self._tokens(texts, [example.target] * len(texts)))
+        scores = self._scores(self._tokens(self._pairs(example, texts)))
         over = scores[:, label] - scores.mean(axis=1)
         found = dict.fromkeys((span for span, _ in owners), 0.0)
         for (span, number), value in zip(owners, over[len(whole) :], strict=True):
@@ -119,33 +131,74 @@ class TransformerModel:
 
     def read_as(self, example: Example) -> list[str]:
         """The texts that stand for an article, one a window."""
-        found = self.encoder.excerpts(example, paired=example.target is not None)
+        found = self.encoder.excerpts(example, beside=self._beside(example))
         places = self._places(example)
         return [_text(example, excerpt, places) for excerpt in found]
+
+    def _beside(self, example: Example) -> list[str]:
+        """What an article is read beside: its target as it is worded, or each hypothesis."""
+        if self.hypotheses is None and not example.target:
+            return []
+        wordings = self.hypotheses.asked if self.hypotheses else (self.target_as,)
+        return [self.encoder.worded(wording, example.target or "") for wording in wordings]
+
+    def _pairs(self, example: Example, texts: Sequence[str]) -> list[tuple[str, str]]:
+        """Each text with each thing that it is read beside; with nothing where there is none."""
+        beside = self._beside(example) or [""]
+        return [(text, other) for text in texts for other in beside]
 
     def _places(self, example: Example) -> list[Span]:
         """Where the target is to be marked."""
         return _places(example) if self.mark_target and example.target else []
 
-    def _tokens(self, texts: Sequence[str], targets: Sequence[str | None]) -> Tokens:
-        paired = [target or "" for target in targets] if any(targets) else None
-        return self.encoder.tokens(texts, paired)
+    def _tokens(self, pairs: Sequence[tuple[str, str]]) -> Tokens:
+        texts, beside = [text for text, _ in pairs], [other for _, other in pairs]
+        return self.encoder.tokens(texts, beside if any(beside) else None)
+
+    def _scores(self, tokens: Tokens) -> Floats:
+        """A score for each label, shape (windows, labels)."""
+        logits = self.encoder.scores(tokens)
+        if self.hypotheses is None:
+            return logits
+        scores: Floats = self.hypotheses.scores(
+            logits.reshape(-1, self.passes, self.encoder.labels)
+        )
+        return scores
 
     def save(self, folder: Path) -> dict[str, Any]:
         """Writes the network into a folder; returns the settings for `load`."""
-        marks = {"mark_target": True} if self.mark_target else {}
-        return self.encoder.save(folder) | {"labels": self.encoder.labels} | marks
+        settings = self.encoder.save(folder) | {"labels": self.outputs}
+        if self.mark_target:
+            settings["mark_target"] = True
+        if self.target_as != TARGET:
+            settings["target_as"] = self.target_as
+        if self.hypotheses:
+            asked = {"wordings": self.hypotheses.wordings, "classes": self.hypotheses.classes}
+            settings["hypotheses"] = {name: list(values) for name, values in asked.items()}
+        return settings
 
     @classmethod
     def load(cls, folder: Path, settings: Mapping[str, Any]) -> Self:
         """The inverse of `save`.
 
         Raises:
-            NewsstandError: The network cannot be read, or torch or transformers are not installed.
+            NewsstandError: The network cannot be read, has other outputs than NLI's classes, or
+                torch or transformers are not installed.
         """
         kept = dict(settings)
-        mark_target = kept.pop("mark_target", False)
-        return cls(open_bundled(folder, **kept), mark_target)
+        mark_target, target_as = kept.pop("mark_target", False), kept.pop("target_as", TARGET)
+        asked = kept.pop("hypotheses", None)
+        if asked is None:
+            return cls(open_bundled(folder, **kept), mark_target, target_as)
+        hypotheses = Hypotheses(tuple(asked["wordings"]), tuple(asked["classes"]))
+        kept["labels"] = len(hypotheses.classes)
+        encoder = open_bundled(folder, **kept)
+        if encoder.labels != kept["labels"]:
+            raise NewsstandError(
+                f"{folder}: the network has {encoder.labels} outputs, expected one for each of "
+                f"{', '.join(hypotheses.classes)}"
+            )
+        return cls(encoder, mark_target, target_as, hypotheses)
 
 
 def _without(stretch: Span, span: Span) -> list[Span]:

@@ -160,11 +160,11 @@ class OnnxCost:
             labels: int64, shape (rows,).
             method: How scores are calibrated.
         """
-        both = (before, after)
-        calibrated = [fit_calibration(method, x, labels).apply(x) for x in both]
+        # A label's own slope and offset may put it before another.
+        both = [fit_calibration(method, x, labels).apply(x) for x in (before, after)]
         f1, f1_now = (quality(x, labels)[1] for x in both)
-        ece, ece_now = (expected_calibration_error(x, labels) for x in calibrated)
-        agreement = float(np.mean(before.argmax(axis=1) == after.argmax(axis=1)))
+        ece, ece_now = (expected_calibration_error(x, labels) for x in both)
+        agreement = float(np.mean(both[0].argmax(axis=1) == both[1].argmax(axis=1)))
         return cls(agreement, (f1, f1_now), (ece, ece_now))
 
     @property

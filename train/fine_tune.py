@@ -11,9 +11,11 @@ from newsstand.config import Config, flatten
 from newsstand.config_models import TransformerConfig
 from newsstand.data.prepare import Progress
 from newsstand.encoder import Encoder
+from newsstand.encoders import find_encoder
 from newsstand.errors import NewsstandError
 from newsstand.serve.locate import MLFLOW, located
 from newsstand.train.checkpoints import check_settings, checkpoint_folder, note_settings
+from newsstand.train.entailment import own_classes
 from newsstand.train.fit import fit_transformer, open_transformer
 from newsstand.train.lessons import Lesson
 from newsstand.train.processes import check_sharding, processes
@@ -86,6 +88,10 @@ def check_possible(config: Config, resume: str | None) -> None:
             )
         if processes() > 1 and config.model.refit:
             raise NewsstandError("torchrun: processes share one fit; set model.refit: false")
+        if processes() > 1 and not config.model.epochs:
+            raise NewsstandError("torchrun: model.epochs: 0 leaves nothing to share out")
+        if config.model.hypotheses:
+            own_classes(find_encoder(config.model.encoder, config.model.encoder_sha256))
         teacher = config.model.teacher
         if teacher is not None and not teacher.bundle.startswith(MLFLOW):
             with located(teacher.bundle):  # what is in MLflow is not downloaded twice
@@ -99,6 +105,16 @@ def check_possible(config: Config, resume: str | None) -> None:
         )
     elif resume is not None:
         raise NewsstandError("--resume: only fine-tuning (model.kind: transformer) can go on")
+
+
+def learned(config: Config) -> str:
+    """What came of a fine-tuning, in a word."""
+    assert isinstance(config.model, TransformerConfig)  # noqa: S101 - narrows the type
+    if config.model.epochs:
+        return "the checkpoint with the best macro-F1 on validation rows"
+    by_label = config.calibration.method == "sigmoid"
+    hint = "" if by_label else "; calibration.method: sigmoid would weigh each label by itself"
+    return f"nothing is fitted, as model.epochs is 0{hint}"
 
 
 @contextmanager

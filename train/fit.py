@@ -1,6 +1,6 @@
 """From the model section of a config to a fitted model."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,10 @@ from newsstand.config_models import (
 )
 from newsstand.data.prepare import Progress
 from newsstand.encoder import Encoder
+from newsstand.errors import NewsstandError
+from newsstand.hypotheses import Hypotheses, nli_classes
 from newsstand.linear import FeatureSpec, LinearModel, coarser, count
+from newsstand.train.entailment import hypotheses_of
 from newsstand.train.evaluate import quality
 from newsstand.train.fit_embedding import fit_embedding, open_encoder
 from newsstand.train.fit_linear import fit_linear, outlet_weights
@@ -82,24 +85,47 @@ def fit(config: Config, rows: Rows, unfinished: Unfinished, progress: Progress) 
 def open_transformer(config: Config, fitted: Rows) -> Encoder:
     """The encoder that a config asks for, with an untrained classifier for the rows' labels.
 
+    With hypotheses, its classifier is its own.
+
     Raises:
-        NewsstandError: The encoder cannot be had or read.
+        NewsstandError: The encoder cannot be had or read, its classifier is not one for NLI, or
+            hypotheses that do not fit the rows' labels, or the tokens that are read.
     """
     from newsstand.train.fit_encoder import open_classifier  # imports of seconds, here alone
     from newsstand.train.lora import Lora
 
     model = config.model
     assert isinstance(model, TransformerConfig)  # noqa: S101 - narrows the type
-    return open_classifier(
+    encoder = open_classifier(
         model.encoder,
         sha256=model.encoder_sha256,
-        labels=int(fitted.labels.max()) + 1,
+        labels=None if model.hypotheses else int(fitted.labels.max()) + 1,
         max_tokens=model.max_tokens,
         long_text=model.long_text,
         device=model.device,
         seed=config.seed,
         lora=Lora(**model.lora.model_dump()) if model.lora else None,
     )
+    _hypotheses(model, encoder, fitted.names)
+    for wording in model.wordings(stance=config.task == "stance"):
+        if encoder.room_for_target(wording) < 1:
+            key = "hypotheses" if model.hypotheses else "target_as"
+            raise NewsstandError(
+                f"model.{key}: '{wording}' takes more than the half of model.max_tokens "
+                f"({model.max_tokens}) that is read beside a text"
+            )
+    return encoder
+
+
+def _hypotheses(
+    model: TransformerConfig, encoder: Encoder, labels: Sequence[str]
+) -> Hypotheses | None:
+    """What the config asks its encoder about texts of these labels."""
+    if model.hypotheses is None:
+        return None
+    classes = nli_classes([str(x) for _, x in sorted(encoder.network.config.id2label.items())])
+    assert classes is not None  # noqa: S101 - was opened as a classifier for NLI
+    return hypotheses_of(model.hypotheses, labels, classes)
 
 
 def fit_transformer(
@@ -148,6 +174,8 @@ def fit_transformer(
         log=log,
         progress=progress,
         mark_target=model.mark_target,
+        target_as=model.target_as,
+        hypotheses=_hypotheses(model, encoder, lesson.labels),
         until=until,
         weights=lesson.weights,
     )

@@ -14,6 +14,7 @@ from newsstand.calibration import Calibration
 from newsstand.encode import Example
 from newsstand.encoder import Encoder
 from newsstand.encoders import find_encoder
+from newsstand.hypotheses import TARGET, Hypotheses
 from newsstand.libraries import quiet
 from newsstand.long_text import LongText
 from newsstand.train.checkpoints import (
@@ -22,10 +23,11 @@ from newsstand.train.checkpoints import (
     explained,
     last_checkpoint,
 )
+from newsstand.train.entailment import GroupCollator, GroupLoss, Groups, own_classes
 from newsstand.train.evaluate import metrics
 from newsstand.train.lora import Lora, merged, with_adapters
 from newsstand.train.processes import disconnect, from_first, processes, rank, take_gpu
-from newsstand.train.row_weights import LossFunction, WeightedLoss, with_weights
+from newsstand.train.row_weights import WeightedLoss, with_weights
 from newsstand.train.trainer import (
     Collator,
     EncoderTrainer,
@@ -50,7 +52,7 @@ def open_classifier(
     name: str,
     *,
     sha256: str | None,
-    labels: int,
+    labels: int | None,
     max_tokens: int,
     long_text: LongText,
     device: Literal["auto", "cpu", "cuda"],
@@ -59,16 +61,22 @@ def open_classifier(
 ) -> Encoder:
     """A pretrained encoder with an untrained classifier on top, whose start the seed decides.
 
-    With `lora`, the network has adapters, and learns nothing else but the classifier.
+    With `lora`, the network has adapters, and learns nothing else but the classifier. With None for
+    `labels`, the classifier is the encoder's own, one for NLI.
 
     Raises:
-        NewsstandError: The encoder cannot be had or read.
+        NewsstandError: The encoder cannot be had or read, or has no classifier for NLI.
     """
     take_gpu(device)
     folder = find_encoder(name, sha256)
     set_seed(seed)
     encoder = Encoder.open(
-        folder, max_tokens=max_tokens, long_text=long_text, labels=labels, device=device
+        folder,
+        max_tokens=max_tokens,
+        long_text=long_text,
+        labels=len(own_classes(folder)) if labels is None else labels,
+        device=device,
+        new_head=labels is not None,
     )
     if lora:
         encoder.network = with_adapters(encoder.network, lora)
@@ -87,10 +95,12 @@ def fit_encoder(
     log: Log,
     progress: Progress,
     mark_target: bool = False,
+    target_as: str = TARGET,
+    hypotheses: Hypotheses | None = None,
     until: float = 1.0,
     weights: NDArray[np.float64] | None = None,
 ) -> TransformerModel:
-    """Fine-tunes, from the last whole checkpoint in a folder if there is one.
+    """Fine-tunes, from the last whole checkpoint in a folder if there is one; not for 0 epochs.
 
     Started by torchrun, each process takes its share of a step's rows, and all end with the same
     weights; process 0 judges and writes.
@@ -107,6 +117,8 @@ def fit_encoder(
         log: Hears of losses and of validation figures.
         progress: Hears of each step.
         mark_target: Whether the target is marked where a text names it.
+        target_as: As `TransformerModel` has it.
+        hypotheses: The same.
         until: Without validation rows, the share of all steps to end after.
         weights: What each example counts in the loss; None: all the same.
 
@@ -114,30 +126,39 @@ def fit_encoder(
         NewsstandError: No room for checkpoints, no memory, or a loss that is no number.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    model = TransformerModel(encoder, mark_target, target_as, hypotheses)
+    if not tuning.epochs:
+        return model
     if rank() == 0:
         check_room(folder, encoder.network, fsdp=tuning.fsdp)
-    model = TransformerModel(encoder, mark_target)
     network = encoder.network
-    labels = int(network.config.num_labels)
-    told = targets if weights is None else with_weights(targets, weights, labels)
+    told = targets if weights is None else with_weights(targets, weights, model.outputs)
     rows = _rows(model, examples, told)
     freeze(network, tuning.frozen_layers, words=encoder.long_text == "relevant")
     set_dropout(network, tuning.dropout)
     batches_a_step = tuning.gradient_accumulation * processes()
-    steps = math.ceil(math.ceil(len(rows) / tuning.batch_size) / batches_a_step)
-    told = np.array([row["labels"] for row in rows])
-    loss: LossFunction = Loss(told if weights is None else told[:, 1:], labels, tuning)
+    told = np.array([row["labels"] for row in rows[:: model.passes]])
+    lengths = np.array([len(row["input_ids"]) for row in rows]).reshape(-1, model.passes)
+    steps = math.ceil(math.ceil(len(told) / tuning.batch_size) / batches_a_step)
     whole = steps * tuning.epochs
     last_step = None if validation else max(1, round(until * whole))
     judge: Callable[[], dict[str, float]] = dict  # is not asked where nothing is to be judged
     if validation:
         judge = partial(_judge, model, model.inputs(validation[0]), validation[1])
     kind = type(network)
+    dataset: Any = TokenRows(rows)
+    collator: Any = Collator(int(encoder.tokenizer.pad_token_id or 0))
+    loss: Any = Loss(told if weights is None else told[:, 1:], model.outputs, tuning)
+    if weights is not None:
+        loss = WeightedLoss(loss)
+    if hypotheses:
+        dataset, collator = Groups(dataset, model.passes), GroupCollator(collator, model.passes)
+        loss = GroupLoss(loss, hypotheses)
     with quiet():
         trainer = EncoderTrainer(
             judge=judge,
             tuning=tuning,
-            lengths=[len(row["input_ids"]) for row in rows],
+            lengths=lengths.max(axis=1).tolist(),
             whole=whole,
             model=network,
             args=arguments(
@@ -149,10 +170,10 @@ def fit_encoder(
                 layer_classes(network),
                 last_step=last_step,
             ),
-            train_dataset=TokenRows(rows),
+            train_dataset=dataset,
             eval_dataset=TokenRows(rows[:1]),  # must be there; `judge` is what is asked
-            data_collator=Collator(int(encoder.tokenizer.pad_token_id or 0)),
-            compute_loss_func=loss if weights is None else WeightedLoss(loss),
+            data_collator=collator,
+            compute_loss_func=loss,
         )
         trainer.add_callback(Teller(trainer, log, progress))
         trainer.remove_callback(PrinterCallback)
@@ -179,15 +200,10 @@ def fit_encoder(
 def _rows(
     model: TransformerModel, examples: Sequence[Example], targets: NDArray[Any]
 ) -> list[dict[str, Any]]:
-    """A row a window, as the collator takes it."""
-    texts, seconds, told = [], [], []
-    for example, target in zip(examples, targets.tolist(), strict=True):
-        for text in model.read_as(example):
-            texts.append(text)
-            seconds.append(example.target or "")
-            told.append(target)
-    paired = any(example.target for example in examples)
-    tokens = model.encoder.tokens(texts, seconds if paired else None)
+    """A row a window, or one for each hypothesis of it, as the collator takes it."""
+    inputs = model.inputs(examples)
+    tokens = inputs.tokens
+    told = np.repeat(targets, np.array(inputs.windows) * model.passes, axis=0).tolist()
     rows = [{"input_ids": x, "labels": y} for x, y in zip(tokens.ids, told, strict=True)]
     if tokens.segments is None:
         return rows

@@ -39,6 +39,7 @@ class Lesson:
         unlabelled: A hash of the articles without labels, if there are some.
         note: What else there is to say.
         weights: What each example counts in the loss; None: all the same.
+        labels: The names of the labels.
     """
 
     examples: Sequence[Example]
@@ -47,6 +48,7 @@ class Lesson:
     unlabelled: str | None = None
     note: str = ""
     weights: NDArray[np.float64] | None = None
+    labels: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, config: Config, rows: Rows, progress: Progress) -> Self:
@@ -64,17 +66,17 @@ class Lesson:
         assert isinstance(config.model, TransformerConfig)  # noqa: S101 - narrows the type
         examples = list(rows.examples)
         if not config.model.soft_labels and config.model.teacher is None:
-            return cls(examples, rows.labels, weights=rows.weights)
+            return cls(examples, rows.labels, weights=rows.weights, labels=rows.names)
         shares = np.eye(len(rows.names), dtype=np.float32)[rows.labels]
         if config.model.soft_labels:
             shares = _votes(rows, shares)
         if config.model.teacher is None:
-            return cls(examples, shares, weights=rows.weights)
+            return cls(examples, shares, weights=rows.weights, labels=rows.names)
         taught = _taught(config, config.model.teacher, rows, examples, shares, progress)
         weights = rows.weights
         if weights is not None:  # an unlabelled article counts as usual
             weights = np.concatenate([weights, np.ones(len(taught[0]) - len(weights))])
-        return cls(*taught, weights=weights)
+        return cls(*taught, weights=weights, labels=rows.names)
 
 
 def _votes(rows: Rows, shares: Shares) -> Shares:

@@ -29,7 +29,7 @@ from newsstand.train.champion import Standing
 from newsstand.train.checkpoints import best_share
 from newsstand.train.clock import Clock, Reporter
 from newsstand.train.export import as_exported, asks_for_export, export
-from newsstand.train.fine_tune import FineTuning, begun, check_possible
+from newsstand.train.fine_tune import FineTuning, begun, check_possible, learned
 from newsstand.train.fit import (
     fit,
     fit_transformer,
@@ -252,7 +252,7 @@ def _train(
             else:
                 model = fit(config, fitted, unfinished, reporter.progress)
             resumed = ", gone on from where an earlier run stopped" if unfinished.resumed else ""
-            note(f"{_fitted(model)}{resumed}")
+            note(f"{_fitted(config, model)}{resumed}")
 
     exported = Path(stack.enter_context(tempfile.TemporaryDirectory()))
     if asks_for_export(config):
@@ -347,10 +347,10 @@ def _train(
     )
 
 
-def _fitted(model: Model) -> str:
+def _fitted(config: Config, model: Model) -> str:
     """What came of a fit, in a word."""
     if isinstance(model, TransformerModel):
-        return "the checkpoint with the best macro-F1 on validation rows"
+        return learned(config)
     columns = model.matches.columns if isinstance(model, PairModel) else len(model.coefficients)
     return f"{columns:,} features"
 

@@ -46,7 +46,7 @@ def main() -> None:
     articles = [article(number) for number in range(asked.articles)]
 
     def read(item: Example) -> list[Any]:
-        parts = encoder.excerpts(item, paired=True)
+        parts = encoder.excerpts(item, beside=["the harbour"])
         texts = [" ".join(item.text[a:b] for a, b in part) for part in parts]
         pairs = encoder.tokens(texts, ["the harbour"] * len(texts))
         return [*pairs.ids, *encoder.tokens(texts).ids, *encoder.tokens([item.text]).ids]

@@ -116,7 +116,7 @@ def test_the_same_words_are_most_alike_and_related_ones_come_before_others(
 ) -> None:
     def chosen(target: str) -> str:
         item = example(target=target)
-        [excerpt] = encoder.excerpts(item, paired=True)
+        [excerpt] = encoder.excerpts(item, beside=[target])
         return joined(item, excerpt)
 
     assert "The bank raised interest rates." in chosen("interest rates")
@@ -143,7 +143,7 @@ def test_no_excerpt_is_cut_again_by_the_tokenizer(
 ) -> None:
     encoder = Encoder.open(tiny_encoder, max_tokens=24, long_text=how, device="cpu")
     item = example(BODY * 3, target="the goalkeeper " * 9)
-    found: list[Excerpt] = encoder.excerpts(item, paired=paired)
+    found: list[Excerpt] = encoder.excerpts(item, beside=[item.target or ""] if paired else [])
     texts = [joined(item, excerpt) for excerpt in found]
     if how == "head":  # which the tokenizer cuts
         assert texts == [item.text]
@@ -161,10 +161,10 @@ def test_tokens_read_are_counted_once(tiny_encoder: Path) -> None:
     item = example(BODY * 3, target="the goalkeeper")
     for how in CHOICES:
         encoder = Encoder.open(tiny_encoder, max_tokens=24, long_text=how, device="cpu")
-        read, whole = encoder.tokens_read(item, paired=False)
+        read, whole = encoder.tokens_read(item)
         assert whole == len(encoder.tokenizer.tokenize(item.text))
         assert (read == whole) == (how == "windows"), how
         assert 16 <= read <= (whole if how == "windows" else 22), how
-        less, _ = encoder.tokens_read(item, paired=True)
+        less, _ = encoder.tokens_read(item, beside=["the goalkeeper"])
         # Whole sentences may leave as much room unused as the target takes.
         assert less < read if how.startswith("head") else less <= read, how

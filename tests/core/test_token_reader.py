@@ -27,12 +27,14 @@ def test_threads_that_share_a_tokenizer_read_what_one_reads(encoder: Encoder) ->
     examples = [example(number) for number in range(200)]
 
     def read(item: Example) -> list[list[int]]:
-        texts = [item.text[a:b] for part in encoder.excerpts(item, paired=True) for a, b in part]
+        texts = [
+            item.text[a:b] for part in encoder.excerpts(item, beside=["the hills"]) for a, b in part
+        ]
         pairs = encoder.tokens(texts, ["the hills"] * len(texts)).ids
         return [
             *pairs,
             *encoder.tokens([item.text]).ids,
-            list(encoder.tokens_read(item, paired=False)),
+            list(encoder.tokens_read(item)),
         ]
 
     expected = [read(item) for item in examples]

@@ -130,7 +130,7 @@ def test_gains_add_up_to_the_score(
     encoder = Encoder.open(tiny_encoder, max_tokens=24, long_text=how, device="cpu")
     model = fit(encoder, rows())
     item = example(f"Shares fell.\n\n{LONG}", target, "Strong winds")
-    read = [joined(item, excerpt) for excerpt in encoder.excerpts(item, paired=False)]
+    read = [joined(item, excerpt) for excerpt in encoder.excerpts(item)]
     assert (len(read) > 1) == (how == "windows")
     found = [encoder.states(text) for text in read]
     means = np.array([states.mean(axis=0) for states, _ in found])
