@@ -93,13 +93,16 @@ def _half(column: str, fitted: Rows, test: Rows, seed: int) -> float:
     values = [""] * (int(codes.max()) + 1)
     for code, example in zip(codes.tolist(), every.examples, strict=True):
         values[code] = values[code] or _read(column, example)
-    matrix = features(values)
+    if column == "text_key":
+        matrix = features(values)[codes]
+    else:  # a word of one target alone tells much where many rows share the target
+        matrix = features([values[code] for code in codes.tolist()])
     kinds = codes[: len(drawn)] * len(test.names) + drawn.labels
     _, first, counts = np.unique(kinds, return_index=True, return_counts=True)
     scores = learned(
-        matrix[codes[first]],
+        matrix[first],
         drawn.labels[first],
-        matrix[codes[len(drawn) :]],
+        matrix[len(drawn) :],
         len(test.names),
         weights=counts.astype(np.float64),
     )
