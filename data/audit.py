@@ -251,7 +251,7 @@ LIMITS: Mapping[str, Limit] = {
     "flip-pairs": Limit(
         name="Texts on both sides",
         why="Only texts that favour one target and oppose another show that a model reads targets.",
-        measure="1 where the test has no flip pair",
+        measure="test splits without a flip pair",
         unit="count",
         note=1,
     ),

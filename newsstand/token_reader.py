@@ -128,10 +128,8 @@ class TokenReader(ABC):
             return -np.inf
         if self._usual is None:
             size = int(self._words.get_vocab_size())
-            drawn = np.linspace(size // 20, size - 1, _DRAWN).astype(
-                np.int64
-            )  # behind special ones
-            self._usual = self._embedded(drawn.tolist())
+            drawn = np.linspace(size // 20, size - 1, _DRAWN)  # behind the special ones
+            self._usual = self._embedded(drawn.astype(np.int64).tolist())
         meant = self._embedded(wanted)
         [best] = likeness_to(meant, self._embedded(said), [0, len(said)])
         cosines = self._usual @ meant.T

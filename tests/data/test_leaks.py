@@ -159,9 +159,9 @@ def test_flip_pairs_are_counted_and_missed(make_rows: Make, make_news: Make) -> 
     missed = found_in(make_news(rows), task="stance")["flip-pairs"]
     assert (missed.verdict, missed.figures) == ("note", {"test": 0, "train": 0, "texts": 0})
     assert missed.title.startswith("No test text is favor toward one target and against toward an")
-    more = []
-    for row in (x for x in rows if x["split"] == "test" and x["label"] == "favor"):
-        more.append({**row, "id": f"{row['id']}b", "target": "the harbour", "label": "against"})
+    other = {"target": "the harbour", "label": "against"}
+    favoring = [x for x in rows if x["split"] == "test" and x["label"] == "favor"]
+    more = [{**row, "id": f"{row['id']}b", **other} for row in favoring]
     found = found_in(make_news([*rows, *more]), task="stance")["flip-pairs"]
     assert (found.verdict, found.figures["test"], found.figures["texts"]) == ("ok", 40, 40)
     assert "40 flip pairs (train: 0)" in found.title
