@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from newsstand.config_file import load_config
-from newsstand.controls import FAILURES
+from newsstand.controls import FAILURES, UNLIKE
 from newsstand.serve.scorer import load
 from newsstand.train import controls
 from newsstand.train.run import Result, train
@@ -25,7 +25,10 @@ GOOD, BAD = ("cheap", "fair", "clean", "quick"), ("dear", "rude", "dirty", "slow
 
 
 def write_rows(path: Path) -> None:
-    """Texts that praise one of two things and blame the other, and name a third."""
+    """Texts that praise one of two things and blame the other, and name a third.
+
+    Every fifth one for validation names none of them.
+    """
     drawn = random.Random(3)
     with path.open("w", encoding="utf-8") as stream:
         for split, size in (("train", 60), ("validation", 30), ("test", 30)):
@@ -35,6 +38,8 @@ def write_rows(path: Path) -> None:
                     f"Report {split} {number}. The {one} is {drawn.choice(GOOD)}{one}. "
                     f"The {other} is {drawn.choice(BAD)}{other}. The bus runs."
                 )
+                if split == "validation" and number % 5 == 0:
+                    body = f"Report {number}. One storm is {drawn.choice(GOOD)}, rain is not."
                 for target, label in ((one, "favor"), (other, "against"), ("bus", "neutral")):
                     row = {"body": body, "target": f"the {target}", "label": label, "split": split}
                     stream.write(json.dumps(row) + "\n")
@@ -87,7 +92,11 @@ def test_likeness_is_chosen_on_validation_rows(
 ) -> None:
     settings = f"{{kind: transformer, encoder: {tiny_encoder}, epochs: 1, max_tokens: 24}}"
     result = run(f"model={settings}")
-    kept = load(result.bundle).bundle.controls
-    assert kept is not None
-    # Every target is named; another text's is named, too: nothing to choose by, so words decide.
-    assert kept.least_likeness is None
+    scorer = load(result.bundle)
+    assert scorer.bundle.controls is not None
+    assert scorer.bundle.controls.least_likeness is not None
+    rows = [json.loads(line) for line in Path("rows.jsonl").read_text().splitlines()]
+    sided = [x for x in rows if x["split"] == "validation" and x["label"] != "neutral"]
+    scores = scorer.score_many([x["body"] for x in sided], target=[x["target"] for x in sided])
+    unfound = [UNLIKE in (score.warning or "") for score in scores]
+    assert 0 < sum(unfound) <= 0.05 * len(sided)
