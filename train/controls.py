@@ -98,7 +98,8 @@ def _half(column: str, fitted: Rows, test: Rows, seed: int) -> float:
     else:  # a word of one target alone tells much where many rows share the target
         matrix = features([values[code] for code in codes.tolist()])
     kinds = codes[: len(drawn)] * len(test.names) + drawn.labels
-    _, first, counts = np.unique(kinds, return_index=True, return_counts=True)
+    _, places, counts = np.unique(kinds, return_index=True, return_counts=True)
+    first: Ints = places.astype(np.int64)
     scores = learned(
         matrix[first],
         drawn.labels[first],

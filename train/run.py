@@ -14,6 +14,7 @@ from newsstand.bundle import Bundle, Model
 from newsstand.calibration import Calibration, Floats
 from newsstand.config import Config, flatten
 from newsstand.config_models import EmbeddingConfig, LinearConfig, TransformerConfig
+from newsstand.controls import Controls
 from newsstand.data.loader import NewsData, load
 from newsstand.data.sources import SPLITS
 from newsstand.encoders import find_encoder
@@ -290,7 +291,7 @@ def _train(
         accuracy, macro_f1 = (figures[f"test/{x}"] for x in ("accuracy", "macro_f1"))
         note(f"test accuracy {accuracy:.3f}, macro-F1 {macro_f1:.3f}")
 
-    judged: controls.Controls | None = None
+    judged: Controls | None = None
     if config.task == "stance":
         with clock.stage("controls") as note:
             known = fitted + held_out if config.model.refit else fitted
