@@ -4,11 +4,11 @@ Each check asks how well a part of the row alone predicts the label, against alw
 most frequent one. A figure counts only as far as chance cannot explain it: few rows raise no alarm.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from newsstand.data.findings import Finding, Mask, View, count, percent
+from newsstand.data.findings import Finding, Mask, Rows, View, count, percent
 from newsstand.data.outlets import outlet_leak
 from newsstand.data.quick import (
     LEAST_ROWS,
@@ -22,6 +22,7 @@ from newsstand.data.quick import (
     learned,
     majority,
 )
+from newsstand.labels import opposites
 
 _SUSPECTS = 20
 _SPANS = 4_000  # rows with boilerplate
@@ -35,30 +36,85 @@ def target_leak(view: View, sample: Sample) -> list[Finding]:
     targets = [view.targets[row] or "" for row in sample.rows]
     seen = np.isin(view.target[sample.rows], view.target[sample.rows[~tested]])[tested]
     labels = sample.labels
-    base = labels[tested] == majority(labels[~tested])
+    usual = majority(labels[~tested])
+    base = labels[tested] == usual
 
-    def right(matrix: Matrix) -> Mask:
+    def answers(matrix: Matrix) -> Rows:
         scores = learned(matrix[~tested], labels[~tested], matrix[tested], len(view.label_names))
-        hits: Mask = scores.argmax(axis=1) == labels[tested]
-        return hits
+        given: Rows = scores.argmax(axis=1)
+        return given
 
-    of_target, of_text = right(features(targets)), right(sample.texts)
+    found = []
+    for what, matrix in (("target", features(targets)), ("text", sample.texts)):
+        given = answers(matrix)
+        f1 = [_macro_f1(labels[tested], x) for x in (given, np.full_like(given, usual))]
+        right = given == labels[tested]
+        found.append(_alone(view, what, right, base, seen, sample.drawn, f1))
+    return [*found, *_flip_pairs(view)]
+
+
+def _macro_f1(truth: Rows, given: Rows) -> float:
+    from sklearn.metrics import f1_score
+
+    return float(f1_score(truth, given, average="macro", zero_division=0))
+
+
+def _flip_pairs(view: View) -> list[Finding]:
+    """Whether test texts are on both sides, each toward a target of its own."""
+    sides = opposites(view.news.rows.features["label"].names)
+    if sides is None:
+        return []
+    pairs: dict[str, int] = {}
+    texts = 0
+    for split in ("test", "train"):
+        rows = view.at(split)
+        one, other = (
+            np.bincount(view.text[rows[view.label[rows] == side]], minlength=view.size)
+            for side in sides
+        )
+        pairs[split] = int((one * other).sum())
+        texts = texts if split == "train" else int(((one > 0) & (other > 0)).sum())
+    first, second = (view.label_names[side] for side in sides)
+    told = f"{first} toward one target and {second} toward another"
     return [
-        _alone(view, "target", of_target, base, seen, sample.drawn),
-        _alone(view, "text", of_text, base, seen, sample.drawn),
+        view.finding(
+            "flip-pairs",
+            int(not pairs["test"]),
+            f"No test text is {told}: whether a model reads the target is not tested",
+            calm=f"{count(texts, 'test text')} {'is' if texts == 1 else 'are'} {told}: "
+            f"{count(pairs['test'], 'flip pair')} (train: {pairs['train']:,})",
+            figures={**pairs, "texts": texts},
+            advice="Add targets on which the texts take the other side.",
+        )
     ]
 
 
 _OTHER = {"target": "without reading the text", "text": "without knowing the target"}
 _ALONE_ADVICE = {
     "target": "Balance the labels of each target, and report unseen targets apart.",
-    "text": "A model may ignore the target: test on texts that have several, with other labels.",
+    "text": "The text alone gives the label away: a model need not read the target. Add targets on "
+    "which texts take other sides.",
 }
 
 
-def _alone(view: View, what: str, right: Mask, base: Mask, seen: Mask, drawn: str) -> Finding:
+def _alone(
+    view: View,
+    what: str,
+    right: Mask,
+    base: Mask,
+    seen: Mask,
+    drawn: str,
+    f1: Sequence[float],
+) -> Finding:
     avoided = gain(right, float(base.mean()))
-    figures: dict[str, float | int | str] = {"avoided": avoided}
+    # Points count only where chance cannot explain them.
+    ahead = float(right.mean() - base.mean()) if avoided else 0.0
+    figures: dict[str, float | int | str] = {
+        "avoided": avoided,
+        "points": ahead,
+        "macro_f1": f1[0],
+        "majority_macro_f1": f1[1],
+    }
     told, chart = [], []
     for name, rows in (("all", np.ones_like(seen)), ("seen", seen), ("unseen", ~seen)):
         if rows.sum() < LEAST_SIDE or (name == "seen" and rows.all()):
@@ -70,8 +126,9 @@ def _alone(view: View, what: str, right: Mask, base: Mask, seen: Mask, drawn: st
         chart += [(f"{USUAL}, {place}", usual), (f"{what} alone, {place}", score)]
     return view.finding(
         f"{what}-alone",
-        avoided,
-        f"{_OTHER[what].capitalize()}, a quick model is right for {'; '.join(told)}{drawn}",
+        ahead if what == "text" else avoided,
+        f"{_OTHER[what].capitalize()}, a quick model is right for {'; '.join(told)}{drawn}, "
+        f"macro-F1 {f1[0]:.3f} ({USUAL}: {f1[1]:.3f})",
         figures=figures,
         advice=_ALONE_ADVICE[what],
         chart=chart,

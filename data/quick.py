@@ -113,19 +113,29 @@ def features(texts: Sequence[str], keys: NDArray[np.uint64] | None = None) -> Ma
     return csr_array(kept)
 
 
-def learned(matrix: Matrix, labels: Rows, tested: Matrix, size: int) -> Scores:
-    """Scores of `size` labels for tested rows by a linear SVM; an unknown label gets -inf."""
+def learned(
+    matrix: Matrix,
+    labels: Rows,
+    tested: Matrix,
+    size: int,
+    weights: NDArray[np.float64] | None = None,
+) -> Scores:
+    """Scores of `size` labels for tested rows by a linear SVM; an unknown label gets -inf.
+
+    Of weighted rows, each counts so many times.
+    """
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.svm import LinearSVC
 
     scores = np.full((tested.shape[0], size), -np.inf)
     kinds = np.unique(labels)
     if len(kinds) == 1 or not matrix.shape[1]:
-        scores[:, np.bincount(labels).argmax()] = 0.0
+        scores[:, np.bincount(labels, weights).argmax()] = 0.0
         return scores
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # near enough for a quick look
-        model = LinearSVC(C=1.0, tol=1e-2, max_iter=300, random_state=0).fit(matrix, labels)
+        model = LinearSVC(C=1.0, tol=1e-2, max_iter=300, random_state=0)
+        model.fit(matrix, labels, sample_weight=weights)
     found = model.decision_function(tested)
     scores[:, kinds] = found if found.ndim == 2 else np.stack([-found, found], axis=1) / 2
     return scores

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from newsstand.article import Article
 from newsstand.calibration import Calibration
+from newsstand.controls import UNFOUND, UNLIKE, Controls
 from newsstand.embedding import EmbeddingModel
 from newsstand.encode import Example, encode
 from newsstand.errors import BundleError, ConfigError, InputError, first_line, reported
@@ -28,6 +29,7 @@ from newsstand.linear import LinearModel
 from newsstand.manifest import FORMAT, checked, read_bytes
 from newsstand.manifest import MANIFEST as MANIFEST
 from newsstand.pairs import PairModel
+from newsstand.targets import speaks_of
 from newsstand.text import TextSpec
 from newsstand.transformer import TransformerModel
 from newsstand.version import __version__
@@ -59,6 +61,7 @@ class Bundle:
         calibration: From scores to probabilities.
         data: Digest of the training data and number of rows by split.
         versions: Versions of the libraries the model was fitted with.
+        controls: What the controls of a stance run said of the model, if they are known.
     """
 
     task: str
@@ -68,6 +71,7 @@ class Bundle:
     calibration: Calibration
     data: Mapping[str, Any] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
+    controls: Controls | None = None
 
     def encode(self, article: Article, target: str | None = None) -> Example:
         """Prepares an article and its target as in training."""
@@ -88,6 +92,24 @@ class Bundle:
         """As `probabilities`, for callers that look at each row by themselves."""
         with np.errstate(all="ignore"):  # what comes of it is looked at
             return self.calibration.apply(self.model.forward(examples))
+
+    def doubts(self, examples: Sequence[Example]) -> list[tuple[str, ...]]:
+        """What speaks against trusting the stance toward each example's target.
+
+        The model may have failed its controls, and the text may not speak of the target: neither
+        by its words, nor, where the bundle says how like it a text must be, by likeness.
+        """
+        if self.task != "stance":
+            return [()] * len(examples)
+        controls = self.controls or Controls()
+        found = np.array([speaks_of(example) for example in examples], dtype=np.bool_)
+        said, least = UNFOUND, controls.least_likeness
+        if least is not None and isinstance(self.model, EmbeddingModel | TransformerModel):
+            said, rest = UNLIKE, np.flatnonzero(~found)
+            like = self.model.likeness([examples[row] for row in rest.tolist()])
+            found[rest] = like >= least
+        always = () if controls.warning is None else (controls.warning,)
+        return [always if known else (*always, said) for known in found.tolist()]
 
     def save(self, folder: Path, golden: Sequence[tuple[Article, str | None]] = ()) -> str:
         """Writes the bundle: into a temporary folder, then renamed, so never half of one.
@@ -120,6 +142,7 @@ class Bundle:
                 "calibration": self.calibration.to_dict(),
                 "data": dict(self.data),
                 "versions": dict(self.versions),
+                **({"controls": self.controls.to_dict()} if self.controls else {}),
                 "files": {
                     path.relative_to(temporary).as_posix(): _sha256(path)
                     for path in sorted(temporary.rglob("*"))
@@ -170,6 +193,7 @@ class Bundle:
             calibration=Calibration.from_dict(manifest["calibration"]),
             data=manifest["data"],
             versions=manifest["versions"],
+            controls=Controls.from_dict(manifest["controls"]) if "controls" in manifest else None,
         )
 
 

@@ -60,6 +60,16 @@ class EmbeddingModel:
         """Whether the encoder has a token for anything in each text, shape (examples,)."""
         return self.encoder.knows([x.text for x in examples])
 
+    def likeness(self, examples: Sequence[Example]) -> Floats:
+        """How like its target each text is, shape (examples,): the cosine of their vectors."""
+        if not examples:
+            return np.zeros(0)
+        width = self.encoder.width
+        vectors = self.vectors or self.encoder.vectors
+        rows = features(examples, self.encoder, vectors, cross_target=True)
+        products = rows[:, 2 * width : 3 * width]
+        return np.asarray(products.sum(axis=1) / width, dtype=np.float64)
+
     def gains(self, example: Example, label: int) -> Floats:
         """What each character of `example.text` adds to a label's score over all labels' mean.
 

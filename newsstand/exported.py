@@ -39,7 +39,8 @@ class ExportedEncoder(TokenReader):
         source: The folder with the network in transformers' format, for `save`.
         max_tokens: Inputs are cut to so many tokens.
         long_text: What is read of a longer article.
-        embeddings: What the source calls the table of input embeddings, which `relevant` reads.
+        embeddings: What the source calls the table of input embeddings, which `relevant` and
+            `likeness` read.
 
     Raises:
         NewsstandError: onnxruntime is not installed, or it cannot read the network.
@@ -138,9 +139,14 @@ class ExportedEncoder(TokenReader):
         [states] = self._computed(Tokens([found.ids], [found.type_ids] if self.typed else None))
         return states[0].astype(np.float64), [(int(a), int(b)) for a, b in found.offsets]
 
+    @property
+    def compares(self) -> bool:
+        """Whether the input embeddings, which `likeness` needs, are at hand."""
+        return self._table is not None
+
     def _embedded(self, ids: Sequence[int]) -> NDArray[np.float64]:
         """The network's input embeddings of tokens, of length 1, shape (tokens, width)."""
-        assert self._table is not None  # noqa: S101 - `relevant` comes with a table
+        assert self._table is not None  # noqa: S101 - who asks for them comes with a table
         found = self._table[list(ids)].astype(np.float64)
         lengths = np.linalg.norm(found, axis=1, keepdims=True)
         unit: NDArray[np.float64] = found / np.maximum(lengths, 1e-12)  # as torch's normalize

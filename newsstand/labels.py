@@ -53,6 +53,9 @@ SCHEMES: Mapping[str, Mapping[str, str]] = {
     "agree-disagree-discuss-unrelated": {x: x for x in FNC_LABELS},
 }
 
+# Labels of any scheme that are the two sides of a question.
+_OPPOSITES = (("favor", "against"), ("agree", "disagree"))
+
 # Values of `labels:` in a config that make any label set.
 FROM_DATA = "from-data"
 CUSTOM = "custom"
@@ -62,6 +65,19 @@ _IPTC_PREFIXES = (
     "http://cv.iptc.org/newscodes/mediatopic/",
     "https://cv.iptc.org/newscodes/mediatopic/",
 )
+
+
+def opposites(labels: Iterable[str]) -> tuple[int, int] | None:
+    """The places of the two labels that are on opposite sides, or None where there are none.
+
+    >>> opposites(["AGAINST", "FAVOUR", "NONE"]), opposites(["sport", "weather"])
+    ((1, 0), None)
+    """
+    folded = [_ALIASES.get(x.casefold(), x.casefold()) for x in labels]
+    for one, other in _OPPOSITES:
+        if one in folded and other in folded:
+            return folded.index(one), folded.index(other)
+    return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,16 +14,18 @@ from typing import Any, get_args
 from pydantic_core import PydanticCustomError, SchemaValidator, ValidationError
 from pydantic_core import core_schema as cs
 
+from newsstand.controls import FAILURES
 from newsstand.errors import BundleError
 from newsstand.hypotheses import CLASSES, TARGET
 from newsstand.long_text import CHOICES
 from newsstand.packing import Stored
 from newsstand.parts import PARTS
 
-FORMAT = 4
+FORMAT = 5
 # Older formats that can still be read. A bundle of format 2 has weights in float32 only; one of
-# format 3 may hold files that its description does not name, which are refused since.
-READ = (2, 3, FORMAT)
+# format 3 may hold files that its description does not name, which are refused since; one of
+# format 4 has no controls.
+READ = (2, 3, 4, FORMAT)
 MANIFEST = "bundle.json"
 
 _MOST_BYTES = 4 << 20
@@ -137,11 +139,21 @@ _MODELS = {
         **_ENCODER,
     ),
 }
+_CONTROLS = _section(
+    optional=("least_likeness",),
+    passed=cs.bool_schema(),
+    failed=cs.list_schema(cs.literal_schema(list(FAILURES)), max_length=len(FAILURES)),
+    figures=cs.dict_schema(
+        _text(200), cs.float_schema(ge=0, le=1e9, allow_inf_nan=False), max_length=100
+    ),
+    least_likeness=cs.float_schema(ge=-1e6, le=1e6, allow_inf_nan=False),
+)
 _NUMBERS = cs.list_schema(
     cs.float_schema(ge=-1e6, le=1e6, allow_inf_nan=False), max_length=_MOST_LABELS
 )
 _VALIDATOR = SchemaValidator(
     _section(
+        optional=("controls",),
         format=cs.literal_schema(list(READ)),
         newsstand=_text(100),
         task=cs.literal_schema(["topic", "stance"]),
@@ -154,6 +166,7 @@ _VALIDATOR = SchemaValidator(
         calibration=_section(
             method=cs.literal_schema(["temperature", "sigmoid"]), slope=_NUMBERS, offset=_NUMBERS
         ),
+        controls=_CONTROLS,
         data=cs.dict_schema(_text(200), cs.any_schema(), max_length=100),
         versions=cs.dict_schema(_text(200), _text(200), max_length=100),
         files=cs.dict_schema(
@@ -217,6 +230,8 @@ def checked(manifest: Mapping[str, Any], path: Path) -> dict[str, Any]:
         raise BundleError(f"{path}: labels.names: expected a name of its own for each label")
     if model["kind"] == "linear" and model["words"] is None and model["chars"] is None:
         raise BundleError(f"{path}: model: expected words or chars, both are null")
+    if flaw := _controls_flaw(found.get("controls"), found["task"], model):
+        raise BundleError(f"{path}: controls: {flaw}")
     if model.get("labels", len(labels)) != len(labels):
         raise BundleError(
             f"{path}: model.labels: expected {len(labels)}, as there are labels, "
@@ -229,6 +244,25 @@ def checked(manifest: Mapping[str, Any], path: Path) -> dict[str, Any]:
             f"got {asked}"
         )
     return found
+
+
+def _controls_flaw(
+    controls: Mapping[str, Any] | None, task: str, model: Mapping[str, Any]
+) -> str | None:
+    """What of the controls does not fit the rest, or None."""
+    if controls is None:
+        return None
+    if task != "stance":
+        return f"expected none, as the task is {task}"
+    if controls["passed"] is bool(controls["failed"]):
+        return "passed: expected true where nothing is in failed, else false"
+    if "least_likeness" not in controls:
+        return None
+    if model["kind"] not in ("embedding", "transformer"):
+        return f"least_likeness: expected none, as the model is {model['kind']}"
+    if model["kind"] == "transformer" and "onnx" in model and "embeddings" not in model:
+        return "least_likeness: expected none, as model.embeddings is missing"
+    return None
 
 
 # What was expected, where pydantic's own words are not those of this package.

@@ -25,6 +25,10 @@ _LISTED = 10  # outlets, and months before they are summed up by year
 _BESIDE = 60  # cells of a table of scores beside the article's name
 _BESIDE_ID = 12  # and of a sample beside its id: a path that is wrapped cannot be copied
 _SHOWN = 400  # characters of a sample's text
+_CONTROLS = (
+    *("text_only_macro_f1", "target_only_macro_f1", "target_changes_answer"),
+    *("flip_accuracy", "side_change"),
+)
 
 
 def stderr() -> Console:
@@ -142,6 +146,12 @@ def show_result(result: "Result") -> None:
     ]
     if told:
         lines["seeds"] = "  ".join(told)
+    controls = {name: result.metrics.get(f"test/{name}") for name in _CONTROLS}
+    if any(value is not None for value in controls.values()):
+        shown = (f"{name} {value:.4f}" for name, value in controls.items() if value is not None)
+        lines["controls"] = "  ".join(shown)
+    if result.warning:
+        lines["warning"] = result.warning
     show_lines(
         lines
         | {

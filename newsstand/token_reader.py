@@ -16,6 +16,11 @@ from newsstand.errors import NewsstandError, reported
 from newsstand.hypotheses import TARGET
 from newsstand.known import Flags, by_beginning
 from newsstand.long_text import Excerpt, LongText, Span, excerpts, likeness_to
+from newsstand.targets import content_spans
+
+# Tokens that `likeness` compares a target with, and how much a text's length makes likely.
+_DRAWN = 1000
+_BY_LENGTH = 0.8
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +61,7 @@ class TokenReader(ABC):
         words.no_truncation()
         self._words = words
         self._cutting: dict[str, Any] = {}
+        self._usual: NDArray[np.float64] | None = None  # embeddings of tokens of any kind
         self.typed = typed
         self.max_tokens = max_tokens
         self.long_text = long_text
@@ -84,8 +90,7 @@ class TokenReader(ABC):
 
         Special tokens and the one for what the tokenizer does not know are none.
         """
-        named = (getattr(self._words.model, "unk_token", None), "[UNK]", "<unk>")
-        unknown = {self._words.token_to_id(name) for name in named if name}
+        unknown = self._unknown
 
         def knows(beginnings: Sequence[str]) -> Flags:
             found = zip(beginnings, self._encoded(beginnings, cut=None), strict=True)
@@ -99,6 +104,45 @@ class TokenReader(ABC):
             return np.fromiter(flags, dtype=np.bool_, count=len(beginnings))
 
         return by_beginning(texts, knows)
+
+    @property
+    def compares(self) -> bool:
+        """Whether the input embeddings, which `likeness` needs, are at hand."""
+        return True
+
+    def likeness(self, example: Example) -> float:
+        """How much more like its target a text is than its length alone would make it.
+
+        As `likeness_to` of the whole text to the content words of the target, of each its first
+        token (endings are alike by themselves), in standard deviations above tokens drawn from the
+        vocabulary, less what the logarithm of the text's number of distinct tokens makes likely;
+        minus infinity for a target without known tokens.
+        """
+        target, unknown = example.target or "", self._unknown
+        found = list(zip(*self._parts(target), strict=True))
+        firsts = (
+            next((number for number, (start, end) in found if a < end and start < b), None)
+            for a, b in content_spans(target)
+        )
+        wanted = [number for number in firsts if number is not None and number not in unknown]
+        said = sorted(set(self._parts(example.text)[0]) - unknown)
+        if not wanted or not said:
+            return -np.inf
+        if self._usual is None:
+            size = int(self._words.get_vocab_size())
+            drawn = np.linspace(size // 20, size - 1, _DRAWN)  # behind the special ones
+            self._usual = self._embedded(drawn.astype(np.int64).tolist())
+        meant = self._embedded(wanted)
+        [best] = likeness_to(meant, self._embedded(said), [0, len(said)])
+        cosines = self._usual @ meant.T
+        spread = max(float(cosines.std(axis=0).mean()), 1e-9)
+        return (best - float(cosines.mean())) / spread - _BY_LENGTH * float(np.log(len(said)))
+
+    @property
+    def _unknown(self) -> set[int | None]:
+        """The numbers that stand for what the tokenizer does not know."""
+        named = (getattr(self._words.model, "unk_token", None), "[UNK]", "<unk>")
+        return {self._words.token_to_id(name) for name in named if name}
 
     def _encoded(self, inputs: Sequence[Any], *, cut: str | None) -> list[Any]:
         """Encodings of texts or pairs: cut and with special tokens, or neither."""

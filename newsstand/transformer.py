@@ -75,6 +75,10 @@ class TransformerModel:
         """Whether the encoder has a token for anything in each text, shape (examples,)."""
         return self.encoder.knows([x.text for x in examples])
 
+    def likeness(self, examples: Sequence[Example]) -> Floats:
+        """How like its target each text is, by input embeddings, shape (examples,)."""
+        return np.array([self.encoder.likeness(example) for example in examples])
+
     def inputs(self, examples: Sequence[Example]) -> "Inputs":
         """What the network reads of each example; the same however often it learns."""
         read = [self.read_as(example) for example in examples]

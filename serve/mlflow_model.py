@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 # Columns of the answer; a column `p_<label>` for each label follows.
-ANSWER = ("label", "name", "probability", "error")
+ANSWER = ("label", "name", "probability", "warning", "error")
 
 
 def _load_pyfunc(data_path: str) -> "BundleModel":
@@ -48,9 +48,10 @@ class BundleModel:
             params: None are known.
 
         Returns:
-            A DataFrame with the index of the input: `label`, `name`, `probability`, `error`, and
-            `p_<label>` for each label. A row that cannot be scored has the reason as its `error`
-            and None in all other columns; the `error` of the others is None.
+            A DataFrame with the index of the input: `label`, `name`, `probability`, `warning`
+            (what to know before trusting the score, or None), `error`, and `p_<label>` for each
+            label. A row that cannot be scored has the reason as its `error` and None in all other
+            columns; the `error` of the others is None.
 
         Raises:
             InputError: A column is missing.
@@ -90,7 +91,7 @@ def _article(row: dict[str, Any]) -> Article | ScoreError:
 def _flat(found: Score | ScoreError) -> dict[str, Any]:
     if isinstance(found, ScoreError):
         return {"error": found.message}
-    values = {"label": found.label, "name": found.name, "probability": found.probability}
+    values = {name: getattr(found, name) for name in ("label", "name", "probability", "warning")}
     return values | {f"p_{label}": value for label, value in found.probabilities.items()}
 
 

@@ -253,10 +253,11 @@ def _score(
 
 def _rows(
     bundle: Bundle, examples: Sequence[Example]
-) -> Iterator[tuple[NDArray[np.float64], bool]]:
-    """Of each example its probabilities, and whether the model knows anything in its text."""
-    known = bundle.model.knows(examples).tolist()
-    return zip(bundle.unchecked(examples), known, strict=True)
+) -> Iterator[tuple[NDArray[np.float64], tuple[str, ...]]]:
+    """Of each example its probabilities, and what speaks against trusting them."""
+    known, doubts = bundle.model.knows(examples).tolist(), bundle.doubts(examples)
+    said = [x if knows else (NOTHING_KNOWN, *x) for knows, x in zip(known, doubts, strict=True)]
+    return zip(bundle.unchecked(examples), said, strict=True)
 
 
 def _encoded(bundle: Bundle, item: _Item | _Failed) -> tuple[_Item, Example] | _Failed:
@@ -273,7 +274,7 @@ def _scored(
     item: _Item,
     example: Example,
     row: NDArray[np.float64],
-    known: bool,
+    doubts: tuple[str, ...],
     explain: bool,
 ) -> Score | _Failed:
     best = int(row.argmax())
@@ -282,7 +283,6 @@ def _scored(
         return item.failed(BundleError("the model gave a score that is not a finite number"))
     names = bundle.labels.names
     label = bundle.labels.labels[best]
-    unknown = None if known else NOTHING_KNOWN
     return Score(
         label=label,
         name=names[label],
@@ -291,7 +291,7 @@ def _scored(
         target=example.target,
         evidence=evidence,
         removed=example.prepared.removed,
-        warning=_joined(item.article.warning, example.prepared.warning, unknown),
+        warning=_joined(item.article.warning, example.prepared.warning, *doubts),
         id=item.article.id,
     )
 

@@ -40,7 +40,7 @@ def export(config: Config, model: Model, held_out: Rows, folder: Path) -> tuple[
     if isinstance(model, LinearModel):
         smaller = _smaller(config, model)
         return smaller, LinearCost.measure(model, smaller, held_out.examples, held_out.labels)
-    exported = export_onnx(model, folder)
+    exported = export_onnx(model, folder, paired=config.task == "stance")
     before, after = (x.forward(held_out.examples) for x in (model, exported))
     cost = OnnxCost.measure(before, after, held_out.labels, config.calibration.method)
     return exported if cost.bearable else model, cost
@@ -69,6 +69,20 @@ def as_exported(
         exported, cost = export(config, again, held_out, folder)
         return exported, f"; {cost}"
     return again, ""
+
+
+def extra_of(model: Model) -> str | None:
+    """The extra of newsstand that scoring with a model needs."""
+    if not isinstance(model, (EmbeddingModel, TransformerModel)):
+        return None
+    return "onnx" if isinstance(model.encoder, ExportedEncoder) else "encoder"
+
+
+def libraries_of(model: Model) -> tuple[str, ...]:
+    """What a model was made with, by the names that PyPI has for them."""
+    usual = ("numpy", "scipy", "scikit-learn")
+    extra = {"encoder": ("torch", "transformers"), "onnx": ("torch", "transformers", "onnxruntime")}
+    return usual + extra.get(extra_of(model) or "", ())
 
 
 def _smaller(config: Config, model: LinearModel) -> LinearModel:

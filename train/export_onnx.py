@@ -29,10 +29,17 @@ Method: TypeAlias = Literal["temperature", "sigmoid"]
 MOST_LOST = 0.005  # macro-F1 on validation rows
 
 
-def export_onnx(model: Model, folder: Path) -> Model:
-    """The model with its encoder exported; see `export_encoder`."""
+def export_onnx(model: Model, folder: Path, *, paired: bool = False) -> Model:
+    """The model with its encoder exported; see `export_encoder`.
+
+    Args:
+        model: With an encoder of torch.
+        folder: As `export_encoder` takes it.
+        paired: Whether it reads targets, which it is to be able to compare with texts.
+    """
     if isinstance(model, TransformerModel) and isinstance(model.encoder, Encoder):
-        return replace(model, encoder=export_encoder(model.encoder, folder, gives="scores"))
+        encoder = export_encoder(model.encoder, folder, gives="scores", compares=paired)
+        return replace(model, encoder=encoder)
     if isinstance(model, EmbeddingModel) and isinstance(model.encoder, Encoder):
         encoder = export_encoder(model.encoder, folder, gives="states")
         return replace(model, encoder=encoder, vectors=None)
@@ -40,7 +47,7 @@ def export_onnx(model: Model, folder: Path) -> Model:
 
 
 def export_encoder(
-    encoder: Encoder, folder: Path, *, gives: Literal["scores", "states"]
+    encoder: Encoder, folder: Path, *, gives: Literal["scores", "states"], compares: bool = False
 ) -> ExportedEncoder:
     """The encoder as ONNX Runtime computes it, its weights in int8 with a scale for each output.
 
@@ -50,6 +57,7 @@ def export_encoder(
         encoder: With a classifier on top for `scores`, without for `states`.
         folder: Where its files go, and stay until the model is saved.
         gives: The classifier's scores, or a state for each token.
+        compares: Keep the table of input embeddings at hand, where it is one, for `likeness`.
     """
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
@@ -70,12 +78,29 @@ def export_encoder(
         folder,
         max_tokens=encoder.max_tokens,
         long_text=encoder.long_text,
-        embeddings=_table_name(encoder, folder) if encoder.long_text == "relevant" else None,
+        embeddings=_table(encoder, folder, compares=compares),
     )
 
 
-def _table_name(encoder: Encoder, folder: Path) -> str:
-    """What the saved network calls its table of input embeddings.
+def _table(encoder: Encoder, folder: Path, *, compares: bool) -> str | None:
+    """The name of the table of input embeddings, where it is to be at hand.
+
+    Raises:
+        NewsstandError: `relevant` reads it, and it is not one table.
+    """
+    if not compares and encoder.long_text != "relevant":
+        return None
+    name = _table_name(encoder, folder)
+    if name is None and encoder.long_text == "relevant":
+        raise NewsstandError(
+            "export.onnx: with long_text 'relevant', the encoder's input embeddings must be one "
+            "table of model.safetensors; leave export.onnx or long_text out"
+        )
+    return name
+
+
+def _table_name(encoder: Encoder, folder: Path) -> str | None:
+    """What the saved network calls its table of input embeddings; None if it is not one table.
 
     Found by its numbers, as a name in the file need not be the network's own.
     """
@@ -88,10 +113,7 @@ def _table_name(encoder: Encoder, folder: Path) -> str:
                     file.get_tensor(name), table
                 ):
                     return str(name)
-    raise NewsstandError(
-        "export.onnx: with long_text 'relevant', the encoder's input embeddings must be one table "
-        f"of {path.name}; leave export.onnx or long_text out"
-    )
+    return None
 
 
 def _write(encoder: Encoder, path: Path, gives: str) -> None:

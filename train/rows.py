@@ -99,6 +99,13 @@ class Rows:
     def __add__(self, other: "Rows") -> "Rows":
         return Rows(self._news, np.concatenate([self._numbers, other._numbers]))
 
+    def drawn(self, most: int, seed: int) -> "Rows":
+        """At most so many of the rows, in their order."""
+        if len(self) <= most:
+            return self
+        chosen = np.random.default_rng(seed).permutation(len(self))[:most]
+        return Rows(self._news, self._numbers[np.sort(chosen)])
+
     def column(self, name: str) -> pa.Array:
         """The values of one of the small columns."""
         return self._news.rows.data.column(name).combine_chunks().take(pa.array(self._numbers))

@@ -5,7 +5,7 @@ import tempfile
 import time
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,21 +14,20 @@ from newsstand.bundle import Bundle, Model
 from newsstand.calibration import Calibration, Floats
 from newsstand.config import Config, flatten
 from newsstand.config_models import EmbeddingConfig, LinearConfig, TransformerConfig
+from newsstand.controls import Controls
 from newsstand.data.loader import NewsData, load
 from newsstand.data.sources import SPLITS
-from newsstand.embedding import EmbeddingModel
 from newsstand.encoders import find_encoder
 from newsstand.errors import DataError
-from newsstand.exported import ExportedEncoder
 from newsstand.linear import LinearModel
 from newsstand.pairs import PairModel
-from newsstand.train import evaluate
+from newsstand.train import controls, evaluate
 from newsstand.train.artifacts import write_artifacts
 from newsstand.train.calibrate import fit_calibration
 from newsstand.train.champion import Standing
 from newsstand.train.checkpoints import best_share
 from newsstand.train.clock import Clock, Reporter
-from newsstand.train.export import as_exported, asks_for_export, export
+from newsstand.train.export import as_exported, asks_for_export, export, extra_of, libraries_of
 from newsstand.train.fine_tune import FineTuning, begun, check_possible, learned
 from newsstand.train.fit import (
     fit,
@@ -67,6 +66,7 @@ class Result:
         seconds: By stage, and `total`.
         labels: One report a label on the test rows.
         names: Label to readable name.
+        warning: What the model's scores will say, as it failed a control of its stance run.
     """
 
     run_id: str
@@ -80,6 +80,7 @@ class Result:
     seconds: dict[str, float]
     labels: list[evaluate.LabelReport]
     names: dict[str, str]
+    warning: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """What `newsstand train --json` prints."""
@@ -206,7 +207,7 @@ def _train(
             model=model,
             calibration=calibration,
             data={"digest": news.digest, "rows": sizes},
-            versions={x: version(x) for x in _libraries(model)},
+            versions={x: version(x) for x in libraries_of(model)},
         )
         probabilities = bundle.probabilities(test.examples)
         tested = _metrics(config, news, probabilities, test)
@@ -285,6 +286,15 @@ def _train(
         accuracy, macro_f1 = (figures[f"test/{x}"] for x in ("accuracy", "macro_f1"))
         note(f"test accuracy {accuracy:.3f}, macro-F1 {macro_f1:.3f}")
 
+    judged: Controls | None = None
+    if config.task == "stance":
+        with clock.stage("controls") as note:
+            known = fitted + held_out if config.model.refit else fitted
+            judged = controls.judge(bundle, known, held_out, test, probabilities, seed=config.seed)
+            bundle = replace(bundle, controls=judged)
+            figures |= {f"test/{name}": value for name, value in judged.figures.items()}
+            note(controls.told(judged))
+
     with finished() as made, ExitStack() as during:
         with clock.stage("log") as note:
             with plain_disk_errors():
@@ -313,7 +323,7 @@ def _train(
                 data=config.data.origin() | {"digest": news.digest},
                 signature={"labels": news.labels.labels, "stance": config.task == "stance"},
                 example=held_out.example_row(),
-                extra=_extra(model),
+                extra=extra_of(model),
                 register_as=tracked.register_as,
                 alias=tracked.alias,
                 alias_force=tracked.alias_force,
@@ -344,6 +354,7 @@ def _train(
         seconds=seconds,
         labels=evaluate.label_reports(probabilities, test.labels, news.labels.labels),
         names=dict(news.labels.names),
+        warning=judged.warning if judged else None,
     )
 
 
@@ -353,20 +364,6 @@ def _fitted(config: Config, model: Model) -> str:
         return learned(config)
     columns = model.matches.columns if isinstance(model, PairModel) else len(model.coefficients)
     return f"{columns:,} features"
-
-
-def _libraries(model: Model) -> tuple[str, ...]:
-    """What a model was made with, by the names that PyPI has for them."""
-    usual = ("numpy", "scipy", "scikit-learn")
-    extra = {"encoder": ("torch", "transformers"), "onnx": ("torch", "transformers", "onnxruntime")}
-    return usual + extra.get(_extra(model) or "", ())
-
-
-def _extra(model: Model) -> str | None:
-    """The extra of newsstand that scoring with a model needs."""
-    if not isinstance(model, (EmbeddingModel, TransformerModel)):
-        return None
-    return "onnx" if isinstance(model.encoder, ExportedEncoder) else "encoder"
 
 
 def _metrics(config: Config, news: NewsData, values: Floats, rows: Rows) -> dict[str, float]:

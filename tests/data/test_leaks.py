@@ -144,7 +144,27 @@ def test_a_target_that_tells_the_label_is_an_error(make_rows: Make, make_news: M
 def test_a_text_that_tells_the_label_without_its_target(make_rows: Make, make_news: Make) -> None:
     rows = _of_targets(make_rows, by_label=False, marked=True)
     alone = found_in(make_news(rows), task="stance")["text-alone"]
-    assert (alone.verdict, alone.figures["all"]) == ("note", 1)
+    assert (alone.verdict, alone.figures["all"], alone.figures["macro_f1"]) == ("note", 1, 1)
+    assert alone.figures["points"] == 0.5
+    assert alone.figures["majority_macro_f1"] == pytest.approx(1 / 3, abs=1e-4)
+    assert alone.title.endswith("macro-F1 1.000 (most frequent label: 0.333)")
+    assert alone.advice.startswith("The text alone gives the label away")
+
+
+def test_flip_pairs_are_counted_and_missed(make_rows: Make, make_news: Make) -> None:
+    rows = _of_targets(make_rows, by_label=False)
+    assert "flip-pairs" not in found_in(make_news(rows), task="stance")  # no label has an opposite
+    for row in rows:
+        row["label"] = {"sport": "favor", "economy": "against"}[row["label"]]
+    missed = found_in(make_news(rows), task="stance")["flip-pairs"]
+    assert (missed.verdict, missed.figures) == ("note", {"test": 0, "train": 0, "texts": 0})
+    assert missed.title.startswith("No test text is favor toward one target and against toward an")
+    other = {"target": "the harbour", "label": "against"}
+    favoring = [x for x in rows if x["split"] == "test" and x["label"] == "favor"]
+    more = [{**row, "id": f"{row['id']}b", **other} for row in favoring]
+    found = found_in(make_news([*rows, *more]), task="stance")["flip-pairs"]
+    assert (found.verdict, found.figures["test"], found.figures["texts"]) == ("ok", 40, 40)
+    assert "40 flip pairs (train: 0)" in found.title
 
 
 def test_seen_and_unseen_targets_are_told_apart(make_rows: Make, make_news: Make) -> None:

@@ -11,6 +11,7 @@ from mlflow.models import get_model_info
 
 from given import Trained
 from newsstand.bundle import Bundle
+from newsstand.controls import UNFOUND
 from newsstand.errors import InputError
 from newsstand.serve.mlflow_model import BundleModel, _load_pyfunc
 from newsstand.serve.scorer import Scorer
@@ -22,7 +23,7 @@ def test_a_frame_in_and_a_frame_out(small: Bundle) -> None:
     frame = pd.DataFrame({"title": ["Final", "Storm"], "body": [SPORT, WEATHER]}, index=[7, "x"])
     found = BundleModel(small).predict(frame)
     assert list(found.columns) == [
-        *("label", "name", "probability", "error", "p_sport", "p_economy", "p_weather")
+        *("label", "name", "probability", "warning", "error", "p_sport", "p_economy", "p_weather")
     ]
     assert found.index.tolist() == [7, "x"]
     assert found["label"].tolist() == ["sport", "weather"]
@@ -61,6 +62,7 @@ def test_stance_takes_a_target_a_row(small_stance: Bundle) -> None:
     assert model.predict(frame)["label"].tolist() == ["favor", "against"]
     found = model.predict(frame.assign(target=["the levy", None]))
     assert found["error"].tolist() == [None, "a stance model needs a target"]
+    assert found["warning"].tolist() == [UNFOUND, None]
     with pytest.raises(InputError, match=r"^no column 'target' \(columns here: body\)$"):
         model.predict(frame[["body"]])
 
@@ -79,7 +81,7 @@ def test_a_row_that_cannot_be_scored_is_named(small: Bundle, body: Any, message:
     first, error, last = found["error"]
     assert (first, last) == (None, None)
     assert error.startswith(message)
-    assert found.drop(columns="error").iloc[1].tolist() == [None] * 6
+    assert found.drop(columns="error").iloc[1].tolist() == [None] * 7
     good = BundleModel(small).predict(pd.DataFrame({"body": [SPORT]}))
     assert found.iloc[0].tolist() == found.iloc[2].tolist() == good.iloc[0].tolist()
     assert good["p_sport"].dtype == float
@@ -103,7 +105,7 @@ def test_the_logged_model_declares_itself(trained: Trained) -> None:
     assert inputs == {"title": False, "body": True, "target": True}
     outputs = info.signature.outputs.input_names()
     assert outputs == [
-        *("label", "name", "probability", "error", "p_favor", "p_against", "p_neutral")
+        *("label", "name", "probability", "warning", "error", "p_favor", "p_against", "p_neutral")
     ]
     folder = trained.stance_bundle.parent.parent
     assert not [x for x in folder.rglob("*") if x.suffix in {".pkl", ".pt", ".bin", ".joblib"}]

@@ -146,6 +146,20 @@ def test_vectors_and_states_are_nearly_those_of_the_network(
     assert exported.gains(EXAMPLES[0], 1).shape == (len(EXAMPLES[0].text),)
 
 
+def test_an_export_that_reads_targets_compares_them_as_the_network_does(
+    model: TransformerModel, exported: TransformerModel, tmp_path: Path
+) -> None:
+    assert not exported.encoder.compares
+    paired = export_onnx(model, tmp_path / "paired", paired=True)
+    assert isinstance(paired, TransformerModel)
+    assert paired.encoder.compares
+    pairs = [encode(Article(body=body), "the storm", TextSpec()) for body in BODIES]
+    likeness = paired.likeness(pairs)
+    assert np.isfinite(likeness).all()
+    assert len(set(likeness.tolist())) == len(BODIES)
+    np.testing.assert_allclose(likeness, model.likeness(pairs), rtol=1e-6)
+
+
 def test_the_cost_is_measured_and_too_much_is_not_borne() -> None:
     labels = np.array([0, 0, 1, 1, 2, 2] * 100)
     before = np.eye(3)[labels] * 4.0

@@ -42,9 +42,13 @@ def test_the_result_has_all_keys(trained: Trained) -> None:
     assert result["url"].endswith(f"/runs/{result['run_id']}")
     figures = ["accuracy", "macro_f1", "log_loss", "ece"]
     figures += [f"f1/{label}" for label in ("favor", "against", "neutral")]
-    assert list(result["metrics"]) == [f"{s}/{x}" for s in ("test", "validation") for x in figures]
+    usual = [f"{s}/{x}" for s in ("test", "validation") for x in figures]
+    assert list(result["metrics"])[: len(usual)] == usual
+    controls = ["text_only_macro_f1", "target_only_macro_f1", "target_changes_answer"]
+    assert {f"test/{name}" for name in controls} <= set(result["metrics"])
     assert all(type(value) is float for value in result["metrics"].values())
-    assert list(result["seconds"]) == [*STAGES, "total"]
+    assert list(result["seconds"]) == [*STAGES[:5], "controls", *STAGES[5:], "total"]
+    assert list(trained.topic.seconds) == [*STAGES, "total"]
 
 
 def test_stages_add_up_to_the_total(trained: Trained) -> None:
