@@ -9,12 +9,13 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .PHONY: train test format clean
 
 train: .venv/train.stamp
-	$(BIN)/newsstand train configs/topic-linear.yaml
-	$(BIN)/newsstand train configs/stance-linear.yaml
+	$(BIN)/newsstand train configs/topic.yaml
+	$(BIN)/newsstand train configs/stance.yaml
 	@echo
 	$(BIN)/newsstand score --model models:/topic@champion --format table --explain docs/sample-article.txt
 	$(BIN)/newsstand score --model models:/stance@champion --target "the dockworkers' strike" \
-		--format table --explain docs/sample-article.txt
+		--target "ending the strike without a contract" --target "the second terminal" \
+		--format table docs/sample-article.txt
 	@echo
 	@echo "Compare the runs:    $(BIN)/mlflow ui        then open http://127.0.0.1:5000"
 	@echo "Score your articles: $(BIN)/newsstand score --help"
@@ -40,9 +41,9 @@ clean:
 	$(PYTHON) -m venv .venv
 
 .venv/train.stamp: .venv/bin/python pyproject.toml constraints.txt
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[train]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[train,offline]'
 	@touch $@
 
 .venv/dev.stamp: .venv/bin/python pyproject.toml constraints.txt
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[train,dev]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[train,offline,dev]'
 	@touch $@ .venv/train.stamp

@@ -42,6 +42,11 @@ from newsstand.records import (
 CORPUS = Path(__file__).parent / "corpus"
 
 
+# From the bare subject that a comment praises or blames, over claims and their opposites, to texts
+# that quote, and to reasons whose choice of words is even on both sides.
+_STAGES = {"comment": "2", "claim": "2", "reason": "4", "rebuttal": "4", "line": "4"}
+
+
 def read_corpus(source: Source) -> Iterator[Found]:
     """The corpus shipped with newsstand: its articles; for stance, all texts, a row a target."""
     for item in chain.from_iterable(map(read_records, _corpus_files(source))):
@@ -50,7 +55,8 @@ def read_corpus(source: Source) -> Iterator[Found]:
             continue
         values = {"group": item.values["debate"], **item.values}
         for number, stance in enumerate(values["stances"], start=1):
-            row = {**values, **stance, "id": f"{values['id']}/{number}"}
+            stage = "1" if stance["kind"] == "subject" else _STAGES.get(values.get("kind"), "3")
+            row = {**values, **stance, "id": f"{values['id']}/{number}", "curriculum": stage}
             yield None, Record(row, item.file, item.where)
 
 

@@ -10,6 +10,7 @@ class Row:
     Args:
         split: `train`, `validation`, `test`, or `unused`; None where the files do not say.
         published: ISO 8601.
+        curriculum: The stage from which on a fine-tuned network learns the row: `1` to `9`.
         votes: The annotators' labels, where a row has several, in the order of the data.
         mentions: Places [start, end] of the target in `body`, the main one first.
         place: Where the row comes from, for messages; no part of what the row says.
@@ -28,6 +29,7 @@ class Row:
     author: str | None = None
     group: str | None = None
     split: str | None = None
+    curriculum: str | None = None
     votes: list[str] | None = None
     mentions: list[list[int]] | None = None
     place: str = field(default="", compare=False)

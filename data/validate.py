@@ -22,7 +22,8 @@ __all__ = ["COLUMNS", "Row", "Validator"]
 
 _TEXTS = tuple(name for name in COLUMNS if name not in ("label", "votes", "mentions"))
 _OPTIONAL = ("title", "outlet", "published", "url", "language", "author", "group", "split")
-_STRIPPED = ("outlet", "url", "language", "author", "group")
+_STRIPPED = ("outlet", "url", "language", "author", "group", "curriculum")
+_STAGES = frozenset(["", *"123456789"])
 # What labelling tools write of an answer that is none.
 _REJECTED = frozenset({"reject", "ignore"})
 _ANSWER = "answer"
@@ -209,6 +210,10 @@ class Validator:
         if label is not None:
             self._labelled[label] += 1
         place = self._split(item, split, texts.get("split"))
+        when = texts.get("curriculum", "").strip()
+        if when not in _STAGES:
+            told = f"expected a stage from 1 to 9, or nothing, got {shortened(when)}"
+            self._say(item, self._columns["curriculum"], told)
         mentions = self._mentions(item, body) if self._stance else None
         if label is None or not complete or len(self._problems) > before:
             return None

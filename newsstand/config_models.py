@@ -36,6 +36,15 @@ def _of_target(value: Any) -> Any:
     return _wording(value)
 
 
+def _epochs(value: Any) -> Any:
+    counts = as_tuple(value)
+    if counts is None:
+        return None
+    if isinstance(counts, tuple) and all(type(x) is int and x >= 0 for x in counts) and any(counts):
+        return counts
+    raise PydanticCustomError("epochs", "expected how many epochs each stage has, such as [2, 1]")
+
+
 NgramRange = Annotated[tuple[int, int], BeforeValidator(_range)]
 
 
@@ -268,6 +277,13 @@ class TransformerConfig(_EncoderConfig):
     epochs: int = Field(3, ge=0)
     """How often each row is seen, at most. 0 fits nothing but the calibration (with hypotheses)."""
 
+    curriculum: Annotated[tuple[int, ...] | None, BeforeValidator(_epochs)] = None
+    """In place of `epochs`: how many epochs each stage has. In those of the n-th, rows whose column
+    `curriculum` is n or less are seen, and rows without one (Bengio et al. 2009)."""
+
+    epoch_rows: int | None = Field(None, ge=1)
+    """Rows of an epoch at most, other ones in each, drawn by the seed; null for all rows."""
+
     batch_size: int = Field(32, ge=1)
     """Rows computed together, by each process if torchrun starts several."""
 
@@ -318,9 +334,10 @@ class TransformerConfig(_EncoderConfig):
     teacher: TeacherConfig | None = None
     """A trained model to learn from, besides the labels."""
 
-    evaluations: int = Field(1, ge=1)
-    """How often an epoch the validation rows are scored and a checkpoint is written. The one with
-    the best macro-F1 becomes the model."""
+    evaluations: int = Field(1, ge=0)
+    """How often an epoch the validation rows are scored and a checkpoint is written. The best one
+    becomes the model: by macro-F1, or where rows of one text are on opposite sides by the lower of
+    macro-F1 and flip accuracy. 0 saves the time, and takes the last step."""
 
     seeds: int = Field(1, ge=1)
     """Fit with so many seeds, `seed` and the next ones, on the same splits: the run's figures are

@@ -165,7 +165,8 @@ def best_share(folder: Path) -> float:
     if last is None:  # a fit of 0 epochs
         return 1.0
     state = trainer_state(last)
-    return float(state["best_global_step"] / state["max_steps"])
+    best = state["best_global_step"] or state["max_steps"]  # where nothing was judged, the last
+    return float(best / state["max_steps"])
 
 
 @contextmanager

@@ -14,6 +14,8 @@ from newsstand.train.export_onnx import OnnxCost, export_onnx
 from newsstand.train.rows import Rows
 from newsstand.transformer import TransformerModel
 
+_MEASURED = 2_000  # validation rows that an exported network is compared on, at most
+
 
 class Cost(Protocol):
     """What an export changed, measured on validation rows; `str` says it in a line."""
@@ -41,8 +43,9 @@ def export(config: Config, model: Model, held_out: Rows, folder: Path) -> tuple[
         smaller = _smaller(config, model)
         return smaller, LinearCost.measure(model, smaller, held_out.examples, held_out.labels)
     exported = export_onnx(model, folder, paired=config.task == "stance")
-    before, after = (x.forward(held_out.examples) for x in (model, exported))
-    cost = OnnxCost.measure(before, after, held_out.labels, config.calibration.method)
+    sample = held_out.drawn(_MEASURED, config.seed)
+    before, after = (x.forward(sample.examples) for x in (model, exported))
+    cost = OnnxCost.measure(before, after, sample.labels, config.calibration.method)
     return exported if cost.bearable else model, cost
 
 

@@ -110,6 +110,8 @@ def check_possible(config: Config, resume: str | None) -> None:
 def learned(config: Config) -> str:
     """What came of a fine-tuning, in a word."""
     assert isinstance(config.model, TransformerConfig)  # noqa: S101 - narrows the type
+    if config.model.epochs and not config.model.evaluations:
+        return "the weights of the last step"
     if config.model.epochs:
         return "the checkpoint with the best macro-F1 on validation rows"
     by_label = config.calibration.method == "sigmoid"

@@ -178,6 +178,8 @@ def fit_transformer(
         hypotheses=_hypotheses(model, encoder, lesson.labels),
         until=until,
         weights=lesson.weights,
+        stages=lesson.stages,
+        names=lesson.labels,
     )
 
 

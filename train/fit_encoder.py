@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -25,14 +26,17 @@ from newsstand.train.checkpoints import (
 )
 from newsstand.train.entailment import GroupCollator, GroupLoss, Groups, own_classes
 from newsstand.train.evaluate import metrics
+from newsstand.train.flips import flip_figures
 from newsstand.train.lora import Lora, merged, with_adapters
 from newsstand.train.processes import disconnect, from_first, processes, rank, take_gpu
 from newsstand.train.row_weights import WeightedLoss, with_weights
 from newsstand.train.trainer import (
+    JUDGED_BY,
     Collator,
     EncoderTrainer,
     Log,
     Progress,
+    Staged,
     Teller,
     TokenRows,
     arguments,
@@ -99,6 +103,8 @@ def fit_encoder(
     hypotheses: Hypotheses | None = None,
     until: float = 1.0,
     weights: NDArray[np.float64] | None = None,
+    stages: NDArray[np.int8] | None = None,
+    names: Sequence[str] = (),
 ) -> TransformerModel:
     """Fine-tunes, from the last whole checkpoint in a folder if there is one; not for 0 epochs.
 
@@ -121,6 +127,8 @@ def fit_encoder(
         hypotheses: The same.
         until: Without validation rows, the share of all steps to end after.
         weights: What each example counts in the loss; None: all the same.
+        stages: Of each example, as in `Lesson`; needed with `tuning.curriculum`.
+        names: Of the labels; by them it is known which are opposite.
 
     Raises:
         NewsstandError: No room for checkpoints, no memory, or a loss that is no number.
@@ -132,19 +140,31 @@ def fit_encoder(
     if rank() == 0:
         check_room(folder, encoder.network, fsdp=tuning.fsdp)
     network = encoder.network
+    if stages is not None and tuning.curriculum:  # some may never be shown
+        shown_at_all = np.flatnonzero(stages <= len(tuning.curriculum))
+        examples = [examples[row] for row in shown_at_all.tolist()]
+        targets, stages = targets[shown_at_all], stages[shown_at_all]
+        weights = None if weights is None else weights[shown_at_all]
     told = targets if weights is None else with_weights(targets, weights, model.outputs)
-    rows = _rows(model, examples, told)
+    rows, windows = _rows(model, examples, told)
     freeze(network, tuning.frozen_layers, words=encoder.long_text == "relevant")
     set_dropout(network, tuning.dropout)
     batches_a_step = tuning.gradient_accumulation * processes()
     told = np.array([row["labels"] for row in rows[:: model.passes]])
     lengths = np.array([len(row["input_ids"]) for row in rows]).reshape(-1, model.passes)
-    steps = math.ceil(math.ceil(len(told) / tuning.batch_size) / batches_a_step)
+    shown = min(len(told), tuning.epoch_rows or len(told))  # in an epoch
+    steps = math.ceil(math.ceil(shown / tuning.batch_size) / batches_a_step)
     whole = steps * tuning.epochs
-    last_step = None if validation else max(1, round(until * whole))
+    staged = None
+    if stages is not None:
+        staged = np.repeat(stages, windows)
+        order = Staged(lengths.max(axis=1), staged, tuning, seed, processes())
+        whole = math.ceil(math.ceil(len(order) / tuning.batch_size) / batches_a_step)
+    judged = validation is not None and tuning.evaluations > 0
+    last_step = None if judged else max(1, round(until * whole))
     judge: Callable[[], dict[str, float]] = dict  # is not asked where nothing is to be judged
-    if validation:
-        judge = partial(_judge, model, model.inputs(validation[0]), validation[1])
+    if judged and validation:
+        judge = partial(_judge, model, model.inputs(validation[0]), *validation, names)
     kind = type(network)
     dataset: Any = TokenRows(rows)
     collator: Any = Collator(int(encoder.tokenizer.pad_token_id or 0))
@@ -160,12 +180,14 @@ def fit_encoder(
             tuning=tuning,
             lengths=lengths.max(axis=1).tolist(),
             whole=whole,
+            stages=staged,
             model=network,
             args=arguments(
-                tuning,
+                tuning if staged is None else replace(tuning, epochs=1),
                 folder,
                 seed,
                 steps,
+                whole,
                 network.device.type,
                 layer_classes(network),
                 last_step=last_step,
@@ -199,20 +221,34 @@ def fit_encoder(
 
 def _rows(
     model: TransformerModel, examples: Sequence[Example], targets: NDArray[Any]
-) -> list[dict[str, Any]]:
-    """A row a window, or one for each hypothesis of it, as the collator takes it."""
+) -> tuple[list[dict[str, Any]], list[int]]:
+    """A row a window, or one for each hypothesis of it, as the collator takes it.
+
+    And how many windows each example has.
+    """
     inputs = model.inputs(examples)
     tokens = inputs.tokens
     told = np.repeat(targets, np.array(inputs.windows) * model.passes, axis=0).tolist()
     rows = [{"input_ids": x, "labels": y} for x, y in zip(tokens.ids, told, strict=True)]
-    if tokens.segments is None:
-        return rows
-    return [{**row, "token_type_ids": x} for row, x in zip(rows, tokens.segments, strict=True)]
+    if tokens.segments is not None:
+        typed = zip(rows, tokens.segments, strict=True)
+        rows = [{**row, "token_type_ids": x} for row, x in typed]
+    return rows, inputs.windows
 
 
-def _judge(model: TransformerModel, inputs: Inputs, labels: NDArray[np.int64]) -> dict[str, float]:
+def _judge(
+    model: TransformerModel,
+    inputs: Inputs,
+    examples: Sequence[Example],
+    labels: NDArray[np.int64],
+    names: Sequence[str],
+) -> dict[str, float]:
+    """Validation figures; what a checkpoint is judged by is the lower of macro-F1 and flips."""
     scores = model.pooled(inputs)
     probabilities = Calibration("temperature", (1.0,)).apply(scores)
-    names = [str(number) for number in range(scores.shape[1])]
-    found = metrics(probabilities, labels, names)
-    return {name: found[name] for name in ("macro_f1", "accuracy", "log_loss")}
+    numbers = [str(number) for number in range(scores.shape[1])]
+    every = metrics(probabilities, labels, numbers)
+    found = {name: every[name] for name in ("macro_f1", "accuracy", "log_loss")}
+    flips = flip_figures([x.text for x in examples], labels, scores, names)
+    found |= {name: flips[name] for name in flips if name == "flip_accuracy"}
+    return found | {JUDGED_BY: min(found["macro_f1"], found.get("flip_accuracy", 1.0))}

@@ -40,6 +40,7 @@ class Lesson:
         note: What else there is to say.
         weights: What each example counts in the loss; None: all the same.
         labels: The names of the labels.
+        stages: Of each example the stage, from 1, from which on it is learned; None: no stages.
     """
 
     examples: Sequence[Example]
@@ -49,6 +50,7 @@ class Lesson:
     note: str = ""
     weights: NDArray[np.float64] | None = None
     labels: tuple[str, ...] = ()
+    stages: NDArray[np.int8] | None = None
 
     @classmethod
     def of(cls, config: Config, rows: Rows, progress: Progress) -> Self:
@@ -65,18 +67,23 @@ class Lesson:
         """
         assert isinstance(config.model, TransformerConfig)  # noqa: S101 - narrows the type
         examples = list(rows.examples)
+        told = rows.column("curriculum").to_pylist()
+        stages = np.array([int(x or 1) for x in told], dtype=np.int8)
+        usual = {"labels": rows.names, "stages": stages if config.model.curriculum else None}
         if not config.model.soft_labels and config.model.teacher is None:
-            return cls(examples, rows.labels, weights=rows.weights, labels=rows.names)
+            return cls(examples, rows.labels, weights=rows.weights, **usual)
         shares = np.eye(len(rows.names), dtype=np.float32)[rows.labels]
         if config.model.soft_labels:
             shares = _votes(rows, shares)
         if config.model.teacher is None:
-            return cls(examples, shares, weights=rows.weights, labels=rows.names)
+            return cls(examples, shares, weights=rows.weights, **usual)
         taught = _taught(config, config.model.teacher, rows, examples, shares, progress)
-        weights = rows.weights
-        if weights is not None:  # an unlabelled article counts as usual
-            weights = np.concatenate([weights, np.ones(len(taught[0]) - len(weights))])
-        return cls(*taught, weights=weights, labels=rows.names)
+        weights, more = rows.weights, len(taught[0]) - len(examples)  # these count as usual
+        if weights is not None:
+            weights = np.concatenate([weights, np.ones(more)])
+        if usual["stages"] is not None:
+            usual["stages"] = np.append(stages, np.ones(more, dtype=np.int8))
+        return cls(*taught, weights=weights, **usual)
 
 
 def _votes(rows: Rows, shares: Shares) -> Shares:

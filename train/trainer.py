@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from transformers import Trainer, TrainerCallback, TrainingArguments
 
 from newsstand.errors import NewsstandError
@@ -20,7 +21,10 @@ Log = Callable[[dict[str, float], int], None]
 # Called with what to show, steps done and steps in all.
 Progress = Callable[[str, int, int | None], None]
 
+JUDGED_BY = "judged_by"  # the figure that the best checkpoint has the highest of
+
 _LONGEST_WAIT = 6 * 3600  # seconds that processes wait for one another: while one judges
+_KEPT = 5  # checkpoints an epoch, where nothing is judged
 _BATCHES_SORTED = 50  # batches that are sorted by length together
 
 
@@ -32,6 +36,7 @@ class EncoderTrainer(Trainer):  # type: ignore[misc]
         tuning: How to fine-tune.
         lengths: Tokens of each row.
         whole: Steps of all epochs.
+        stages: Of each row, as in `Lesson`; None: there are none.
         usual: What the Trainer takes.
     """
 
@@ -42,6 +47,7 @@ class EncoderTrainer(Trainer):  # type: ignore[misc]
         tuning: Tuning,
         lengths: Sequence[int],
         whole: int,
+        stages: NDArray[np.int8] | None = None,
         **usual: Any,
     ) -> None:
         super().__init__(**usual)
@@ -49,10 +55,15 @@ class EncoderTrainer(Trainer):  # type: ignore[misc]
         self._tuning = tuning
         self._lengths = lengths
         self._whole = whole
+        self._stages = stages
         self.tokens_seen = 0
 
     def _get_train_sampler(self, _rows: Any = None) -> Any:
-        return LengthGrouped(self._lengths, self._tuning.batch_size, self.args.seed, processes())
+        tuning, seed = self._tuning, self.args.seed
+        if self._stages is not None:
+            return Staged(self._lengths, self._stages, tuning, seed, processes())
+        size, most = tuning.batch_size, tuning.epoch_rows
+        return LengthGrouped(self._lengths, size, seed, processes(), most)
 
     def create_optimizer(self, model: Any = None) -> Any:
         """AdamW, with a learning rate for each layer."""
@@ -86,7 +97,7 @@ class EncoderTrainer(Trainer):  # type: ignore[misc]
         self.model.eval()
         figures = from_first(self._judge, together=self._tuning.fsdp)
         found = {f"eval_{name}": value for name, value in figures.items()}
-        self.log(dict(found))
+        self.log({name: value for name, value in found.items() if name != f"eval_{JUDGED_BY}"})
         handler = self.callback_handler
         self.control = handler.on_evaluate(self.args, self.state, self.control, found)  # type: ignore[has-type]
         return found
@@ -161,13 +172,22 @@ class LengthGrouped:
         batch: Rows of a batch.
         seed: Of the order.
         processes: How many take batches in turn.
+        most: Rows of an epoch at most; None for all.
     """
 
-    def __init__(self, lengths: Sequence[int], batch: int, seed: int, processes: int = 1) -> None:
+    def __init__(
+        self,
+        lengths: Sequence[int],
+        batch: int,
+        seed: int,
+        processes: int = 1,
+        most: int | None = None,
+    ) -> None:
         self._lengths = np.array(lengths)
         self._batch = batch
         self._seed = seed
-        self._fill = -len(lengths) % (batch * processes) if processes > 1 else 0
+        self._rows = min(len(lengths), most or len(lengths))
+        self._fill = -self._rows % (batch * processes) if processes > 1 else 0
         self._epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
@@ -175,11 +195,11 @@ class LengthGrouped:
         self._epoch = epoch
 
     def __len__(self) -> int:
-        return len(self._lengths) + self._fill
+        return self._rows + self._fill
 
     def __iter__(self) -> Iterator[int]:
         random = np.random.default_rng((self._seed, self._epoch))
-        rows = random.permutation(len(self._lengths))
+        rows = random.permutation(len(self._lengths))[: self._rows]
         size = self._batch * _BATCHES_SORTED
         batches = []
         for start in range(0, len(rows), size):
@@ -193,6 +213,57 @@ class LengthGrouped:
         for batch in [*(full[number] for number in order), *short]:
             yield from batch.tolist()
         yield from [len(self._lengths)] * self._fill
+
+
+class Staged:
+    """Row numbers of all epochs of a curriculum, as one epoch.
+
+    Of each epoch but the last, the rows that fill no batch are left out.
+
+    Args:
+        lengths: Of each row.
+        stages: Of each row, as in `Lesson`.
+        tuning: How many epochs each stage has, and the batch size.
+        seed: Of the order.
+        processes: How many take batches in turn.
+    """
+
+    def __init__(
+        self,
+        lengths: Sequence[int],
+        stages: NDArray[np.int8],
+        tuning: Tuning,
+        seed: int,
+        processes: int = 1,
+    ) -> None:
+        self._batch = tuning.batch_size
+        shown = []
+        for stage, epochs in enumerate(tuning.curriculum or (), start=1):
+            rows = np.append(np.flatnonzero(stages <= stage), len(lengths))  # with a filler
+            shown += [rows] * epochs if len(rows) > 1 else []
+        size, most = self._batch, tuning.epoch_rows
+        self._epochs = [
+            (numbers, LengthGrouped(np.array(lengths)[numbers[:-1]], size, seed, processes, most))
+            for numbers in shown
+        ]
+        self._order = self._ordered()
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called by the data loader before its one epoch."""
+
+    def __len__(self) -> int:
+        return len(self._order)
+
+    def __iter__(self) -> Iterator[int]:
+        yield from self._order
+
+    def _ordered(self) -> list[int]:
+        order: list[int] = []
+        for number, (numbers, rows) in enumerate(self._epochs):
+            rows.set_epoch(number)
+            del order[len(order) // self._batch * self._batch :]
+            order += numbers[list(rows)].tolist()
+        return order
 
 
 class TokenRows(torch.utils.data.Dataset):  # type: ignore[misc]
@@ -243,6 +314,7 @@ def arguments(
     folder: Path,
     seed: int,
     steps: int,
+    whole: int,
     device: str,
     layers: Sequence[str],
     *,
@@ -255,6 +327,7 @@ def arguments(
         folder: Where checkpoints go.
         seed: Of rows and dropout.
         steps: Steps of an epoch.
+        whole: Of all of them.
         device: `cpu` or `cuda`.
         layers: The classes of the network's layers, which FSDP shares out one by one. What
             transformers takes by itself has BERT's embeddings in it, which accelerate 1.15 then
@@ -263,7 +336,8 @@ def arguments(
             through all epochs, and ends with the best checkpoint.
     """
     judged = last_step is None
-    every = max(1, steps // tuning.evaluations)
+    times = tuning.evaluations or _KEPT
+    every = max(1, whole // max(1, round(whole * times / steps)))
     return TrainingArguments(
         output_dir=str(folder),
         num_train_epochs=tuning.epochs,
@@ -287,7 +361,7 @@ def arguments(
         save_steps=every,
         save_total_limit=2,
         load_best_model_at_end=judged,
-        metric_for_best_model="macro_f1",
+        metric_for_best_model=JUDGED_BY,
         greater_is_better=True,
         restore_callback_states_from_checkpoint=True,
         logging_steps=10,

@@ -19,6 +19,8 @@ class Tuning:
     """How an encoder is fine-tuned. The config documents each setting."""
 
     epochs: int = 3
+    curriculum: tuple[int, ...] | None = None
+    epoch_rows: int | None = None
     batch_size: int = 32
     gradient_accumulation: int = 1
     learning_rate: float = 5e-5

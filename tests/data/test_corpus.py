@@ -36,7 +36,7 @@ FOLDER = Path(newsstand.data.__file__).parent / "corpus"
 FILES = ("articles", "passages", "arguments")
 STANCES = ("against", "favor", "neutral")
 SPLITS = ("train", "validation", "test")
-KINDS = {"own", "opposite", "quoted", "related", "claim", "other"}
+KINDS = {"own", "subject", "opposite", "quoted", "related", "claim", "other"}
 KEYS = {
     "articles": {
         *("id", "title", "body", "label", "topics", "outlet", "author", "published", "url"),

@@ -139,7 +139,7 @@ def test_a_column_that_the_config_names_must_exist() -> None:
     assert [row.group for row in check(some, columns={"group": "story_id"})[0]] == ["1", None]
     assert problems(rows, columns={"boddy": "x", "klass": "y"}) == [
         f"data.columns: unknown column '{name}' (known: id, title, body, label, target, outlet, "
-        "published, url, language, author, group, split, mentions)"
+        "published, url, language, author, group, split, curriculum, mentions)"
         for name in ("boddy", "klass")
     ]
 

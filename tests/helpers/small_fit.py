@@ -57,6 +57,7 @@ def fit(
     data: tuple[list[Example], Any] | None = None,
     until: float | None = None,
     log: Callable[[dict[str, float], int], None] = lambda *_: None,
+    stages: Any = None,
     **settings: Any,
 ) -> TransformerModel:
     """A fit that is killed after a step, if asked to, or ends unjudged after a share of them."""
@@ -77,6 +78,7 @@ def fit(
         log=log,
         progress=progress,
         until=until or 1.0,
+        stages=stages,
     )
 
 

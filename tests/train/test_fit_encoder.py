@@ -52,6 +52,24 @@ def test_it_overfits_a_few_rows(tiny_encoder: Path, tmp_path: Path) -> None:
     assert scores == pytest.approx(max(judged))
 
 
+def test_a_curriculum_is_learned_by_stages_and_goes_on_when_cut_short(
+    tiny_encoder: Path, tmp_path: Path
+) -> None:
+    examples, labels = rows()
+    stages = 1 + np.arange(len(labels)) % 3
+    tuning = replace(QUICK, curriculum=(1, 2), epochs=9, evaluations=0)
+    whole = fit(tiny_encoder, tmp_path / "whole", tuning, stages=stages)
+    used = stages < 3  # the others are never shown
+    data = [example for example, x in zip(examples, used, strict=True) if x], labels[used]
+    others = fit(tiny_encoder, tmp_path / "used", tuning, data=data, stages=stages[used])
+    assert same(whole, others)
+    assert not same(whole, fit(tiny_encoder, tmp_path / "plain", replace(QUICK, evaluations=0)))
+    with pytest.raises(Killed):
+        fit(tiny_encoder, tmp_path / "cut", tuning, stages=stages, kill=5)
+    assert same(fit(tiny_encoder, tmp_path / "cut", tuning, stages=stages), whole)
+    assert best_share(tmp_path / "whole") == 1.0
+
+
 def test_the_same_seed_gives_the_same_weights_and_another_seed_others(
     tiny_encoder: Path, tmp_path: Path, whole: TransformerModel
 ) -> None:

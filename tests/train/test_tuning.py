@@ -10,7 +10,7 @@ from accelerate.data_loader import BatchSamplerShard
 from torch.utils.data import BatchSampler
 
 from newsstand.encoder import Encoder
-from newsstand.train.trainer import LengthGrouped
+from newsstand.train.trainer import LengthGrouped, Staged
 from newsstand.train.tuning import Loss, Tuning, freeze, parameter_groups
 
 
@@ -55,6 +55,31 @@ def test_lower_layers_learn_less_and_frozen_ones_not_at_all(tiny_encoder: Path) 
     assert not [name for name in moving if "embeddings" in name or "layer.0" in name]
     assert [name for name in moving if "layer.1" in name]
     assert len(parameter_groups(network, tuning)) == 4
+
+
+def test_an_epoch_of_some_rows_has_others_each_time() -> None:
+    sampler = LengthGrouped(range(1, 101), 8, seed=3, most=40)
+    first = list(sampler)
+    assert len(sampler) == len(first) == len(set(first)) == 40
+    sampler.set_epoch(1)
+    assert set(sampler) != set(first)
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_curriculum_shows_rows_from_their_stage_on(processes: int) -> None:
+    stages = np.array([1, 2, 3, 4] * 25)
+    tuning = Tuning(curriculum=(2, 0, 1), batch_size=4)
+    sampler = Staged([5] * 100, stages, tuning, seed=3, processes=processes)
+    order = list(sampler)
+    assert len(sampler) == len(order)
+    assert order == list(Staged([5] * 100, stages, tuning, seed=3, processes=processes))
+    # Of the first epochs, 25 rows each, those that fill no batch are left out.
+    early, late = (order[:48], order[48:]) if processes == 1 else (order[:64], order[64:])
+    assert {stages[row] for row in early if row < 100} == {1}
+    assert {stages[row] for row in late if row < 100} == {1, 2, 3}
+    assert sorted(set(late) - {100}) == np.flatnonzero(stages < 4).tolist()
+    filled = 0 if processes == 1 else 2 * 7 + 5
+    assert order.count(100) == filled
 
 
 def test_rows_of_like_length_are_together_in_an_order_of_seed_and_epoch() -> None:
