@@ -76,12 +76,14 @@ def test_wrong_usage(cli: Cli, arguments: list[str], words: str) -> None:
 
 
 def test_train_in_a_process_of_its_own(
-    trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    trained: Trained, part_of_corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "my news 100% ü"
     folder.mkdir()
+    config = ROOT / "configs/topic-linear.yaml"
+    table = [f"data.path={part_of_corpus / 'articles.jsonl'}", "data.format=table"]
     done = subprocess.run(
-        [COMMAND, "train", ROOT / "configs/topic-linear.yaml", "--json"],
+        [COMMAND, "train", config, *table, "--json"],
         cwd=folder,
         env=environment(PYTHONHASHSEED="7", PYTHONWARNINGS="error::UserWarning:newsstand"),
         capture_output=True,

@@ -58,7 +58,8 @@ def small(part: Path, folder: Path, name: str) -> list[str]:
                     for number, stance in enumerate(text["stances"])
                 ]
             lines.writelines(json.dumps(row) + "\n" for row in rows)
-    return ["data.format=table", f"data.path={table}", "model.max_tokens=16"]
+    fewer = ["model.epoch_rows=64"] if name == "stance" else []
+    return ["data.format=table", f"data.path={table}", "model.max_tokens=16", *fewer]
 
 
 @pytest.fixture(scope="module")

