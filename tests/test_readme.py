@@ -36,7 +36,8 @@ def commands() -> Iterator[tuple[str, str]]:
 
 
 def masked(text: str) -> list[str]:
-    """Lines without what differs from run to run: digits, ids, places, width."""
+    """Lines without what differs from run to run: digits, ids, places, width, stances."""
+    text = re.sub(r"│ (favor|against|neutral) +│", "│ STANCE │", text)
     text = re.sub(r"\b[0-9a-f]{32,64}\b", "ID", text)
     text = re.sub(r"\d+(\.\d+)?", "0", text)
     lines = (re.sub(r"[\s━─]+", " ", line).strip() for line in text.splitlines())
