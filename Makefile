@@ -14,7 +14,7 @@ train: .venv/train.stamp
 	@echo
 	$(BIN)/newsstand score --model models:/topic@champion --format table --explain docs/sample-article.txt
 	$(BIN)/newsstand score --model models:/stance@champion --target "the dockworkers' strike" \
-		--target "ending the strike without a contract" --target "the second terminal" \
+		--target "ending the strike" --target "the second terminal" \
 		--format table docs/sample-article.txt
 	@echo
 	@echo "Compare the runs:    $(BIN)/mlflow ui        then open http://127.0.0.1:5000"
