@@ -55,7 +55,9 @@ def read_corpus(source: Source) -> Iterator[Found]:
             continue
         values = {"group": item.values["debate"], **item.values}
         for number, stance in enumerate(values["stances"], start=1):
-            stage = "1" if stance["kind"] == "subject" else _STAGES.get(values.get("kind"), "3")
+            stage = (
+                "1" if stance["kind"] == "subject" else _STAGES.get(str(values.get("kind")), "3")
+            )
             row = {**values, **stance, "id": f"{values['id']}/{number}", "curriculum": stage}
             yield None, Record(row, item.file, item.where)
 

@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,7 +69,10 @@ class Lesson:
         examples = list(rows.examples)
         told = rows.column("curriculum").to_pylist()
         stages = np.array([int(x or 1) for x in told], dtype=np.int8)
-        usual = {"labels": rows.names, "stages": stages if config.model.curriculum else None}
+        usual: dict[str, Any] = {
+            "labels": rows.names,
+            "stages": stages if config.model.curriculum else None,
+        }
         if not config.model.soft_labels and config.model.teacher is None:
             return cls(examples, rows.labels, weights=rows.weights, **usual)
         shares = np.eye(len(rows.names), dtype=np.float32)[rows.labels]
