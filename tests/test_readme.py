@@ -47,7 +47,8 @@ def masked(text: str) -> list[str]:
 def small(part: Path, folder: Path, name: str) -> list[str]:
     """Overrides by which a config of the corpus reads a part of it, as a table."""
     files = ["articles"] if name == "topic" else ["articles", "passages", "arguments"]
-    texts = [json.loads(line) for x in files for line in (part / f"{x}.jsonl").open()]
+    lines_of = [(part / f"{x}.jsonl").read_text(encoding="utf-8").splitlines() for x in files]
+    texts = [json.loads(line) for lines in lines_of for line in lines]
     table = folder / f"{name}.jsonl"
     with table.open("w") as lines:
         for text in texts:
