@@ -42,9 +42,15 @@ from newsstand.records import (
 CORPUS = Path(__file__).parent / "corpus"
 
 
-# From the bare subject that a comment praises or blames, over claims and their opposites, to texts
-# that quote, and to reasons whose choice of words is even on both sides.
-_STAGES = {"comment": "2", "claim": "2", "reason": "4", "rebuttal": "4", "line": "4"}
+def _stage(kind: str | None, stance: Mapping[str, str]) -> str:
+    """The stage of a curriculum from which on a row is learned.
+
+    From the bare subject that a comment praises or blames, over claims and their opposites, to
+    texts without a side, longer ones, and reasons whose choice of words is even on both sides.
+    """
+    if stance["kind"] == "subject":
+        return "1"
+    return "2" if kind in ("comment", "claim") and stance["label"] != "neutral" else "3"
 
 
 def read_corpus(source: Source) -> Iterator[Found]:
@@ -55,10 +61,8 @@ def read_corpus(source: Source) -> Iterator[Found]:
             continue
         values = {"group": item.values["debate"], **item.values}
         for number, stance in enumerate(values["stances"], start=1):
-            stage = (
-                "1" if stance["kind"] == "subject" else _STAGES.get(str(values.get("kind")), "3")
-            )
-            row = {**values, **stance, "id": f"{values['id']}/{number}", "curriculum": stage}
+            row = {**values, **stance, "id": f"{values['id']}/{number}"}
+            row["curriculum"] = _stage(values.get("kind"), stance)
             yield None, Record(row, item.file, item.where)
 
 

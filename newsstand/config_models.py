@@ -191,8 +191,44 @@ class _EncoderConfig(Section):
     """Where the encoder runs; `auto` takes a GPU if there is one."""
 
 
+class FineTuneConfig(Section):
+    """Encoder and classifier learn together; the input embeddings stay as they are."""
+
+    epochs: int = Field(1, ge=1)
+    """How often each text is seen, with all of its targets."""
+
+    curriculum: Annotated[tuple[int, ...] | None, BeforeValidator(_epochs)] = None
+    """In place of `epochs`: how many epochs each stage has. In those of the n-th, rows whose column
+    `curriculum` is n or less are seen, and rows without one (Bengio et al. 2009). Labels that a
+    stage has no row of are left out of its loss."""
+
+    epoch_texts: int | None = Field(None, ge=1)
+    """Texts of an epoch at most, other ones in each, drawn by the seed; null for all texts."""
+
+    batch_size: int = Field(64, ge=1)
+    """Texts of a step, each with all of its targets."""
+
+    learning_rate: float = Field(1e-4, gt=0.0, le=1.0)
+    """AdamW's step at its highest, at the end of the warm-up; it falls to zero from there."""
+
+    warmup: float = Field(0.1, ge=0.0, lt=1.0)
+    """Share of the steps in which the learning rate rises."""
+
+    weight_decay: float = Field(0.01, ge=0.0)
+    """AdamW's decay of weights, biases and norms excepted."""
+
+    layer_decay: float = Field(1.0, gt=0.0, le=1.0)
+    """Each layer learns at this rate times that of the layer above it."""
+
+    frozen_layers: int = Field(0, ge=0)
+    """So many of the lowest layers stay as they are."""
+
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    """Of the sums in training; `auto` takes bf16 where the hardware has it. Weights are fp32."""
+
+
 class EmbeddingConfig(_EncoderConfig):
-    """A linear classifier over a pretrained encoder's vectors; the encoder stays as it is."""
+    """A linear classifier over the vectors of a pretrained encoder, which may be fine-tuned."""
 
     kind: Literal["embedding"]
     """Model family."""
@@ -201,11 +237,14 @@ class EmbeddingConfig(_EncoderConfig):
     """Read the target, too, and compare it with the text (stance). Without it the model reads the
     article alone, and its answer is the same for every target."""
 
+    fine_tune: FineTuneConfig | None = None
+    """Fine-tune the encoder, and with it the classifier; null leaves the encoder as it is."""
+
     classifier: Literal["svc", "logistic"] = "logistic"
-    """scikit-learn's LinearSVC or LogisticRegression."""
+    """scikit-learn's LinearSVC or LogisticRegression. Not with `fine_tune`."""
 
     C: float = Field(0.01, ge=1e-6, le=1e6)
-    """Inverse strength of the L2 penalty."""
+    """Inverse strength of the L2 penalty. Not with `fine_tune`."""
 
     class_weight: Literal["balanced"] | None = None
     """`balanced` weights each label by its inverse frequency."""

@@ -1,6 +1,5 @@
 """Runs every command and example of the README, and compares what it shows with what comes."""
 
-import json
 import os
 import re
 import shlex
@@ -16,6 +15,7 @@ from urllib.request import urlopen
 
 import pytest
 
+from given import Cli
 from newsstand.config_file import load_config
 
 ROOT = Path(__file__).parent.parent
@@ -44,25 +44,6 @@ def masked(text: str) -> list[str]:
     return [line for line in lines if line and not line.startswith("bundle")]
 
 
-def small(part: Path, folder: Path, name: str) -> list[str]:
-    """Overrides by which a config of the corpus reads a part of it, as a table."""
-    files = ["articles"] if name == "topic" else ["articles", "passages", "arguments"]
-    lines_of = [(part / f"{x}.jsonl").read_text(encoding="utf-8").splitlines() for x in files]
-    texts = [json.loads(line) for lines in lines_of for line in lines]
-    table = folder / f"{name}.jsonl"
-    with table.open("w") as lines:
-        for text in texts:
-            kept = {key: text.get(key) for key in ("id", "title", "body", "split", "published")}
-            rows = [{**kept, "label": text.get("label")}]
-            if name == "stance":
-                rows = [
-                    {**kept, **stance, "id": f"{text['id']}/{number}", "curriculum": 1}
-                    for number, stance in enumerate(text["stances"])
-                ]
-            lines.writelines(json.dumps(row) + "\n" for row in rows)
-    return ["data.format=table", f"data.path={table}"]
-
-
 # Of what `make train` trains: with these, it takes seconds.
 QUICK = {
     "topic": ["model.max_tokens=16"],
@@ -71,7 +52,7 @@ QUICK = {
 
 
 @pytest.fixture(scope="module")
-def desk(part_of_corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder as a reader of the README has it, with small stand-ins for public data."""
     folder = tmp_path_factory.mktemp("desk")
     for name in ("configs", "docs"):
@@ -94,12 +75,6 @@ def desk(part_of_corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
             (stances / target / f"{split}_text.txt").write_text("".join(texts))
             (stances / target / f"{split}_labels.txt").write_text("0\n1\n2\n" * 6)
     return folder
-
-
-def run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
-    env = {k: v for k, v in os.environ.items() if k != "MLFLOW_TRACKING_URI"}
-    command = [str(BIN / command[0]), *command[1:]]
-    return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True)
 
 
 def made_by(target: str) -> list[list[str]]:
@@ -140,8 +115,10 @@ def opens(folder: Path) -> None:
 
 
 def test_every_command_runs_and_shows_what_the_readme_shows(
-    desk: Path, part_of_corpus: Path
+    desk: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.chdir(desk)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     found = list(commands())
     assert len(found) >= 8
     for command, output in found:
@@ -150,30 +127,28 @@ def test_every_command_runs_and_shows_what_the_readme_shows(
             # Installing and testing inside a test would not end; what else the targets do runs.
             for made in made_by(words[1]) if words[1] == "train" else ():
                 if Path(made[0]).name == "newsstand":
-                    if made[1] == "train":  # on all of the corpus, it would take minutes
-                        name = Path(made[2]).stem
-                        made += [*small(part_of_corpus, desk, name), *QUICK[name]]
-                    done = run(["newsstand", *made[1:]], desk)
-                    assert done.returncode == 0, (made, done.stderr)
+                    # On all of the corpus, training would take minutes.
+                    quick = QUICK[Path(made[2]).stem] if made[1] == "train" else ()
+                    done = cli(*made[1:], *quick)
+                    assert done.code == 0, (made, done.err)
             assert made_by(words[1]), command
         elif words == ["mlflow", "ui"]:
             opens(desk)
         else:
-            if (
-                words[1:3] == ["train", "configs/topic-linear.yaml"] and "data." not in command
-            ):  # nor does it become the champion here
-                words += [*small(part_of_corpus, desk, "topic"), "tracking.alias=null"]
-            done = run(words, desk)
+            done = cli(*words[1:])
             wrong = "newsstand: " in output
-            assert done.returncode == (2 if wrong else 0), (command, done.stderr)
-            came = masked(done.stderr + done.stdout)
+            assert done.code == (2 if wrong else 0), (command, done.err)
+            came = masked(done.err + done.out)
             assert [line for line in masked(output) if line not in came] == [], command
 
 
 def test_the_python_example_prints_what_the_readme_shows(desk: Path) -> None:
     (example,) = shown("python")
     (output,) = shown("text")
-    done = run(["python", "-c", example], desk)
+    env = {k: v for k, v in os.environ.items() if k != "MLFLOW_TRACKING_URI"}
+    done = subprocess.run(
+        [sys.executable, "-c", example], cwd=desk, env=env, capture_output=True, text=True
+    )
     assert masked(done.stdout) == masked(output), done.stderr
 
 

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from newsstand.bundle import Model
 from newsstand.config import Config, ExportConfig
+from newsstand.config_models import EmbeddingConfig
 from newsstand.embedding import EmbeddingModel
 from newsstand.exported import ExportedEncoder
 from newsstand.linear import LinearModel
@@ -66,9 +67,11 @@ def as_exported(
     """
     if isinstance(again, LinearModel):
         return _smaller(config, again), ""
-    if isinstance(first, EmbeddingModel) and isinstance(again, EmbeddingModel):
+    frozen = isinstance(config.model, EmbeddingConfig) and not config.model.fine_tune
+    if frozen and isinstance(first, EmbeddingModel) and isinstance(again, EmbeddingModel):
         return replace(again, encoder=first.encoder, vectors=first.vectors), ""
-    if isinstance(first, TransformerModel) and isinstance(first.encoder, ExportedEncoder):
+    fitted = isinstance(first, (EmbeddingModel, TransformerModel))
+    if fitted and isinstance(first.encoder, ExportedEncoder):
         exported, cost = export(config, again, held_out, folder)
         return exported, f"; {cost}"
     return again, ""

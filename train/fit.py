@@ -10,15 +10,17 @@ from scipy.sparse import csr_array
 from sklearn.utils.class_weight import compute_sample_weight
 
 from newsstand.bundle import Model
-from newsstand.config import Config
+from newsstand.config import Config, flatten
 from newsstand.config_models import (
     EmbeddingConfig,
+    FineTuneConfig,
     LinearConfig,
     PairsConfig,
     TransformerConfig,
 )
 from newsstand.data.prepare import Progress
 from newsstand.encoder import Encoder
+from newsstand.encoders import find_encoder, fingerprint
 from newsstand.errors import NewsstandError
 from newsstand.hypotheses import Hypotheses, nli_classes
 from newsstand.linear import FeatureSpec, LinearModel, coarser, count
@@ -27,10 +29,11 @@ from newsstand.train.evaluate import quality
 from newsstand.train.fit_embedding import fit_embedding, open_encoder
 from newsstand.train.fit_linear import fit_linear, outlet_weights
 from newsstand.train.fit_pairs import Fitting, fit_pairs
-from newsstand.train.fit_stream import Unfinished, fit_stream
-from newsstand.train.lessons import Lesson
+from newsstand.train.fit_stream import fit_stream
+from newsstand.train.lessons import Lesson, stages_of
 from newsstand.train.rows import Rows
 from newsstand.train.search import Found, Trial, search
+from newsstand.train.unfinished import Unfinished
 from newsstand.transformer import TransformerModel
 
 
@@ -57,6 +60,8 @@ def fit(config: Config, rows: Rows, unfinished: Unfinished, progress: Progress) 
         )
     if isinstance(config.model, EmbeddingConfig):
         model = config.model
+        if model.fine_tune:
+            return _fine_tuned(config, model, model.fine_tune, rows, unfinished, progress)
         encoder, vectors = open_encoder(
             model.encoder,
             sha256=model.encoder_sha256,
@@ -80,6 +85,39 @@ def fit(config: Config, rows: Rows, unfinished: Unfinished, progress: Progress) 
     assert isinstance(config.model, LinearConfig)  # noqa: S101 - narrows the type
     fit_by = _linear(config.model, config.seed, rows, unfinished, progress)
     return fit_by(config.model.C, config.model.bits)
+
+
+def _fine_tuned(
+    config: Config,
+    model: EmbeddingConfig,
+    settings: FineTuneConfig,
+    rows: Rows,
+    unfinished: Unfinished,
+    progress: Progress,
+) -> Model:
+    from newsstand.train.siamese import fine_tune_vectors  # imports of seconds, here alone
+    from newsstand.train.tuning import Tuning
+
+    folder = find_encoder(model.encoder, model.encoder_sha256)
+    encoder = Encoder.open(
+        folder, max_tokens=model.max_tokens, long_text=model.long_text, device=model.device
+    )
+    given = settings.model_dump()
+    most = given.pop("epoch_texts")
+    tuning = Tuning(**given, epoch_rows=most, class_weight=model.class_weight)
+    told = {"model": flatten(config), "encoder": fingerprint(folder), "rows": rows.digest()}
+    return fine_tune_vectors(
+        list(rows.examples),
+        rows.labels,
+        encoder=encoder,
+        cross_target=model.cross_target,
+        tuning=tuning,
+        seed=config.seed,
+        file=unfinished.file(**told),
+        progress=lambda said, done, total: progress(f"fine-tuning: {said}", done, total),
+        weights=rows.weights,
+        stages=stages_of(rows),
+    )
 
 
 def open_transformer(config: Config, fitted: Rows) -> Encoder:

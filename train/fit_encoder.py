@@ -28,6 +28,7 @@ from newsstand.train.entailment import GroupCollator, GroupLoss, Groups, own_cla
 from newsstand.train.evaluate import metrics
 from newsstand.train.flips import flip_figures
 from newsstand.train.lora import Lora, merged, with_adapters
+from newsstand.train.order import Staged
 from newsstand.train.processes import disconnect, from_first, processes, rank, take_gpu
 from newsstand.train.row_weights import WeightedLoss, with_weights
 from newsstand.train.trainer import (
@@ -36,7 +37,6 @@ from newsstand.train.trainer import (
     EncoderTrainer,
     Log,
     Progress,
-    Staged,
     Teller,
     TokenRows,
     arguments,

@@ -11,30 +11,24 @@ where it was and ends with the very weights it would have had: the order of the 
 the seed alone, and the file is only ever replaced as a whole. It holds numbers and nothing else.
 """
 
-import hashlib
-import json
 import time
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from itertools import islice
 from math import ceil
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, hstack, vstack
 from sklearn.linear_model import SGDClassifier
 
-from newsstand.data.kept import Arrays, DamagedError, discard, keep, kept
+from newsstand.data.kept import keep
 from newsstand.data.prepare import Progress
 from newsstand.encode import Example
-from newsstand.files import distrusted
 from newsstand.linear import Features, FeatureSpec, LinearModel, count, frequencies
 from newsstand.train.fit_linear import check_features, linear_model
-from newsstand.version import __version__
+from newsstand.train.unfinished import held
 from newsstand.workers import Run, pool, processors
 
 # Full articles have a thousand features each: 8,192 of them are 80 MB, in three copies at a time.
@@ -44,35 +38,6 @@ _INLINE = 16  # so few blocks are counted faster than worker processes start
 _SAVED_EVERY = 20.0  # seconds
 # Without a number of epochs: enough for this many rows in all, within limits.
 _ROWS_SEEN, _FEWEST, _MOST = 100_000, 3, 50
-
-
-class Unfinished:
-    """Where fits keep what they have learned until the run is done.
-
-    Args:
-        folder: For their files.
-        digest: Of the data they learn from.
-    """
-
-    def __init__(self, folder: Path, digest: str) -> None:
-        self._folder, self._digest = folder, digest
-        self._files: set[Path] = set()
-        self.resumed = False  # whether the fit that asked last goes on from an earlier one
-
-    def file(self, **settings: Any) -> Path:
-        """The file of a fit; its name tells data, settings and versions apart."""
-        versions = [__version__, *(version(x) for x in ("numpy", "scipy", "scikit-learn"))]
-        told = json.dumps([self._digest, settings, versions], sort_keys=True, default=str)
-        name = hashlib.sha256(told.encode()).hexdigest()[:16]
-        found = self._folder / f"fit-{name}.safetensors"
-        self._files.add(found)
-        self.resumed = _read(found) is not None
-        return found
-
-    def remove(self) -> None:
-        """Removes the files of this run."""
-        for file in self._files:
-            file.unlink(missing_ok=True)
 
 
 @dataclass(slots=True)
@@ -106,7 +71,7 @@ class _State:
 
     def restore(self, file: Path) -> None:
         """Goes on from a file, if it holds what `save` wrote."""
-        found = _read(file)
+        found = held(file)
         if found is None:
             return
         arrays, facts = found
@@ -255,17 +220,3 @@ def _weighed(features: Features, blocks: Iterable[Sequence[csr_array]]) -> csr_a
 
 def _frequencies(spec: FeatureSpec, examples: Sequence[Example]) -> list[NDArray[np.uint16]]:
     return [frequencies(found).astype(np.uint16) for found in count(spec, examples)]
-
-
-def _read(file: Path) -> tuple[Arrays, dict[str, Any]] | None:
-    """What a file of a fit holds, unless it is damaged, or somebody else may have written it."""
-    with suppress(FileNotFoundError):
-        why = distrusted(file) or distrusted(file.parent)
-        if why:
-            discard(file, why, "the fit begins anew")
-            return None
-    try:
-        return kept(file, of=file.name)
-    except DamagedError as error:
-        discard(file, f"damaged ({error})", "the fit begins anew")
-        return None

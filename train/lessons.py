@@ -67,8 +67,7 @@ class Lesson:
         """
         assert isinstance(config.model, TransformerConfig)  # noqa: S101 - narrows the type
         examples = list(rows.examples)
-        told = rows.column("curriculum").to_pylist()
-        stages = np.array([int(x or 1) for x in told], dtype=np.int8)
+        stages = stages_of(rows)
         usual: dict[str, Any] = {
             "labels": rows.names,
             "stages": stages if config.model.curriculum else None,
@@ -87,6 +86,12 @@ class Lesson:
         if usual["stages"] is not None:
             usual["stages"] = np.append(stages, np.ones(more, dtype=np.int8))
         return cls(*taught, weights=weights, **usual)
+
+
+def stages_of(rows: Rows) -> NDArray[np.int8]:
+    """The stage of a curriculum that each row is learned from, shape (rows,); 1 without one."""
+    told = rows.column("curriculum").to_pylist()
+    return np.array([int(x or 1) for x in told], dtype=np.int8)
 
 
 def _votes(rows: Rows, shares: Shares) -> Shares:

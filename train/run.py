@@ -35,11 +35,11 @@ from newsstand.train.fit import (
     search_linear,
     with_settings,
 )
-from newsstand.train.fit_stream import Unfinished
 from newsstand.train.outcome import Outcome, finished, kept_if_not_logged, plain_disk_errors
 from newsstand.train.rows import Rows
 from newsstand.train.search import Found
 from newsstand.train.seeds import fit_seeds
+from newsstand.train.unfinished import Unfinished
 from newsstand.transformer import TransformerModel
 
 if TYPE_CHECKING:

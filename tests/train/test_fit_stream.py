@@ -19,7 +19,8 @@ from newsstand.errors import DataError
 from newsstand.linear import FeatureSpec, LinearModel, count
 from newsstand.train import fit_stream as module
 from newsstand.train.fit_linear import fit_linear
-from newsstand.train.fit_stream import Unfinished, fit_stream
+from newsstand.train.fit_stream import fit_stream
+from newsstand.train.unfinished import Unfinished
 
 WORDS = [
     ["striker", "goal", "match", "referee", "penalty", "coach", "keeper"],

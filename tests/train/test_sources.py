@@ -14,10 +14,10 @@ from newsstand.config_file import load_config
 from newsstand.data.loader import NewsData, load
 from newsstand.train.evaluate import by_source
 from newsstand.train.fit import fit
-from newsstand.train.fit_stream import Unfinished
 from newsstand.train.row_weights import WeightedLoss, with_weights
 from newsstand.train.rows import Rows
 from newsstand.train.tuning import NO_LABEL, Loss, Tuning
+from newsstand.train.unfinished import Unfinished
 from small_fit import example
 
 # Two sources that say the opposite of the same words: the one that weighs more is believed.

@@ -10,7 +10,7 @@ from accelerate.data_loader import BatchSamplerShard
 from torch.utils.data import BatchSampler
 
 from newsstand.encoder import Encoder
-from newsstand.train.trainer import LengthGrouped, Staged
+from newsstand.train.order import LengthGrouped, Staged
 from newsstand.train.tuning import Loss, Tuning, freeze, parameter_groups
 
 

@@ -1,0 +1,57 @@
+"""Where fits that were cut short keep what they have learned, to go on from there."""
+
+import hashlib
+import json
+from contextlib import suppress
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from newsstand.data.kept import Arrays, DamagedError, discard, kept
+from newsstand.files import distrusted
+from newsstand.version import __version__
+
+_DECIDE = ("numpy", "scipy", "scikit-learn", "torch", "transformers")  # what a fit gives
+
+
+class Unfinished:
+    """Where fits keep what they have learned until the run is done.
+
+    Args:
+        folder: For their files.
+        digest: Of the data they learn from.
+    """
+
+    def __init__(self, folder: Path, digest: str) -> None:
+        self._folder, self._digest = folder, digest
+        self._files: set[Path] = set()
+        self.resumed = False  # whether the fit that asked last goes on from an earlier one
+
+    def file(self, **settings: Any) -> Path:
+        """The file of a fit; its name tells data, settings and versions apart."""
+        versions = [__version__, *map(version, _DECIDE)]
+        told = json.dumps([self._digest, settings, versions], sort_keys=True, default=str)
+        name = hashlib.sha256(told.encode()).hexdigest()[:16]
+        found = self._folder / f"fit-{name}.safetensors"
+        self._files.add(found)
+        self.resumed = held(found) is not None
+        return found
+
+    def remove(self) -> None:
+        """Removes the files of this run."""
+        for file in self._files:
+            file.unlink(missing_ok=True)
+
+
+def held(file: Path) -> tuple[Arrays, dict[str, Any]] | None:
+    """What a file of a fit holds; None if it is damaged, or somebody else may have written it."""
+    with suppress(FileNotFoundError):
+        why = distrusted(file) or distrusted(file.parent)
+        if why:
+            discard(file, why, "the fit begins anew")
+            return None
+    try:
+        return kept(file, of=file.name)
+    except DamagedError as error:
+        discard(file, f"damaged ({error})", "the fit begins anew")
+        return None
