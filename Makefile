@@ -6,7 +6,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export HF_HUB_DISABLE_TELEMETRY := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: train test format clean
+.PHONY: train train-large test format clean
 
 train: .venv/train.stamp
 	$(BIN)/newsstand train configs/topic.yaml
@@ -19,6 +19,11 @@ train: .venv/train.stamp
 	@echo
 	@echo "Compare the runs:    $(BIN)/mlflow ui        then open http://127.0.0.1:5000"
 	@echo "Score your articles: $(BIN)/newsstand score --help"
+
+# Larger encoders, for work rather than for a first look: most of an hour on two cores.
+train-large: .venv/large.stamp
+	$(BIN)/newsstand train configs/topic-large.yaml
+	$(BIN)/newsstand train configs/stance-large.yaml
 
 test: .venv/dev.stamp
 	$(BIN)/ruff format --check .
@@ -43,6 +48,10 @@ clean:
 .venv/train.stamp: .venv/bin/python pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[train,offline]'
 	@touch $@
+
+.venv/large.stamp: .venv/bin/python pyproject.toml constraints.txt
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[train,offline,offline-large]'
+	@touch $@ .venv/train.stamp
 
 .venv/dev.stamp: .venv/bin/python pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[train,offline,dev]'

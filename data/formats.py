@@ -46,11 +46,11 @@ def _stage(kind: str | None, stance: Mapping[str, str]) -> str:
     """The stage of a curriculum from which on a row is learned.
 
     From the bare subject that a comment praises or blames, over claims and their opposites, to
-    texts without a side, longer ones, and reasons whose choice of words is even on both sides.
+    longer texts, and then reasons whose choice of words is even on both sides.
     """
     if stance["kind"] == "subject":
         return "1"
-    return "2" if kind in ("comment", "claim") and stance["label"] != "neutral" else "3"
+    return {"comment": "2", "claim": "2", None: "3"}.get(kind, "4")
 
 
 def read_corpus(source: Source) -> Iterator[Found]:

@@ -211,6 +211,9 @@ class FineTuneConfig(Section):
     learning_rate: float = Field(1e-4, gt=0.0, le=1.0)
     """AdamW's step at its highest, at the end of the warm-up; it falls to zero from there."""
 
+    classifier_rate: float = Field(10.0, gt=0.0, le=1000.0)
+    """The classifier, which begins with random weights, learns at this times `learning_rate`."""
+
     warmup: float = Field(0.1, ge=0.0, lt=1.0)
     """Share of the steps in which the learning rate rises."""
 

