@@ -65,9 +65,8 @@ def impossible(get: Get) -> Iterable[tuple[str, str]]:
         yield "model.mark_target", "a topic model has no targets to mark"
     if get("model.kind") == "transformer":
         yield from _impossible_wordings(get, stance=task == "stance", known=_known_labels(labels))
-    usual = {"classifier": "logistic", "C": 0.01} if get("model.fine_tune") is not None else {}
-    for name, value in usual.items():
-        if get(f"model.{name}") != value:
+    for name, default in (("classifier", "logistic"), ("C", 0.01)):
+        if get("model.fine_tune") is not None and get(f"model.{name}") != default:
             yield (
                 f"model.{name}",
                 "with model.fine_tune, the classifier is fitted there; leave it out",

@@ -40,8 +40,8 @@ class Parts:
         return found if len(found) == self.count else None
 
 
-def joined(parts: list[Path], folder: Path) -> Path:
-    """The folder of an encoder that was put together of its parts, now or earlier.
+def join(parts: list[Path], folder: Path) -> None:
+    """Puts an encoder together of its parts.
 
     Args:
         parts: The parts of its zip file, in their order.
@@ -50,8 +50,6 @@ def joined(parts: list[Path], folder: Path) -> Path:
     Raises:
         NewsstandError: The parts make no zip file, or there is no room for it.
     """
-    if folder.is_dir():
-        return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
     with (
         tempfile.TemporaryDirectory(dir=folder.parent) as scratch,
@@ -70,7 +68,6 @@ def joined(parts: list[Path], folder: Path) -> Path:
                     shutil.copyfileobj(source, unpacked)
         if not folder.is_dir():  # else another process was first
             made.rename(folder)
-    return folder
 
 
 def _files(packed: zipfile.ZipFile) -> Iterator[zipfile.ZipInfo]:

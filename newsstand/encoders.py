@@ -5,7 +5,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from newsstand.encoder_parts import Parts, joined
+from newsstand.encoder_parts import Parts, join
 from newsstand.errors import NewsstandError
 
 MINILM = "sentence-transformers/all-MiniLM-L6-v2"
@@ -113,12 +113,17 @@ def _packaged(name: str) -> Path | None:
 
 
 def _joined(name: str) -> Path | None:
-    parts = _PARTS[name].installed() if name in _PARTS else None
-    if parts is None:
+    if name not in _PARTS:
         return None
     # In the cache of the hub, under the hash that its weights must have.
-    root = Path(_hub().constants.HF_HOME) / "newsstand"
-    return joined(parts, root / f"{name.rpartition('/')[2]}-{_KNOWN[name][:12]}")
+    folder = Path(_hub().constants.HF_HOME) / "newsstand"
+    folder /= f"{name.rpartition('/')[2]}-{_KNOWN[name][:12]}"
+    if not folder.is_dir():
+        parts = _PARTS[name].installed()
+        if parts is None:
+            return None
+        join(parts, folder)
+    return folder
 
 
 def _downloaded(name: str) -> Path:

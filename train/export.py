@@ -70,8 +70,9 @@ def as_exported(
     frozen = isinstance(config.model, EmbeddingConfig) and not config.model.fine_tune
     if frozen and isinstance(first, EmbeddingModel) and isinstance(again, EmbeddingModel):
         return replace(again, encoder=first.encoder, vectors=first.vectors), ""
-    fitted = isinstance(first, (EmbeddingModel, TransformerModel))
-    if fitted and isinstance(first.encoder, ExportedEncoder):
+    if isinstance(first, (EmbeddingModel, TransformerModel)) and isinstance(
+        first.encoder, ExportedEncoder
+    ):
         exported, cost = export(config, again, held_out, folder)
         return exported, f"; {cost}"
     return again, ""

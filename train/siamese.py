@@ -260,7 +260,7 @@ def _plan(
         texts, firsts = np.unique(reader.texts[rows], return_index=True)
         of_text = np.split(rows, firsts[1:])
         order = LengthGrouped(
-            reader.lengths[texts], tuning.batch_size, seed, most=tuning.epoch_rows
+            reader.lengths[texts].tolist(), tuning.batch_size, seed, most=tuning.epoch_rows
         )
         for _ in range(epochs):
             order.set_epoch(number)

