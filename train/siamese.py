@@ -109,8 +109,8 @@ def fine_tune_vectors(
     told = torch.from_numpy(labels).to(device)
     counted = None if weights is None else torch.from_numpy(weights).float().to(device)
     done = _restored(file, whole, optimizer)
-    started, saved, first = time.monotonic(), time.monotonic(), done
-    tokens, loss = 0, torch.zeros(())
+    started = saved = time.monotonic()
+    tokens = 0
     half = torch.autocast(
         device.type, torch.bfloat16, enabled=use_bf16(tuning.precision, device.type)
     )
@@ -147,7 +147,7 @@ def fine_tune_vectors(
             if done % _TOLD_EVERY == 0 or done == len(plan):
                 speed = tokens / max(now - started, 1e-9)
                 progress(f"loss {loss.item():.3f}, {speed:,.0f} tokens/s, step", done, len(plan))
-            if now - saved > _SAVED_EVERY and done > first:
+            if now - saved > _SAVED_EVERY:
                 _save(file, whole, optimizer, done)
                 saved = now
     network.eval()
