@@ -42,15 +42,18 @@ from newsstand.records import (
 CORPUS = Path(__file__).parent / "corpus"
 
 
-def _stage(kind: str | None, stance: Mapping[str, str]) -> str:
+def _stage(values: Mapping[str, Any], stance: Mapping[str, str]) -> str:
     """The stage of a curriculum from which on a row is learned.
 
     From the bare subject that a comment praises or blames, over claims and their opposites, to
-    longer texts, and then reasons whose choice of words is even on both sides.
+    texts that are hard on purpose, and then reasons whose choice of words is even on both sides.
     """
     if stance["kind"] == "subject":
         return "1"
-    return {"comment": "2", "claim": "2", None: "3"}.get(kind, "4")
+    subjects = any(other["kind"] == "subject" for other in values["stances"])
+    if subjects or values.get("kind") in ("comment", "claim"):
+        return "2"
+    return "4" if "kind" in values else "3"
 
 
 def read_corpus(source: Source) -> Iterator[Found]:
@@ -62,7 +65,7 @@ def read_corpus(source: Source) -> Iterator[Found]:
         values = {"group": item.values["debate"], **item.values}
         for number, stance in enumerate(values["stances"], start=1):
             row = {**values, **stance, "id": f"{values['id']}/{number}"}
-            row["curriculum"] = _stage(values.get("kind"), stance)
+            row["curriculum"] = _stage(values, stance)
             yield None, Record(row, item.file, item.where)
 
 

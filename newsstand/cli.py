@@ -30,7 +30,7 @@ from newsstand.version import __version__
 
 if TYPE_CHECKING:
     from newsstand.config import Config
-    from newsstand.config_models import EmbeddingConfig, TransformerConfig
+    from newsstand.config_encoders import EmbeddingConfig, TransformerConfig
     from newsstand.data.loader import NewsData
     from newsstand.encode import Example
     from newsstand.serve.score import Score
@@ -147,7 +147,7 @@ def data(
     from newsstand.config_file import load_config
 
     loaded = load_config(config, overrides or ())
-    from newsstand.config_models import EmbeddingConfig, TransformerConfig
+    from newsstand.config_encoders import EmbeddingConfig, TransformerConfig
     from newsstand.encoders import find_encoder
 
     if isinstance(loaded.model, (EmbeddingConfig, TransformerConfig)):  # told before the work

@@ -11,12 +11,8 @@ from pydantic import BaseModel, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
 from newsstand.config_data import DataConfig, TextConfig
-from newsstand.config_models import (
-    EmbeddingConfig,
-    LinearConfig,
-    PairsConfig,
-    TransformerConfig,
-)
+from newsstand.config_encoders import EmbeddingConfig, TransformerConfig
+from newsstand.config_models import LinearConfig, PairsConfig
 from newsstand.config_section import Section, as_tuple
 
 _DOTS = (".", "..")

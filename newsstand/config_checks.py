@@ -71,6 +71,10 @@ def impossible(get: Get) -> Iterable[tuple[str, str]]:
                 f"model.{name}",
                 "with model.fine_tune, the classifier is fitted there; leave it out",
             )
+    if get("model.fine_tune") is not None and get("model.ngrams") is not None:
+        yield "model.ngrams", "not with model.fine_tune, which fits one classifier; leave it out"
+    if get("model.fine_tune") is not None and get("model.precision") != "fp32":
+        yield "model.precision", "of a fit it is model.fine_tune.precision; leave it out"
     if get("model.lora") is not None and get("model.frozen_layers"):
         yield "model.frozen_layers", "with model.lora, all layers stay as they are; leave it out"
     if get("model.lora") is not None and get("model.fsdp"):

@@ -1,4 +1,4 @@
-"""The embedding model: a frozen encoder's vectors, and one weight vector a label."""
+"""The embedding model: an encoder's vectors, and one weight vector a label; n-grams beside them."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,8 +12,10 @@ from safetensors.numpy import save_file
 
 from newsstand.encode import Example
 from newsstand.encoder import Encoder, Vectors
+from newsstand.errors import BundleError
 from newsstand.exported import ExportedEncoder, open_bundled
 from newsstand.known import Flags
+from newsstand.linear import LinearModel
 from newsstand.long_text import joined, sources
 from newsstand.tensors import Header, read_tensors
 
@@ -31,12 +33,14 @@ class EmbeddingModel:
         coefficients: float32, shape (features, labels), for what `features` gives.
         intercepts: float32, shape (labels,).
         vectors: What computes vectors in place of the encoder, which it must agree with: a cache.
+        ngrams: A linear model whose scores are added, or None.
     """
 
     encoder: Encoder | ExportedEncoder
     coefficients: Vectors
     intercepts: Vectors
     vectors: Callable[[Sequence[str]], Vectors] | None = None
+    ngrams: LinearModel | None = None
 
     kind = "embedding"
 
@@ -54,7 +58,8 @@ class EmbeddingModel:
         """Uncalibrated scores, shape (examples, labels); in any batch the same within 1e-5."""
         vectors = self.vectors or self.encoder.vectors
         rows = features(examples, self.encoder, vectors, cross_target=self.cross_target)
-        return np.asarray(rows @ self.coefficients + self.intercepts, dtype=np.float64)
+        scores = np.asarray(rows @ self.coefficients + self.intercepts, dtype=np.float64)
+        return scores if self.ngrams is None else scores + self.ngrams.forward(examples)
 
     def knows(self, examples: Sequence[Example]) -> Flags:
         """Whether the encoder has a token for anything in each text, shape (examples,)."""
@@ -76,7 +81,8 @@ class EmbeddingModel:
         The features are linear in the text's vector (the absolute difference is, as long as no
         sign changes), and that is the mean of its tokens' vectors: so the score is a sum over
         tokens, a token's share spread over its characters. A token's vector has read the tokens
-        around it. What special tokens and the target add is no character's.
+        around it. What special tokens and the target add is no character's. What n-grams add is
+        shared out as `LinearModel.gains` does.
 
         Returns:
             float64, shape (characters,).
@@ -100,7 +106,7 @@ class EmbeddingModel:
                 steps[start] += share / max(end - start, 1)
                 steps[end] -= share / max(end - start, 1)
         gains: Floats = np.cumsum(steps)[:-1]
-        return gains
+        return gains if self.ngrams is None else gains + self.ngrams.gains(example, label)
 
     def save(self, folder: Path) -> dict[str, Any]:
         """Writes encoder and weights into a folder; returns the settings for `load`."""
@@ -108,6 +114,8 @@ class EmbeddingModel:
         tensors = {"coefficients": self.coefficients, "intercepts": self.intercepts}
         contiguous = {name: np.ascontiguousarray(value) for name, value in tensors.items()}
         save_file(contiguous, folder / WEIGHTS_FILE)
+        if self.ngrams is not None:
+            settings = settings | {"ngrams": self.ngrams.save(folder)}
         return settings
 
     @classmethod
@@ -118,7 +126,9 @@ class EmbeddingModel:
             BundleError: The weights do not fit the encoder.
             NewsstandError: torch or transformers are not installed.
         """
-        encoder = open_bundled(folder, **settings)
+        told = dict(settings)
+        beside = told.pop("ngrams", None)
+        encoder = open_bundled(folder, **told)
 
         def expected(found: Header) -> Header:
             rows, labels = found["coefficients"][1]
@@ -126,7 +136,13 @@ class EmbeddingModel:
             return {"coefficients": ("F32", (width, labels)), "intercepts": ("F32", (labels,))}
 
         tensors = read_tensors(folder / WEIGHTS_FILE, expected)
-        return cls(encoder, tensors["coefficients"], tensors["intercepts"])
+        ngrams = None if beside is None else LinearModel.load(folder, beside)
+        if ngrams is not None and ngrams.outputs != len(tensors["intercepts"]):
+            raise BundleError(
+                f"{folder / WEIGHTS_FILE}: {len(tensors['intercepts'])} labels, but the n-grams' "
+                f"weights are of {ngrams.outputs}"
+            )
+        return cls(encoder, tensors["coefficients"], tensors["intercepts"], ngrams=ngrams)
 
 
 def features(

@@ -120,19 +120,29 @@ class Encoder(TokenReader):
         unit: NDArray[np.float64] = torch.nn.functional.normalize(found).cpu().numpy()
         return unit
 
-    def vectors(self, texts: Sequence[str]) -> Vectors:
+    def vectors(self, texts: Sequence[str], *, half: bool = False) -> Vectors:
         """Mean-pooled vectors of length 1, float32, shape (texts, width), in the order given.
 
         The mean is over all tokens, special ones included, as sentence-transformers has it. A
         text's vector depends on the texts beside it by rounding only, below 1e-6.
+
+        Args:
+            texts: What to encode.
+            half: Compute in bfloat16, which takes half the time where the processor multiplies in
+                it; the cosine to the exact vector is .9999.
         """
         torch, _ = libraries()
         tokens = self.tokens(texts)
+        device = self.network.device.type
         found = np.zeros((len(texts), self.width), dtype=np.float32)
         for rows in self.batches(tokens):
-            with reported(_CANNOT), torch.inference_mode():
+            with (
+                reported(_CANNOT),
+                torch.inference_mode(),
+                torch.autocast(device, torch.bfloat16, enabled=half),
+            ):
                 inputs = self.padded(tokens, rows)
-                states = self.network(**inputs).last_hidden_state
+                states = self.network(**inputs).last_hidden_state.float()
             mask = inputs["attention_mask"][..., None].to(states.dtype)
             mean = (states * mask).sum(dim=1) / mask.sum(dim=1)
             found[rows] = torch.nn.functional.normalize(mean).cpu().numpy()

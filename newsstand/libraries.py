@@ -83,3 +83,17 @@ def quiet() -> Iterator[None]:
         logging.set_verbosity(level)
         if bars:
             logging.enable_progress_bar()
+
+
+def use_bf16(precision: str, device: str) -> bool:
+    """Whether to compute in bfloat16: where asked for, or with `auto` where it is faster."""
+    if precision != "auto":
+        return precision == "bf16"
+    torch, _ = libraries()
+    if device == "cuda":
+        return bool(torch.cuda.is_bf16_supported())
+    # Processors without AVX512-BF16 or AMX only imitate it.
+    asks = [
+        getattr(torch.cpu, f"_is_{name}_supported", None) for name in ("avx512_bf16", "amx_tile")
+    ]
+    return any(ask() for ask in asks if ask is not None)

@@ -306,6 +306,35 @@ class LinearModel:
         """Whether anything in each text has a weight, shape (examples,)."""
         return self.features.knows(examples)
 
+    def gains(self, example: Example, label: int) -> NDArray[np.float64]:
+        """What each character of `example.text` adds to a label's score over all labels' mean.
+
+        An n-gram's contribution is its value in the example's feature row times its coefficient
+        for the label, less the mean coefficient of all labels. It is shared out evenly over the
+        n-gram's occurrences and, in each, over the characters it covers.
+
+        Returns:
+            float64, shape (characters,).
+        """
+        row = self.features([example])
+        weights = self.coefficients
+        values = np.zeros(weights.shape[0])
+        used = row.indices
+        values[used] = row.data * (weights[used, label] - weights[used].mean(axis=1))
+        places = self.features.places(example)
+        occurrences = np.zeros(len(values), dtype=np.int64)
+        for columns, _, _ in places:
+            np.add.at(occurrences, columns, 1)
+        # A contribution starts at an n-gram's start and stops at its end: the running sum of these
+        # steps is the gain of each character.
+        steps = np.zeros(len(example.text) + 1)
+        for columns, starts, ends in places:
+            share = values[columns] / occurrences[columns] / np.maximum(ends - starts, 1)
+            np.add.at(steps, starts, share)
+            np.add.at(steps, ends, -share)
+        gains: NDArray[np.float64] = np.cumsum(steps)[:-1]
+        return gains
+
     def rounded(self, stored: Stored) -> "LinearModel":
         """The model as it is after it was stored so: saved and loaded, it stays the same."""
         return LinearModel.of_tensors(self.features.spec, stored, self.tensors(stored))

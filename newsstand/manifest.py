@@ -21,11 +21,11 @@ from newsstand.long_text import CHOICES
 from newsstand.packing import Stored
 from newsstand.parts import PARTS
 
-FORMAT = 5
+FORMAT = 6
 # Older formats that can still be read. A bundle of format 2 has weights in float32 only; one of
 # format 3 may hold files that its description does not name, which are refused since; one of
-# format 4 has no controls.
-READ = (2, 3, 4, FORMAT)
+# format 4 has no controls; one of format 5 has no n-grams beside an encoder's vectors.
+READ = (2, 3, 4, 5, FORMAT)
 MANIFEST = "bundle.json"
 
 _MOST_BYTES = 4 << 20
@@ -108,26 +108,32 @@ _HYPOTHESES = _section(
     ),
     classes=cs.no_info_after_validator_function(_classes, cs.list_schema(_text(100), max_length=3)),
 )
+_LINEAR = {
+    "words": _SPAN,
+    "chars": _SPAN,
+    "bits": cs.int_schema(ge=10, le=24),
+    "parts": cs.dict_schema(
+        cs.literal_schema(list(PARTS)), cs.float_schema(ge=0, le=1e6, allow_inf_nan=False)
+    ),
+    "hashtags": cs.bool_schema(),
+    "cross_target": cs.bool_schema(),
+    "sublinear_tf": cs.bool_schema(),
+    "idf": cs.bool_schema(),
+    "min_df": cs.int_schema(ge=1, le=2**31 - 1),
+    "stored": cs.literal_schema(list(get_args(Stored))),
+}
 _MODELS = {
     "linear": _section(
         optional=("stored",),  # which bundles of format 2 do not say
         kind=cs.literal_schema(["linear"]),
-        words=_SPAN,
-        chars=_SPAN,
-        bits=cs.int_schema(ge=10, le=24),
-        parts=cs.dict_schema(
-            cs.literal_schema(list(PARTS)), cs.float_schema(ge=0, le=1e6, allow_inf_nan=False)
-        ),
-        hashtags=cs.bool_schema(),
-        cross_target=cs.bool_schema(),
-        sublinear_tf=cs.bool_schema(),
-        idf=cs.bool_schema(),
-        min_df=cs.int_schema(ge=1, le=2**31 - 1),
-        stored=cs.literal_schema(list(get_args(Stored))),
+        **_LINEAR,
     ),
     "pairs": _section(kind=cs.literal_schema(["pairs"])),
     "embedding": _section(
-        optional=("onnx", "embeddings"), kind=cs.literal_schema(["embedding"]), **_ENCODER
+        optional=("onnx", "embeddings", "ngrams"),
+        kind=cs.literal_schema(["embedding"]),
+        ngrams=_section(**_LINEAR),
+        **_ENCODER,
     ),
     "transformer": _section(
         optional=("onnx", "embeddings", "mark_target", "target_as", "hypotheses"),

@@ -74,12 +74,8 @@ def find_evidence(
     A model of pairs answers by the sentences that are most like the target, whatever the label:
     these are given. An embedding model's are the title and sentences whose tokens added most, as
     `EmbeddingModel.gains` says; a transformer's those without which the label's score falls most.
-    For a linear model:
-
-    An n-gram's contribution is its value in the example's feature row times its coefficient
-    for the label, less the mean coefficient of all labels. It is shared out evenly over the
-    n-gram's occurrences and, in each, over the characters it covers; a passage is the run of
-    words within a sentence with the highest sum.
+    A linear model's are the runs of words within a sentence whose characters added most, as
+    `LinearModel.gains` says.
 
     Args:
         model: The model that scored the example.
@@ -101,7 +97,7 @@ def find_evidence(
     words = np.fromiter(bounds, dtype=np.int64).reshape(-1, 2)
     if not len(words):
         return ()
-    total = np.concatenate([[0.0], np.cumsum(_gain(model, example, label))])
+    total = np.concatenate([[0.0], np.cumsum(model.gains(example, label))])
     # Rounded: a running sum leaves traces of 1e-17 where nothing was added.
     gains = np.round(total[words[:, 1]] - total[words[:, 0]], 9)
     spans = [
@@ -157,28 +153,6 @@ def _best(example: Example, gains: Floats, limit: int) -> list[Span]:
     # Rounded: a running sum leaves traces where nothing was added.
     kept = [span for span in spans if round(span[3], 9) > 0]
     return sorted(kept, key=lambda span: -span[3])[:limit]
-
-
-def _gain(model: LinearModel, example: Example, label: int) -> Floats:
-    """What each character of the text adds to the label's score, shape (characters,)."""
-    row = model.features([example])
-    weights = model.coefficients
-    values = np.zeros(weights.shape[0])
-    used = row.indices
-    values[used] = row.data * (weights[used, label] - weights[used].mean(axis=1))
-    places = model.features.places(example)
-    occurrences = np.zeros(len(values), dtype=np.int64)
-    for columns, _, _ in places:
-        np.add.at(occurrences, columns, 1)
-    # A contribution starts at an n-gram's start and stops at its end: the running sum of these
-    # steps is the gain of each character.
-    steps = np.zeros(len(example.text) + 1)
-    for columns, starts, ends in places:
-        share = values[columns] / occurrences[columns] / np.maximum(ends - starts, 1)
-        np.add.at(steps, starts, share)
-        np.add.at(steps, ends, -share)
-    gain: Floats = np.cumsum(steps)[:-1]
-    return gain
 
 
 def _strongest(

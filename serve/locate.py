@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlparse
 
 from newsstand.bundle import MANIFEST
 from newsstand.errors import BundleError
+from newsstand.serve.local_registry import local_artifact
 from newsstand.serve.mlflow_settings import database, mlflow_settings
 
 # How names of models in MLflow begin.
@@ -32,6 +33,10 @@ def located(uri: str | Path) -> Iterator[Path]:
         raise BundleError(f"expected a bundle folder or a URI, got {type(uri).__name__}")
     text = str(uri)
     if text.startswith(MLFLOW):
+        local = local_artifact(text)
+        if local is not None:
+            yield _inside(local, text)
+            return
         with TemporaryDirectory() as scratch:
             yield _inside(_download(text, scratch), text)
         return

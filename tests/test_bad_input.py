@@ -238,8 +238,8 @@ CASES = [
     Case(
         "a bundle of later days",
         "verify later",
-        "later/bundle.json: bundle format 99, this version of newsstand reads formats 2, 3, 4 "
-        "and 5",
+        "later/bundle.json: bundle format 99, this version of newsstand reads formats 2, 3, 4, "
+        "5 and 6",
         {"later/bundle.json": '{"format": 99}'},
     ),
     Case(

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from newsstand.bundle import Model
 from newsstand.config import Config, ExportConfig
-from newsstand.config_models import EmbeddingConfig
+from newsstand.config_encoders import EmbeddingConfig
 from newsstand.embedding import EmbeddingModel
 from newsstand.exported import ExportedEncoder
 from newsstand.linear import LinearModel

@@ -23,6 +23,7 @@ from newsstand.exported import ONNX_FILE, ExportedEncoder
 from newsstand.libraries import libraries
 from newsstand.train.calibrate import fit_calibration
 from newsstand.train.evaluate import expected_calibration_error, quality
+from newsstand.train.vector_cache import RememberedVectors
 from newsstand.transformer import TransformerModel
 
 Method: TypeAlias = Literal["temperature", "sigmoid"]
@@ -43,7 +44,7 @@ def export_onnx(model: Model, folder: Path, *, paired: bool = False) -> Model:
     if isinstance(model, EmbeddingModel) and isinstance(model.encoder, Encoder):
         # Products of two vectors double what rounding costs.
         encoder = export_encoder(model.encoder, folder, gives="states", careful=model.cross_target)
-        return replace(model, encoder=encoder, vectors=None)
+        return replace(model, encoder=encoder, vectors=RememberedVectors(encoder))
     raise TypeError(f"{type(model).__name__} has no encoder of torch")
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from newsstand.config import Config, flatten
-from newsstand.config_models import TransformerConfig
+from newsstand.config_encoders import TransformerConfig
 from newsstand.data.prepare import Progress
 from newsstand.encoder import Encoder
 from newsstand.encoders import find_encoder

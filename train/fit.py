@@ -11,13 +11,12 @@ from sklearn.utils.class_weight import compute_sample_weight
 
 from newsstand.bundle import Model
 from newsstand.config import Config, flatten
-from newsstand.config_models import (
+from newsstand.config_encoders import (
     EmbeddingConfig,
     FineTuneConfig,
-    LinearConfig,
-    PairsConfig,
     TransformerConfig,
 )
+from newsstand.config_models import LinearConfig, PairsConfig
 from newsstand.data.prepare import Progress
 from newsstand.encoder import Encoder
 from newsstand.encoders import find_encoder, fingerprint
@@ -26,7 +25,7 @@ from newsstand.hypotheses import Hypotheses, nli_classes
 from newsstand.linear import FeatureSpec, LinearModel, coarser, count
 from newsstand.train.entailment import hypotheses_of
 from newsstand.train.evaluate import quality
-from newsstand.train.fit_embedding import fit_embedding, open_encoder
+from newsstand.train.fit_embedding import fit_embedding, fit_ngrams, open_encoder
 from newsstand.train.fit_linear import fit_linear, outlet_weights
 from newsstand.train.fit_pairs import Fitting, fit_pairs
 from newsstand.train.fit_stream import fit_stream
@@ -68,9 +67,10 @@ def fit(config: Config, rows: Rows, unfinished: Unfinished, progress: Progress) 
             max_tokens=model.max_tokens,
             long_text=model.long_text,
             device=model.device,
+            precision=model.precision,
             progress=lambda done, total: progress("encoding", done, total),
         )
-        return fit_embedding(
+        fitted = fit_embedding(
             list(rows.examples),
             rows.labels,
             encoder=encoder,
@@ -82,6 +82,18 @@ def fit(config: Config, rows: Rows, unfinished: Unfinished, progress: Progress) 
             seed=config.seed,
             weights=rows.weights,
         )
+        if model.ngrams is None:
+            return fitted
+        beside = fit_ngrams(
+            list(rows.examples),
+            rows.labels,
+            **model.ngrams.model_dump(),
+            cross_target=model.cross_target,
+            class_weight=model.class_weight,
+            seed=config.seed,
+            weights=rows.weights,
+        )
+        return replace(fitted, ngrams=beside)
     assert isinstance(config.model, LinearConfig)  # noqa: S101 - narrows the type
     fit_by = _linear(config.model, config.seed, rows, unfinished, progress)
     return fit_by(config.model.C, config.model.bits)

@@ -1,6 +1,7 @@
-"""Fits the embedding family: a head by scikit-learn on a frozen encoder's vectors."""
+"""Fits the embedding family: a head by scikit-learn on a frozen encoder's vectors, and n-grams."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -13,8 +14,10 @@ from newsstand.embedding import EmbeddingModel, features
 from newsstand.encode import Example
 from newsstand.encoder import Encoder, Vectors
 from newsstand.encoders import find_encoder, fingerprint
+from newsstand.libraries import use_bf16
+from newsstand.linear import FeatureSpec, LinearModel, count
 from newsstand.long_text import LongText
-from newsstand.train.fit_linear import both_sides, unconverged_too
+from newsstand.train.fit_linear import both_sides, fit_linear, unconverged_too
 from newsstand.train.vector_cache import CachedVectors, Progress
 
 _ITERATIONS = 5000
@@ -27,6 +30,7 @@ def open_encoder(
     max_tokens: int,
     long_text: LongText,
     device: Literal["auto", "cpu", "cuda"],
+    precision: Literal["auto", "fp32", "bf16"] = "fp32",
     progress: Progress | None = None,
 ) -> tuple[Encoder, CachedVectors]:
     """An encoder, and its vectors, which the cache folder of `datasets` keeps.
@@ -36,8 +40,9 @@ def open_encoder(
     """
     folder = find_encoder(name, sha256)
     encoder = Encoder.open(folder, max_tokens=max_tokens, long_text=long_text, device=device)
-    place = cache_root() / "vectors" / f"{fingerprint(folder)}-{max_tokens}-checked"
-    return encoder, CachedVectors(encoder, place, progress)
+    half = use_bf16(precision, encoder.network.device.type)
+    kind = f"{fingerprint(folder)}-{max_tokens}-{'bf16' if half else 'fp32'}"
+    return encoder, CachedVectors(encoder, cache_root() / "vectors" / kind, progress, half=half)
 
 
 def fit_embedding(
@@ -79,3 +84,55 @@ def fit_embedding(
         estimator.fit(rows, labels, sample_weight=weights)
     coefficients, intercepts = both_sides(estimator.coef_, estimator.intercept_)
     return EmbeddingModel(encoder, coefficients, intercepts, vectors)
+
+
+def fit_ngrams(
+    examples: Sequence[Example],
+    labels: NDArray[np.int64],
+    *,
+    words: tuple[int, int] | None,
+    chars: tuple[int, int] | None,
+    bits: int,
+    cross_target: bool,
+    C: float,  # noqa: N803 - scikit-learn's name
+    weight: float,
+    class_weight: Literal["balanced"] | None,
+    seed: int,
+    weights: NDArray[np.float64] | None = None,
+) -> LinearModel:
+    """Fits the n-grams beside the vectors, by themselves.
+
+    One classifier over both would leave the n-grams, which are many and rare, to its penalty
+    (docs/experiments.md).
+
+    Args:
+        examples: Training examples.
+        labels: As in `fit_embedding`.
+        words: Shortest and longest word n-gram, or None.
+        chars: Shortest and longest character n-gram, or None.
+        bits: They are hashed to 2 to the power of this many buckets.
+        cross_target: Whether to read the target, too.
+        C: Inverse strength of the L2 penalty of LinearSVC.
+        weight: Scores are multiplied by this.
+        class_weight: `balanced` or None.
+        seed: Seed of the solver.
+        weights: What each example counts in the loss; None: all the same.
+
+    Raises:
+        DataError: No n-gram occurs in the examples.
+    """
+    spec = FeatureSpec(words=words, chars=chars, bits=bits, cross_target=cross_target)
+    found = fit_linear(
+        count(spec, examples),
+        labels,
+        spec=spec,
+        classifier="svc",
+        C=C,
+        class_weight=class_weight,
+        seed=seed,
+        weights=weights,
+    )
+    times = np.float32(weight)
+    return replace(
+        found, coefficients=found.coefficients * times, intercepts=found.intercepts * times
+    )

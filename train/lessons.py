@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from newsstand.article import Article
 from newsstand.bundle import Bundle, bundle_hash
 from newsstand.config import Config
-from newsstand.config_models import TeacherConfig, TransformerConfig
+from newsstand.config_encoders import TeacherConfig, TransformerConfig
 from newsstand.data.prepare import Progress
 from newsstand.encode import Example, encode
 from newsstand.errors import DataError, NewsstandError

@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Any
 from newsstand.bundle import Bundle, Model
 from newsstand.calibration import Calibration, Floats
 from newsstand.config import Config, flatten
-from newsstand.config_models import EmbeddingConfig, LinearConfig, TransformerConfig
+from newsstand.config_encoders import EmbeddingConfig, TransformerConfig
+from newsstand.config_models import LinearConfig
 from newsstand.controls import Controls
 from newsstand.data.loader import NewsData, load
 from newsstand.data.sources import SPLITS
+from newsstand.embedding import EmbeddingModel
 from newsstand.encoders import find_encoder
 from newsstand.errors import DataError
 from newsstand.linear import LinearModel
@@ -363,6 +365,8 @@ def _fitted(config: Config, model: Model) -> str:
     if isinstance(model, TransformerModel):
         return learned(config)
     columns = model.matches.columns if isinstance(model, PairModel) else len(model.coefficients)
+    if isinstance(model, EmbeddingModel) and model.ngrams:
+        columns += len(model.ngrams.coefficients)
     return f"{columns:,} features"
 
 

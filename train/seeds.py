@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from newsstand.config import Config
-from newsstand.config_models import TransformerConfig
+from newsstand.config_encoders import TransformerConfig
 from newsstand.data.kept import CHECKSUMS, discard, flaw, seal
 from newsstand.data.prepare import Progress
 from newsstand.files import write_whole

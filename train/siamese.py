@@ -25,6 +25,7 @@ from newsstand.embedding import EmbeddingModel
 from newsstand.encode import Example
 from newsstand.encoder import Encoder
 from newsstand.errors import NewsstandError
+from newsstand.libraries import use_bf16
 from newsstand.long_text import joined
 from newsstand.token_reader import Tokens
 from newsstand.train.order import LengthGrouped
@@ -34,9 +35,9 @@ from newsstand.train.tuning import (
     parameter_groups,
     plain_attention,
     set_dropout,
-    use_bf16,
 )
 from newsstand.train.unfinished import held
+from newsstand.train.vector_cache import RememberedVectors
 
 _SAVED_EVERY = 60.0  # seconds
 _TOLD_EVERY = 10  # steps
@@ -153,7 +154,8 @@ def fine_tune_vectors(
     network.eval()
     coefficients = head.weight.detach().cpu().numpy().T
     intercepts = head.bias.detach().cpu().numpy()
-    return EmbeddingModel(encoder, np.ascontiguousarray(coefficients), intercepts)
+    vectors = RememberedVectors(encoder)
+    return EmbeddingModel(encoder, np.ascontiguousarray(coefficients), intercepts, vectors)
 
 
 class _Reader:

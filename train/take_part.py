@@ -11,8 +11,8 @@ from pathlib import Path
 from torch import distributed
 
 from newsstand.config import Config
+from newsstand.config_encoders import TransformerConfig
 from newsstand.config_file import load_config
-from newsstand.config_models import TransformerConfig
 from newsstand.data.loader import load
 from newsstand.errors import NewsstandError
 from newsstand.train.fit import fit_transformer, open_transformer

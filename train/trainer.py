@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from transformers import Trainer, TrainerCallback, TrainingArguments
 
 from newsstand.errors import NewsstandError
+from newsstand.libraries import use_bf16
 from newsstand.train.checkpoints import seal_checkpoint
 from newsstand.train.order import LengthGrouped, Staged
 from newsstand.train.processes import from_first, processes, rank
-from newsstand.train.tuning import NO_LABEL, Tuning, parameter_groups, use_bf16
+from newsstand.train.tuning import NO_LABEL, Tuning, parameter_groups
 
 # Called with what the last steps gave, losses or validation figures by name, and the step.
 Log = Callable[[dict[str, float], int], None]

@@ -168,22 +168,6 @@ def layer_classes(network: Any) -> list[str]:
     return sorted(set(layers))
 
 
-def use_bf16(precision: str, device: str) -> bool:
-    """Whether to compute in bfloat16: where asked for, or where it is faster."""
-    if precision == "auto":
-        there = torch.cuda.is_bf16_supported() if device == "cuda" else _fast_bf16()
-        return bool(there)
-    return precision == "bf16"
-
-
-def _fast_bf16() -> bool:
-    """Whether the processor multiplies in bfloat16 (AVX512-BF16 or AMX) rather than imitates it."""
-    asks = [
-        getattr(torch.cpu, f"_is_{name}_supported", None) for name in ("avx512_bf16", "amx_tile")
-    ]
-    return any(ask() for ask in asks if ask is not None)
-
-
 def _depth(name: str, top: int) -> int:
     """0 for embeddings, 1 for the lowest layer, and `top` + 1 for what is above all layers."""
     found = _LAYER.search(name)

@@ -1,8 +1,9 @@
-"""An encoder's vectors, kept on disk by content, so that no text is encoded twice."""
+"""An encoder's vectors, kept on disk or in memory, so that no text is encoded twice."""
 
 import hashlib
 import io
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from newsstand.data.kept import discard, file_digest
 from newsstand.encoder import Encoder, Vectors
 from newsstand.errors import NewsstandError
+from newsstand.exported import ExportedEncoder
 from newsstand.files import replacing
 
 # Called with the texts encoded so far, and how many there are to encode.
@@ -22,7 +24,7 @@ _INSTEAD = "its texts are encoded again"
 
 
 class CachedVectors:
-    """Gives what `encoder.vectors` gives, and keeps it for later runs.
+    """Gives what `encoder.vectors` gives, and keeps it on disk for later runs.
 
     What is kept is checked; a damaged file is removed, and its texts are encoded again. A vector
     that was computed among other texts may differ from a fresh one by rounding, below 1e-6.
@@ -31,10 +33,19 @@ class CachedVectors:
         encoder: What computes vectors.
         folder: Where they are kept: of this encoder with these settings, and of no other.
         progress: Called while vectors are computed.
+        half: As `Encoder.vectors` takes it.
     """
 
-    def __init__(self, encoder: Encoder, folder: Path, progress: Progress | None = None) -> None:
+    def __init__(
+        self,
+        encoder: Encoder,
+        folder: Path,
+        progress: Progress | None = None,
+        *,
+        half: bool = False,
+    ) -> None:
         self._encoder = encoder
+        self._compute = partial(encoder.vectors, half=True) if half else encoder.vectors
         self._folder = folder
         self._progress = progress
         # Of each key, the file that holds its vector and the row there.
@@ -51,7 +62,7 @@ class CachedVectors:
         order = sorted(new, key=lambda key: len(new[key]))
         for start in range(0, len(order), _CHUNK):
             chunk = order[start : start + _CHUNK]
-            self._keep(chunk, self._encoder.vectors([new[key] for key in chunk]))
+            self._keep(chunk, self._compute([new[key] for key in chunk]))
             if self._progress:
                 self._progress(start + len(chunk), len(order))
         found = np.zeros((len(keys), self._encoder.width), dtype=np.float32)
@@ -91,6 +102,30 @@ class CachedVectors:
     def _name(self, digest: bytes) -> str:
         """The name of a file, by its content and the encoder."""
         return hashlib.sha256(self._folder.name.encode() + digest).hexdigest()[:32]
+
+
+class RememberedVectors:
+    """Gives what `encoder.vectors` gives, and keeps it in memory: a run encodes no text twice.
+
+    For encoders that no other run will use: fine-tuned ones, and exported ones.
+
+    Args:
+        encoder: What computes vectors; its weights must not change any more.
+    """
+
+    def __init__(self, encoder: Encoder | ExportedEncoder) -> None:
+        self._encoder = encoder
+        self._known: dict[str, Vectors] = {}
+
+    def __call__(self, texts: Sequence[str]) -> Vectors:
+        """Vectors, float32, shape (texts, width), in the order given."""
+        new = [text for text in dict.fromkeys(texts) if text not in self._known]
+        if new:
+            self._known |= zip(new, self._encoder.vectors(new), strict=True)
+        found = np.zeros((len(texts), self._encoder.width), dtype=np.float32)
+        for row, text in enumerate(texts):
+            found[row] = self._known[text]
+        return found
 
 
 def _key(text: str) -> bytes:

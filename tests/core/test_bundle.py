@@ -53,7 +53,7 @@ def test_files_hold_no_pickle_and_are_all_named(folder: Path) -> None:
     found = contents(folder)
     assert sorted(found) == ["bundle.json", "golden.jsonl", "linear.safetensors"]
     manifest = json.loads(found.pop("bundle.json"))
-    assert manifest["format"] == 5
+    assert manifest["format"] == 6
     assert manifest["files"] == {k: hashlib.sha256(v).hexdigest() for k, v in found.items()}
     assert int.from_bytes(found["linear.safetensors"][:8], "little") < 5000  # its JSON header
     assert json.loads(found["golden.jsonl"].splitlines()[0])["title"] == "Rain"
@@ -120,8 +120,8 @@ def test_messages_name_the_file(folder: Path, name: str) -> None:
             r"/bundle\.json: bundle format None, this version of newsstand reads formats 2, 3, 4",
         ),
         (
-            b'{"format": 6, "later": "keys"}',
-            r"/bundle\.json: bundle format 6, this version of newsstand reads formats .*, 4 and 5$",
+            b'{"format": 7, "later": "keys"}',
+            r"/bundle\.json: bundle format 7, this version of newsstand reads formats .*, 5 and 6$",
         ),
         (
             b'{"format": 3}',

@@ -15,6 +15,7 @@ from newsstand.calibration import Calibration
 from newsstand.encode import Example
 from newsstand.errors import NewsstandError
 from newsstand.labels import LabelSet
+from newsstand.libraries import use_bf16
 from newsstand.serve.evidence import find_evidence
 from newsstand.serve.scorer import Scorer
 from newsstand.text import TextSpec
@@ -24,7 +25,7 @@ from newsstand.train.checkpoints import (
 )
 from newsstand.train.evaluate import metrics
 from newsstand.train.lora import Lora
-from newsstand.train.tuning import Loss, use_bf16
+from newsstand.train.tuning import Loss
 from newsstand.transformer import TransformerModel
 from small_fit import QUICK, TOPICS, Killed, example, fit, opened, rows, same, weights
 

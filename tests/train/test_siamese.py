@@ -194,6 +194,9 @@ def test_a_run_is_exported_and_fitted_again(tiny_encoder: Path, folder: Path) ->
 def test_the_classifier_is_fitted_with_the_encoder(tiny_encoder: Path, folder: Path) -> None:
     Path("siamese.yaml").write_text(CONFIG.format(encoder=tiny_encoder))
     with pytest.raises(NewsstandError) as refused:
-        load_config(Path("siamese.yaml"), ["model.C=1.0", "model.classifier=svc"])
+        load_config(
+            Path("siamese.yaml"), ["model.C=1.0", "model.classifier=svc", "model.precision=bf16"]
+        )
     assert "model.C: with model.fine_tune, the classifier is fitted there" in str(refused.value)
     assert "model.classifier: with model.fine_tune" in str(refused.value)
+    assert "model.precision: of a fit it is model.fine_tune.precision" in str(refused.value)

@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from newsstand.encoder import Encoder, Vectors
 from newsstand.train import vector_cache
-from newsstand.train.vector_cache import CachedVectors
+from newsstand.train.fit_embedding import open_encoder
+from newsstand.train.vector_cache import CachedVectors, RememberedVectors
 
 TEXTS = [f"{word} on day {day}" for day in range(4) for word in ("rain", "Snow", "")]
 
@@ -40,6 +42,32 @@ def test_each_text_is_encoded_once_whatever_the_run(encoder: Counting, tmp_path:
     assert (again([*TEXTS[::-1], "new"])[: len(TEXTS)] == found[: len(TEXTS)][::-1]).all()
     assert encoder.asked[len(TEXTS) :] == ["new"]
     assert again([]).shape == (0, 24)
+
+
+def test_half_precision_is_close_and_kept_apart(tiny_encoder: Path, tmp_path: Path) -> None:
+    settings: dict[str, Any] = {"sha256": None, "max_tokens": 16, "long_text": "head"}
+    found = {}
+    for precision in ("fp32", "bf16", "fp32"):
+        _, vectors = open_encoder(
+            str(tiny_encoder), device="cpu", precision=precision, progress=None, **settings
+        )
+        found[precision] = vectors(TEXTS)
+        assert found[precision].dtype == np.float32
+    fresh = Encoder.open(tiny_encoder, max_tokens=16, device="cpu").vectors(TEXTS)
+    np.testing.assert_allclose(found["fp32"], fresh, atol=1e-6)
+    cosines = (found["bf16"] * fresh).sum(axis=1)
+    assert 0.99 < cosines.min() < 1 - 1e-7
+
+
+def test_in_memory_each_text_is_encoded_once(encoder: Counting) -> None:
+    vectors = RememberedVectors(encoder)
+    found = vectors([*TEXTS, *TEXTS])
+    assert sorted(encoder.asked) == sorted(TEXTS)
+    fresh = Encoder.vectors(encoder, TEXTS)
+    np.testing.assert_allclose(found, np.vstack([fresh, fresh]), atol=1e-6)
+    assert (vectors([*TEXTS[::-1], "new"])[: len(TEXTS)] == found[: len(TEXTS)][::-1]).all()
+    assert encoder.asked[len(TEXTS) :] == ["new"]
+    assert vectors([]).shape == (0, 24)
 
 
 def test_what_was_encoded_before_a_crash_is_kept(
