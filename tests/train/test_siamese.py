@@ -15,7 +15,7 @@ from newsstand.encoder import Encoder
 from newsstand.errors import NewsstandError
 from newsstand.long_text import LongText
 from newsstand.text import TextSpec
-from newsstand.train import siamese
+from newsstand.train import export_onnx, siamese
 from newsstand.train.run import train
 from newsstand.train.siamese import fine_tune_vectors
 from newsstand.train.tuning import Tuning
@@ -177,7 +177,11 @@ tracking: {{experiment: siamese}}
 """
 
 
-def test_a_run_is_exported_and_fitted_again(tiny_encoder: Path, folder: Path) -> None:
+def test_a_run_is_exported_and_fitted_again(
+    tiny_encoder: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # What int8 costs a network of so few numbers differs from processor to processor.
+    monkeypatch.setattr(export_onnx, "MOST_LOST", 1.0)
     lines = [
         f"{split},{body} In {split} {number}.,{target},{('against', 'favor')[label]}\n"
         for split in ("train", "validation", "test")
