@@ -46,13 +46,13 @@ clean:
 	$(PYTHON) -m venv .venv
 
 .venv/train.stamp: .venv/bin/python pyproject.toml constraints.txt
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[train,offline]'
+	$(BIN)/pip install --quiet --no-compile --constraint constraints.txt --editable '.[train,offline]'
 	@touch $@
 
 .venv/large.stamp: .venv/bin/python pyproject.toml constraints.txt
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[train,offline,offline-large]'
+	$(BIN)/pip install --quiet --no-compile --constraint constraints.txt --editable '.[train,offline,offline-large]'
 	@touch $@ .venv/train.stamp
 
 .venv/dev.stamp: .venv/bin/python pyproject.toml constraints.txt
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[train,offline,dev]'
+	$(BIN)/pip install --quiet --no-compile --constraint constraints.txt --editable '.[train,offline,dev]'
 	@touch $@ .venv/train.stamp

@@ -45,15 +45,16 @@ CORPUS = Path(__file__).parent / "corpus"
 def _stage(values: Mapping[str, Any], stance: Mapping[str, str]) -> str:
     """The stage of a curriculum from which on a row is learned.
 
-    From the bare subject that a comment praises or blames, over claims and their opposites, to
-    texts that are hard on purpose, and then reasons whose choice of words is even on both sides.
+    From the bare subject that a comment or a plain passage praises or blames, over claims and their
+    opposites, to texts that are hard on purpose, and then reasons whose choice of words is even
+    on both sides.
     """
     if stance["kind"] == "subject":
         return "1"
-    subjects = any(other["kind"] == "subject" for other in values["stances"])
-    if subjects or values.get("kind") in ("comment", "claim"):
+    plain = any(other["kind"] == "subject" for other in values["stances"])
+    if plain or values.get("kind") in ("comment", "claim"):
         return "2"
-    return "4" if "kind" in values else "3"
+    return "4" if "kind" in values else "3"  # which only arguments.jsonl has
 
 
 def read_corpus(source: Source) -> Iterator[Found]:
