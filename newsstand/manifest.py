@@ -132,7 +132,7 @@ _MODELS = {
     "embedding": _section(
         optional=("onnx", "embeddings", "ngrams"),
         kind=cs.literal_schema(["embedding"]),
-        ngrams=_section(**_LINEAR),
+        ngrams=_section(optional=(), **_LINEAR),
         **_ENCODER,
     ),
     "transformer": _section(
