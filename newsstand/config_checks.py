@@ -79,13 +79,15 @@ def impossible(get: Get) -> Iterable[tuple[str, str]]:
         yield "model.frozen_layers", "with model.lora, all layers stay as they are; leave it out"
     if get("model.lora") is not None and get("model.fsdp"):
         yield "model.fsdp", "not with model.lora, whose adapters leave little to share out"
-    for kind in ("words", "chars"):
-        span = get(f"model.{kind}")
-        if _is_range(span) and not 1 <= span[0] <= span[1] <= 8:
-            yield f"model.{kind}", f"expected 1 <= shortest <= longest <= 8, got {list(span)}"
     linear = get("model.kind") == "linear"
-    if linear and get("model.words") is None and get("model.chars") is None:
-        yield "model.words", "words and chars are both null, so there are no features"
+    for at in ("model", "model.ngrams"):
+        for kind in ("words", "chars"):
+            span = get(f"{at}.{kind}")
+            if _is_range(span) and not 1 <= span[0] <= span[1] <= 8:
+                yield f"{at}.{kind}", f"expected 1 <= shortest <= longest <= 8, got {list(span)}"
+        counts = linear if at == "model" else get(at) is not None
+        if counts and get(f"{at}.words") is None and get(f"{at}.chars") is None:
+            yield f"{at}.words", "words and chars are both null, so there are no features"
     if get("model.epochs") is not None and linear and get("model.classifier") != "sgd":
         yield "model.epochs", "only classifier 'sgd' counts epochs; the others stop by themselves"
     for name, usual in () if linear else (("weights", "float32"), ("size_mb", None)):

@@ -126,6 +126,25 @@ def test_a_run_keeps_them_in_its_bundle(
     assert verify(Path(result.bundle)) > 0
 
 
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        (
+            "words=[1,9]",
+            r"model\.ngrams\.words: expected 1 <= shortest <= longest <= 8, got \[1, 9",
+        ),
+        ("chars=[0,2]", r"model\.ngrams\.chars: expected 1 <= shortest"),
+        ("words=null", "words and chars are both null"),
+    ],
+)
+def test_lengths_that_nothing_can_be_counted_by(
+    workplace: Path, setting: str, message: str
+) -> None:
+    Path("both.yaml").write_text(CONFIG.format(encoder="x").replace("bits: 12", "chars: null"))
+    with pytest.raises(ConfigError, match=message):
+        load_config("both.yaml", [f"model.ngrams.{setting}"])
+
+
 def test_not_with_a_fine_tuned_encoder(workplace: Path) -> None:
     Path("both.yaml").write_text(CONFIG.format(encoder="x"))
     with pytest.raises(ConfigError, match=r"model\.ngrams: not with model\.fine_tune"):
