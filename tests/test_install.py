@@ -68,7 +68,7 @@ def test_scoring_needs_no_training_library(
         "config c.yaml",
         "config --schema",
         "score --model topic a.parquet",
-        "score --model models:/topic@champion a.txt",
+        "score --model models:/nobody@champion a.txt",
         "score --model embedding a.txt",
         "train c.yaml",
         "data c.yaml",
@@ -101,7 +101,7 @@ print(json.dumps(codes), file=sys.stderr)
     assert messages == [
         "newsstand: a.parquet: reading Parquet needs pyarrow: pip install 'newsstand[parquet]'",
         "newsstand: 0 scored, 1 failed",
-        "newsstand: models:/topic@champion: needs MLflow (pip install mlflow); "
+        "newsstand: models:/nobody@champion: needs MLflow (pip install mlflow); "
         "a bundle folder does not",
         "newsstand: encoders need torch and transformers: pip install 'newsstand[encoder]'",
         *["newsstand: this needs datasets: pip install 'newsstand[train]'"] * 3,
