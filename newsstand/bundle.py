@@ -28,7 +28,6 @@ from newsstand.labels import LabelSet
 from newsstand.linear import LinearModel
 from newsstand.manifest import FORMAT, checked, read_bytes
 from newsstand.manifest import MANIFEST as MANIFEST
-from newsstand.pairs import PairModel
 from newsstand.targets import speaks_of
 from newsstand.text import TextSpec
 from newsstand.transformer import TransformerModel
@@ -37,9 +36,9 @@ from newsstand.version import __version__
 GOLDEN = "golden.jsonl"
 
 # Every model family by the name that its bundles carry.
-Model: TypeAlias = LinearModel | PairModel | EmbeddingModel | TransformerModel
+Model: TypeAlias = LinearModel | EmbeddingModel | TransformerModel
 FAMILIES: dict[str, type[Model]] = {
-    family.kind: family for family in (LinearModel, PairModel, EmbeddingModel, TransformerModel)
+    family.kind: family for family in (LinearModel, EmbeddingModel, TransformerModel)
 }
 # How far golden rows may be off: a neural network's sums are rounded as its batches fall, and
 # where int8 scores on one machine's CPU, fp32 may on another's GPU.

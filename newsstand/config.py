@@ -12,7 +12,7 @@ from pydantic_core import PydanticCustomError
 
 from newsstand.config_data import DataConfig, TextConfig
 from newsstand.config_encoders import EmbeddingConfig, TransformerConfig
-from newsstand.config_models import LinearConfig, PairsConfig
+from newsstand.config_models import LinearConfig
 from newsstand.config_section import Section, as_tuple
 
 _DOTS = (".", "..")
@@ -123,7 +123,7 @@ class Config(Section):
     """How the text is prepared."""
 
     model: Annotated[
-        LinearConfig | PairsConfig | EmbeddingConfig | TransformerConfig,
+        LinearConfig | EmbeddingConfig | TransformerConfig,
         Field(discriminator="kind"),
     ]
     """The model family and its settings."""

@@ -98,8 +98,6 @@ def impossible(get: Get) -> Iterable[tuple[str, str]]:
     for rule in get("text.strip") if isinstance(get("text.strip"), (list, tuple)) else ():
         if isinstance(rule, str) and rule not in RULES:
             yield "text.strip", f"unknown rule '{rule}'{did_you_mean(rule, RULES)}"
-    if get("model.kind") == "pairs" and task == "topic":
-        yield "model.kind", "'pairs' compares an article with a target, but task is topic"
     averaged, known = get("evaluation.f_avg"), _known_labels(labels)
     for label in averaged if known and isinstance(averaged, (list, tuple)) else ():
         if isinstance(label, str) and label not in known:
@@ -144,8 +142,6 @@ def _impossible_sources(get: Get, task: Any, sources: list[Any]) -> Iterable[tup
         if name is not None and name in names:
             yield f"{at}.name", f"'{name}' is the name of another source, too"
         names.append(name)
-        if get(f"{at}.weight") != 1.0 and get("model.kind") == "pairs":
-            yield f"{at}.weight", "a 'pairs' model weighs all rows the same; leave it out"
 
 
 def _set(get: Get, section: type[BaseModel], at: str) -> Iterable[str]:

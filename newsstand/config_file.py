@@ -178,7 +178,8 @@ def _fault(error: Any, raw: Any) -> tuple[Location, str]:
         families = error["ctx"]["expected_tags"].replace("'", "").split(", ")
         value = error["input"]["kind"]
         expected = " or ".join(f"'{name}'" for name in families)
-        hint = did_you_mean(str(value), families, None)
+        retired = "; 'pairs' models are no longer supported"
+        hint = retired if value == "pairs" else did_you_mean(str(value), families, None)
         return (*loc, "kind"), f"expected {expected}, got {_short(value)}{hint}"
     if loc[0] == "model":  # pydantic names the family, too
         loc = (*loc[:1], *loc[2:])

@@ -1,4 +1,4 @@
-"""Settings of the families of n-grams; those with an encoder are in `config_encoders`."""
+"""Settings of the linear family; those with an encoder are in `config_encoders`."""
 
 from typing import Annotated, Any, Literal
 
@@ -93,43 +93,6 @@ class LinearConfig(Section):
     outlet_balance: float = Field(0.0, ge=0.0, le=1.0)
     """A training row is weighted by its outlet's number of rows to the power of minus this: 0 not
     at all, 1 so that all outlets weigh the same. For models that are to read unknown outlets."""
-
-    refit: bool = False
-    """After calibration, fit once more on all rows that are not test rows: training, validation,
-    and those left out to keep the two apart."""
-
-
-class PairsConfig(Section):
-    """A small neural network over what article and target have in common (stance)."""
-
-    kind: Literal["pairs"]
-    """Model family."""
-
-    terms: int = Field(1000, ge=0, le=100_000)
-    """So many of the articles' most frequent words are features of their own; 0 leaves only what
-    compares target and article."""
-
-    hidden: int = Field(100, ge=1, le=10_000)
-    """Units of the hidden layer of each network."""
-
-    networks: int = Field(5, ge=1, le=100)
-    """Networks, each from another start, whose scores are averaged."""
-
-    epochs: int = Field(8, ge=1)
-    """How often each network sees every row."""
-
-    learning_rate: float = Field(0.002, gt=0.0, le=1.0)
-    """Adam's step, falling to zero over the epochs."""
-
-    dropout: float = Field(0.3, ge=0.0, lt=1.0)
-    """Share of the hidden units that each row goes without in fitting."""
-
-    l2: float = Field(1e-3, ge=0.0)
-    """Strength of the L2 penalty."""
-
-    balance: float = Field(0.6, ge=0.0, le=1.0)
-    """A label's rows are weighted by its inverse frequency to the power of this: 0 not at all,
-    1 so that all labels weigh the same."""
 
     refit: bool = False
     """After calibration, fit once more on all rows that are not test rows: training, validation,

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from newsstand.encode import Example
-from newsstand.likeness import sentence_spans
+from newsstand.sentences import sentence_spans
 
 LongText: TypeAlias = Literal["head", "head_tail", "windows", "relevant"]
 CHOICES: tuple[LongText, ...] = get_args(LongText)

@@ -128,7 +128,6 @@ _MODELS = {
         kind=cs.literal_schema(["linear"]),
         **_LINEAR,
     ),
-    "pairs": _section(kind=cs.literal_schema(["pairs"])),
     "embedding": _section(
         optional=("onnx", "embeddings", "ngrams"),
         kind=cs.literal_schema(["embedding"]),
@@ -300,6 +299,9 @@ def _first(error: ValidationError) -> str:
         return f"{where}: unknown key"
     if kind == "union_tag_invalid":
         tag = _SHOWN.repr(flaw["input"].get("kind"))
+        if tag == "'pairs'":
+            again = "train a linear, embedding or transformer model instead"
+            return f"{where}: {tag} models are no longer supported; {again}"
         return f"{where}: expected one of {', '.join(_MODELS)}, got {tag}"
     said = _EXPECTED.get(kind) or flaw["msg"].replace("Input should be", "expected")
     return f"{where}: {said}, got {_SHOWN.repr(flaw['input'])}"

@@ -4,7 +4,7 @@ import re
 from functools import lru_cache
 
 from newsstand.encode import Example
-from newsstand.likeness import KINDS, stem
+from newsstand.ngrams import HashedNgrams
 
 # English words that a claim is put in, whatever it is about.
 _STOP_WORDS = """
@@ -28,8 +28,16 @@ STOP_WORDS = frozenset(_STOP_WORDS.split())
 
 # Scripts that put no spaces between words: Thai and its neighbours, Chinese, Japanese.
 _UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
-_ENDINGS = "(?:['’]s|ies|ied|ing|ed|es|s|e|y)?"  # noqa: RUF001 - quotes; as `stem` takes them off
+# A plain stemmer for English, so that "denies", "denied" and "deny" are one word.
+_ENDINGS = "(?:['’]s|ies|ied|ing|ed|es|s|e|y)"  # noqa: RUF001 - quotes
 _STEMMED = 3  # letters that `stem` leaves at least
+_ENDING = re.compile(rf"(?<=\w{{{_STEMMED}}}){_ENDINGS}\b")
+_WORDS = HashedNgrams(words=(1, 1))
+
+
+def stem(text: str) -> str:
+    """The text in lower case, its words without common English endings."""
+    return _ENDING.sub("", text.lower())
 
 
 @lru_cache(maxsize=4096)
@@ -42,7 +50,7 @@ def content_spans(target: str) -> tuple[tuple[int, int], ...]:
     >>> [target[start:end] for start, end in content_spans(target)]
     ['Zoos', 'closed']
     """
-    places = KINDS["words"].places(target)
+    places = _WORDS.places(target)
     spans = sorted(zip(places.starts.tolist(), places.ends.tolist(), strict=True))
     plain = target.lower().replace("’", "'")  # noqa: RUF001 - quotes
     if len(plain) != len(target):  # a letter whose small form is longer
@@ -76,5 +84,5 @@ def _searched(target: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 def _pattern(word: str) -> str:
-    endings = _ENDINGS if len(word) >= _STEMMED else ""
+    endings = f"{_ENDINGS}?" if len(word) >= _STEMMED else ""
     return rf"(?<!\w){re.escape(word)}{endings}(?!\w)"

@@ -16,8 +16,8 @@ from newsstand.errors import NewsstandError
 from newsstand.exported import ExportedEncoder, open_bundled
 from newsstand.hypotheses import TARGET, Hypotheses
 from newsstand.known import Flags
-from newsstand.likeness import sentence_spans
 from newsstand.long_text import Excerpt, Span
+from newsstand.sentences import sentence_spans
 from newsstand.token_reader import Tokens
 
 Floats = NDArray[np.float64]

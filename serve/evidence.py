@@ -12,10 +12,9 @@ from numpy.typing import NDArray
 from newsstand.article import Article
 from newsstand.embedding import EmbeddingModel
 from newsstand.encode import Example
-from newsstand.likeness import sentence_spans
 from newsstand.linear import LinearModel
-from newsstand.pairs import PairModel
 from newsstand.segments import segments
+from newsstand.sentences import sentence_spans
 from newsstand.transformer import TransformerModel
 
 # A passage is a phrase to read, not a paragraph.
@@ -49,8 +48,7 @@ class Evidence:
         start: Character offset in that part of the article as it was handed in.
         end: Half-open end.
         text: The passage itself.
-        weight: What it added to the label's score over the mean of all labels; of a model of
-            pairs, how like the target it is, up to 1. Above 0.
+        weight: What it added to the label's score over the mean of all labels, above 0.
         quoted: Whether it stands in quoted speech.
     """
 
@@ -63,7 +61,7 @@ class Evidence:
 
 
 def find_evidence(
-    model: LinearModel | PairModel | EmbeddingModel | TransformerModel,
+    model: LinearModel | EmbeddingModel | TransformerModel,
     article: Article,
     example: Example,
     label: int,
@@ -71,11 +69,10 @@ def find_evidence(
 ) -> tuple[Evidence, ...]:
     """The passages that added most to one label's score, strongest first.
 
-    A model of pairs answers by the sentences that are most like the target, whatever the label:
-    these are given. An embedding model's are the title and sentences whose tokens added most, as
-    `EmbeddingModel.gains` says; a transformer's those without which the label's score falls most.
     A linear model's are the runs of words within a sentence whose characters added most, as
-    `LinearModel.gains` says.
+    `LinearModel.gains` says; an embedding model's the title and sentences whose tokens added most,
+    as `EmbeddingModel.gains` says; a transformer's those without which the label's score falls
+    most.
 
     Args:
         model: The model that scored the example.
@@ -84,8 +81,6 @@ def find_evidence(
         label: Index of the label to explain.
         limit: How many passages at most.
     """
-    if isinstance(model, PairModel):
-        return tuple(_evidence(article, example, model.matches.likest(example)[:limit]))
     if isinstance(model, TransformerModel):
         return tuple(_evidence(article, example, _left_out(model, example, label)[:limit]))
     if isinstance(model, EmbeddingModel):

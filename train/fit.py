@@ -16,7 +16,7 @@ from newsstand.config_encoders import (
     FineTuneConfig,
     TransformerConfig,
 )
-from newsstand.config_models import LinearConfig, PairsConfig
+from newsstand.config_models import LinearConfig
 from newsstand.data.prepare import Progress
 from newsstand.encoder import Encoder
 from newsstand.encoders import find_encoder, fingerprint
@@ -27,7 +27,6 @@ from newsstand.train.entailment import hypotheses_of
 from newsstand.train.evaluate import quality
 from newsstand.train.fit_embedding import fit_embedding, fit_ngrams, open_encoder
 from newsstand.train.fit_linear import fit_linear, outlet_weights
-from newsstand.train.fit_pairs import Fitting, fit_pairs
 from newsstand.train.fit_stream import fit_stream
 from newsstand.train.lessons import Lesson, stages_of
 from newsstand.train.rows import Rows
@@ -48,15 +47,6 @@ def fit(config: Config, rows: Rows, unfinished: Unfinished, progress: Progress) 
     Raises:
         DataError: Rows that nothing can be learned from.
     """
-    if isinstance(config.model, PairsConfig):
-        names = [field.name for field in fields(Fitting)]
-        return fit_pairs(
-            list(rows.examples),
-            rows.labels,
-            terms=config.model.terms,
-            fitting=Fitting(**{name: getattr(config.model, name) for name in names}),
-            seed=config.seed,
-        )
     if isinstance(config.model, EmbeddingConfig):
         model = config.model
         if model.fine_tune:

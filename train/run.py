@@ -22,7 +22,6 @@ from newsstand.embedding import EmbeddingModel
 from newsstand.encoders import find_encoder
 from newsstand.errors import DataError
 from newsstand.linear import LinearModel
-from newsstand.pairs import PairModel
 from newsstand.train import controls, evaluate
 from newsstand.train.artifacts import write_artifacts
 from newsstand.train.calibrate import fit_calibration
@@ -364,7 +363,7 @@ def _fitted(config: Config, model: Model) -> str:
     """What came of a fit, in a word."""
     if isinstance(model, TransformerModel):
         return learned(config)
-    columns = model.matches.columns if isinstance(model, PairModel) else len(model.coefficients)
+    columns = len(model.coefficients)
     if isinstance(model, EmbeddingModel) and model.ngrams:
         columns += len(model.ngrams.coefficients)
     return f"{columns:,} features"

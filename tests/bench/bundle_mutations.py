@@ -30,7 +30,7 @@ from mutations import changed, outcome, probabilities
 from newsstand.bundle import Bundle
 from tiny_models import make_bundle, make_encoder
 
-FAMILIES = ("linear", "pairs", "embedding", "transformer", "exported")
+FAMILIES = ("linear", "embedding", "transformer", "exported")
 SECONDS = 30  # of a processor, and four times as many on the clock
 MOST_BYTES = 1 << 30
 

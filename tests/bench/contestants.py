@@ -310,7 +310,6 @@ model.predict([json.load(open(sys.argv[2]))["merged"].replace("\\n", " ")])
 
 CONTESTANTS: dict[str, Callable[[], Any]] = {
     "newsstand": lambda: Newsstand(merge=False),
-    "newsstand, body alone": lambda: Newsstand(merge=False),
     "newsstand, words": lambda: Newsstand(merge=True),
     "TF-IDF + LinearSVC": Tfidf,
     "fastText": lambda: FastText(tune=False),

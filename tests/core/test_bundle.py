@@ -144,7 +144,11 @@ def test_descriptions_that_cannot_be_used(folder: Path, content: bytes, message:
         (lambda m: m["text"].update(shout=True), r"bundle\.json: text: text: unknown name 'shout'"),
         (
             lambda m: m["model"].update(kind="forest"),
-            "model.kind: expected one of linear, pairs, embedding, transformer, got 'forest'$",
+            "model.kind: expected one of linear, embedding, transformer, got 'forest'$",
+        ),
+        (
+            lambda m: m.update(model={"kind": "pairs"}),
+            r"/bundle\.json: model\.kind: 'pairs' models are no longer supported; train a linear,",
         ),
         (lambda m: m["model"].update(bits=11), r"linear\.safetensors: not weights of this model"),
     ],

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from config_texts import BASE, Write, edited, model, pairs, problems
+from config_texts import BASE, Write, edited, embedding, model, problems
 from newsstand.cli import app
 from newsstand.config import Config, flatten
+from newsstand.config_encoders import EmbeddingConfig
 from newsstand.config_file import dump_config, load_config
-from newsstand.config_models import PairsConfig
 from newsstand.errors import ConfigError
 from newsstand.text import RULES
 
@@ -101,14 +101,18 @@ SCHEME = (
         ),
         (
             edited("linear", "liner"),
-            "c.yaml:7: model.kind: expected 'linear' or 'pairs' or 'embedding' or 'transformer', "
-            "got 'liner'; did you mean 'linear'?",
+            "c.yaml:7: model.kind: expected 'linear' or 'embedding' or 'transformer', got 'liner'; "
+            "did you mean 'linear'?",
         ),
         # A model's keys are those of its own family.
         (
             edited("linear", "5"),
-            "c.yaml:7: model.kind: expected 'linear' or 'pairs' or 'embedding' or 'transformer', "
-            "got 5",
+            "c.yaml:7: model.kind: expected 'linear' or 'embedding' or 'transformer', got 5",
+        ),
+        (
+            edited("linear", "pairs"),
+            "c.yaml:7: model.kind: expected 'linear' or 'embedding' or 'transformer', got 'pairs'; "
+            "'pairs' models are no longer supported",
         ),
         (edited("  kind: linear", "  words: [1, 2]"), "c.yaml:6: model.kind: missing"),
         (
@@ -117,15 +121,19 @@ SCHEME = (
         ),
         (edited("model:\n  kind: linear\n", ""), "c.yaml: model: missing"),
         (
-            pairs("hiden: 5"),
-            "c.yaml:8: model.hiden: unknown key; did you mean 'hidden'?",
+            embedding("ngram: null"),
+            "c.yaml:8: model.ngram: unknown key; did you mean 'ngrams'?",
         ),
         (
-            pairs("bits: 20"),
-            "c.yaml:8: model.bits: unknown key (keys here: kind, terms, hidden, networks, epochs, "
-            "learning_rate, dropout, l2, balance, refit)",
+            embedding("bits: 20"),
+            "c.yaml:8: model.bits: unknown key (keys here: kind, encoder, "
+            "encoder_sha256, max_tokens, long_text, device, cross_target, fine_tune, precision, "
+            "classifier, C, ngrams, class_weight, refit)",
         ),
-        (pairs("dropout: 1"), "c.yaml:8: model.dropout: expected less than 1, got 1"),
+        (
+            embedding("max_tokens: 1"),
+            "c.yaml:8: model.max_tokens: expected greater than or equal to 8, got 1",
+        ),
         (BASE + "text: dateline\n", "c.yaml:10: text: expected keys and values, got 'dateline'"),
         (
             BASE + "text:\n  strip: dateline\n",
@@ -178,15 +186,15 @@ def test_one_fault_is_one_message(write: Write, text: str, message: str) -> None
 
 
 def test_a_model_has_the_settings_of_its_own_family(write: Write) -> None:
-    config = load_config(write(pairs("terms: 0")))
-    assert isinstance(config.model, PairsConfig)
-    assert (config.model.terms, config.model.hidden) == (0, 100)
-    assert flatten(config)["model.kind"] == "pairs"
+    config = load_config(write(embedding("max_tokens: 64")))
+    assert isinstance(config.model, EmbeddingConfig)
+    assert (config.model.max_tokens, config.model.classifier) == (64, "logistic")
+    assert flatten(config)["model.kind"] == "embedding"
     assert load_config(write(dump_config(config))) == config
-    [found] = problems(write(model("hidden: 5")))
-    assert found.startswith("c.yaml:8: model.hidden: unknown key (keys here: kind, words, ")
+    [found] = problems(write(model("max_tokens: 64")))
+    assert found.startswith("c.yaml:8: model.max_tokens: unknown key (keys here: kind, words, ")
     # Another family by override: the file's other settings are not its own.
-    found = problems(write(model("bits: 12")), "model.kind=pairs", "task=stance")
+    found = problems(write(model("bits: 12")), "model.kind=embedding")
     assert [line.partition(" (")[0] for line in found] == ["c.yaml:8: model.bits: unknown key"]
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from config_texts import Write, edited, pairs, problems
+from config_texts import Write, edited, embedding, problems
 from newsstand.config_file import dump_config, load_config
 
 IMPOSSIBLE = [
@@ -149,11 +149,6 @@ IMPOSSIBLE = [
     ),
     (
         "topic",
-        "model: {kind: pairs}",
-        "model.kind: 'pairs' compares an article with a target, but task is topic",
-    ),
-    (
-        "topic",
         "tracking: {experiment: e, alias: best}",
         "tracking.alias: an alias needs tracking.register_as",
     ),
@@ -176,7 +171,7 @@ def test_impossible_pairs(write: Write, task: str, line: str, message: str) -> N
 
 @pytest.mark.parametrize("override", ["export.size_mb=2", "export.weights=int8"])
 def test_only_linear_models_are_made_smaller(write: Write, override: str) -> None:
-    [found] = problems(write(pairs("terms: 0")), override)
+    [found] = problems(write(embedding("max_tokens: 64")), override)
     key = override.partition("=")[0]
     assert found == f"command line: {key}: only a linear model's weights can be made smaller"
 

@@ -64,10 +64,10 @@ data:
       path: c
       split: sideways
     - {path: d, name: q, nam: 3}
-    - {format: table, path: e, name: q, unseen_only: true, only: [dev], weight: 2.0}
+    - {format: table, path: e, name: q, unseen_only: true, only: [dev]}
     - {format: corpus, path: f, split: {strategy: tim, gap_days: 2}}
     - 7
-model: {kind: pairs}
+model: {kind: linear}
 tracking: {experiment: x}
 """
     beside = "not beside data.sources, where each source has its own; leave one of the two out"
@@ -89,7 +89,6 @@ tracking: {experiment: x}
         "c.yaml:13: data.sources.4.unseen_only: only format 'vast' tells unseen topics, "
         "not 'table'",
         "c.yaml:13: data.sources.4.name: 'q' is the name of another source, too",
-        "c.yaml:13: data.sources.4.weight: a 'pairs' model weighs all rows the same; leave it out",
         "c.yaml:14: data.sources.5.path: the corpus is part of newsstand and has no path",
         "c.yaml:14: data.sources.5.split.gap_days: only strategy 'time' leaves a gap, not 'tim'",
         f"c.yaml:14: data.sources.5.split.strategy: expected {one_split}, got 'tim'; "

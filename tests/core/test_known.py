@@ -12,7 +12,6 @@ from newsstand.bundle import Bundle
 from newsstand.encode import Example, encode
 from newsstand.known import NOTHING_KNOWN, by_beginning, in_buckets
 from newsstand.linear import Features, FeatureSpec
-from newsstand.matches import Matches
 from newsstand.ngrams import HashedNgrams
 from newsstand.serve.scorer import Scorer
 from newsstand.text import TextSpec
@@ -39,12 +38,6 @@ def test_words_inside_a_hashtag_are_known() -> None:
     for hashtags in (True, False):
         features = Features.fit(FeatureSpec(hashtags=hashtags), [example(x) for x in SEEN])
         assert features.knows(asked).tolist() == [hashtags]
-
-
-def test_pairs() -> None:
-    matches, _ = Matches.fit_rows([example(body, "Rye fell.") for body in SEEN], terms=10)
-    asked = [example(body, "Zyxwv") for body in ("Rye.", *UNSEEN)]
-    assert matches.knows(asked).tolist() == [True, False, False, False]
 
 
 def test_hits_by_chance_are_no_knowledge() -> None:

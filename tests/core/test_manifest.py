@@ -28,7 +28,6 @@ def encoded(kind: str, **more: Any) -> dict[str, Any]:
 def test_a_description_is_what_it_says() -> None:
     assert checked(description(), WHERE) == description()
     for model in (
-        {"kind": "pairs"},
         encoded("embedding"),
         encoded("embedding", onnx="int8", embeddings="embeddings.word_embeddings.weight"),
         encoded("transformer", labels=3, mark_target=True),
@@ -81,6 +80,11 @@ def test_a_description_is_what_it_says() -> None:
             "model.stored: expected 'float32', 'float16' or 'int8', got 'float8'",
         ),
         (lambda m: m.update(model={}), "model.kind: missing"),
+        (
+            lambda m: m.update(model={"kind": "pairs"}),
+            "model.kind: 'pairs' models are no longer supported; train a linear, embedding or "
+            "transformer model instead",
+        ),
         (
             lambda m: m.update(model=encoded("transformer", labels=4)),
             "model.labels: expected 3, as there are labels, got 4",

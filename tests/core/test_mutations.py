@@ -11,7 +11,7 @@ from newsstand.bundle import Bundle
 from tiny_models import make_bundle
 
 # tests/bench/bundle_mutations.py draws many more, with limits on time and memory.
-COUNTS = {"linear": 60, "pairs": 40, "embedding": 20, "transformer": 20}
+COUNTS = {"linear": 60, "embedding": 20, "transformer": 20}
 
 
 @pytest.mark.parametrize("family", COUNTS)

@@ -40,5 +40,5 @@ def model(line: str) -> str:
     return edited("  kind: linear\n", f"  kind: linear\n  {line}\n")
 
 
-def pairs(line: str) -> str:
-    return model(line).replace("linear", "pairs").replace("task: topic", "task: stance")
+def embedding(line: str) -> str:
+    return model(line).replace("linear", "embedding")

@@ -23,14 +23,14 @@ from newsstand.bundle import Bundle
 from newsstand.data.prepare import content_key
 from newsstand.data.shingles import WORDS, _borrowed
 from newsstand.data.text_flaws import text_facts
-from newsstand.encode import LONGEST_TARGET, Example, encode
+from newsstand.encode import LONGEST_TARGET, Example
 from newsstand.errors import InputError
-from newsstand.likeness import sentence_spans, stem
-from newsstand.matches import Matches
 from newsstand.ngrams import HashedNgrams
 from newsstand.parts import readings
 from newsstand.segments import segments
+from newsstand.sentences import sentence_spans
 from newsstand.serve.scorer import Scorer
+from newsstand.targets import stem
 from newsstand.text import TextSpec, normalise
 
 ALPHABET = (
@@ -114,11 +114,10 @@ class Passes:
     stance: Bundle
     target: str = "the port"
     spec: TextSpec = field(default_factory=TextSpec)
-    _matches: Matches | None = None
 
     NAMES: ClassVar = (
         *("clean and strip", "title", "plain text", "headline", "segments", "sentences"),
-        *("data", "features", "pairs", "topic", "stance", "target"),
+        *("data", "features", "topic", "stance", "target"),
     )
 
     def all(self) -> dict[str, Callable[[str], object]]:
@@ -132,7 +131,6 @@ class Passes:
             lambda text: (sentence_spans(text), stem(text)),
             self._data,
             self._features,
-            self._pairs,
             lambda text: self._score(self.topic, Article(title="Rye", body=text), None),
             lambda text: self._score(self.stance, Article(body=text), self.target),
             lambda text: self._score(self.stance, Article(body=text), text[:LONGEST_TARGET]),
@@ -157,14 +155,6 @@ class Passes:
         example = self._example(text)
         for part in ("text", "title", "lead", "near", "target"):
             list(readings(part, example, hashtags=True))
-
-    def _pairs(self, text: str) -> None:
-        if self._matches is None:
-            known = [encode(Article(body=f"Rye fell {x}."), self.target, self.spec) for x in "abc"]
-            self._matches, _ = Matches.fit_rows(known, terms=9)
-        example = self._example(text)
-        self._matches([example])
-        self._matches.likest(example)
 
 
 class TooSlowError(Exception):

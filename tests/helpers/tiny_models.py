@@ -13,8 +13,6 @@ from newsstand.embedding import EmbeddingModel
 from newsstand.encode import encode
 from newsstand.labels import LabelSet
 from newsstand.linear import Features, FeatureSpec, LinearModel
-from newsstand.matches import Matches
-from newsstand.pairs import Network, PairModel
 from newsstand.text import TextSpec
 from newsstand.transformer import TransformerModel
 
@@ -76,14 +74,12 @@ def make_bundle(family: str, folder: Path, encoder: Path | None = None) -> None:
     """Writes a bundle with golden rows.
 
     Args:
-        family: `linear`, `pairs`, `embedding`, `transformer`, or `exported`, of a transformer.
+        family: `linear`, `embedding`, `transformer`, or `exported`, of a transformer.
         folder: Where to.
         encoder: What `make_encoder` has made, for the last three.
     """
-    stance = family == "pairs"
-    task, target = ("stance", "the match") if stance else ("topic", None)
     bundle = Bundle(
-        task=task,
+        task="topic",
         labels=LabelSet.of(LABELS),
         text=TextSpec(),
         model=_model(family, folder, encoder),
@@ -91,7 +87,7 @@ def make_bundle(family: str, folder: Path, encoder: Path | None = None) -> None:
         data={"digest": "0" * 32, "rows": {"train": 4}},
         versions={"numpy": "2.0"},
     )
-    bundle.save(folder, [(Article(title="News", body=body), target) for body in TEXTS])
+    bundle.save(folder, [(Article(title="News", body=body), None) for body in TEXTS])
 
 
 def _model(family: str, folder: Path, encoder: Path | None) -> Model:
@@ -105,10 +101,6 @@ def _model(family: str, folder: Path, encoder: Path | None) -> Model:
         features = Features.fit(FeatureSpec(chars=(3, 3), bits=12, parts={"lead": 0.5}), examples)
         columns = sum(len(block.buckets) for block in features.blocks)
         return LinearModel(features, drawn(columns, 3), drawn(3)).rounded("int8")
-    if family == "pairs":
-        matches, _ = Matches.fit_rows(examples, terms=10)
-        shapes = (matches.columns, 4), (4,), (4, 3), (3,)
-        return PairModel(matches, Network(*(drawn(*shape) for shape in shapes)))
     return _encoded(family, folder, encoder, drawn)
 
 

@@ -1,5 +1,6 @@
 """A whole run: what it gives back, and what it leaves in MLflow."""
 
+import csv
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -159,6 +160,35 @@ def test_refit_learns_from_the_validation_rows(quick: Callable[..., Result]) -> 
     unknown = before.score("quagga").probabilities
     assert before.score("zebra").probabilities == unknown
     assert after.score("zebra").probabilities["economy"] > 0.1 + unknown["economy"]
+
+
+SPARE = """
+task: stance
+labels: [agree, disagree]
+data:
+  format: table
+  path: .
+  near_duplicates: null
+  split: {strategy: unseen, by: [text, target], validation: 0.2}
+model: {kind: linear, words: [1, 1], bits: 12, refit: true}
+tracking: {experiment: spare}
+"""
+
+
+def test_refit_learns_from_the_spare_rows(workplace: Path, reporter: Any) -> None:
+    for split, numbers in (("train", range(14)), ("test", range(14, 20))):
+        with (workplace / f"{split}.csv").open("w", encoding="utf-8", newline="") as stream:
+            table = csv.writer(stream)
+            table.writerow(["body", "target", "label"])
+            for number in numbers:  # each target is that of four rows, each text that of two
+                near = numbers[number - numbers[0] - 1]
+                for label, word in (("agree", "confirmed"), ("disagree", "denied")):
+                    body = f"story {number} is {word}"
+                    table.writerows([body, f"claim {x}", label] for x in (number, near))
+    (workplace / "spare.yaml").write_text(SPARE, encoding="utf-8")
+    result = train(load_config("spare.yaml"), name="spare", reporter=reporter)
+    assert "again, on all 56 training and validation rows, 22 of them spare" in reporter.notes
+    assert result.metrics["test/accuracy"] == 1
 
 
 def test_stages_are_reported_in_order(quick: Callable[..., Result], reporter: Any) -> None:
