@@ -12,6 +12,7 @@ from math import sqrt
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
+from scipy.stats import binomtest
 
 from newsstand.data.findings import Mask, Rows, View, numbered
 from newsstand.ngrams import HashedNgrams
@@ -158,15 +159,8 @@ def gain(right: Mask, base: float) -> float:
     """
     if not len(right) or base >= 1:
         return 0.0
-    return max(0.0, (_low(right) - base) / (1 - base))
-
-
-def _low(right: Mask) -> float:
-    """The lower end of Wilson's 95 % interval of an accuracy."""
-    n, p, z = len(right), float(right.mean()), 1.96
-    return float(
-        (p + z * z / (2 * n) - z * sqrt(p * (1 - p) / n + z * z / (4 * n * n))) / (1 + z * z / n)
-    )
+    accuracy = binomtest(int(right.sum()), len(right)).proportion_ci(0.95, method="wilson")
+    return max(0.0, (float(accuracy.low) - base) / (1 - base))
 
 
 def apart(more: Mask, less: Mask) -> float:
