@@ -1,6 +1,7 @@
 """How many processes fit one model, which of them this is, and what they do as one.
 
-`torchrun` starts them and says so in the environment.
+`torchrun` starts them and says so in the environment. accelerate's `PartialState` cannot be asked
+instead: it connects the processes, and without GPUs counts one unless told to use the CPU.
 """
 
 import os
@@ -23,7 +24,7 @@ def rank() -> int:
 
 
 def check_sharding(device: str, *, fsdp: bool) -> None:
-    """Refuses ways of giving each process a share of the network that cannot work.
+    """Refuses ways of sharding the network across processes that cannot work.
 
     Args:
         device: What the config says.
@@ -34,20 +35,18 @@ def check_sharding(device: str, *, fsdp: bool) -> None:
     """
     if fsdp and processes() == 1:
         raise NewsstandError(
-            "model.fsdp: one process alone has nobody to share with; start several with torchrun, "
-            "or leave it out"
+            "model.fsdp needs at least two processes; start them with torchrun, or set it to false"
         )
     if fsdp and not on_gpus(device):
         raise NewsstandError(
-            "model.fsdp: accelerate shares networks out on GPUs only; leave it out, and each "
-            "process holds the whole network"
+            "model.fsdp needs GPUs; set it to false to keep the whole network in each process"
         )
     for kind in ("FSDP", "DEEPSPEED"):
         name = f"ACCELERATE_USE_{kind}"
         if os.environ.get(name, "false").lower() not in ("", "0", "n", "no", "f", "false", "off"):
             raise NewsstandError(
-                f"{name}: start with torchrun, without it; model.fsdp: true gives each process a "
-                "share of the network"
+                f"{name} is not supported: unset it and start with torchrun; model.fsdp: true "
+                "shards the network across processes"
             )
 
 

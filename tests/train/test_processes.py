@@ -144,8 +144,8 @@ def test_a_network_is_shared_out_by_several_processes_on_gpus(
     done = run("t.yaml", "model.fsdp=true")
     assert (done.code, done.err.splitlines()[-1]) == (
         2,
-        "newsstand: model.fsdp: one process alone has nobody to share with; start several with "
-        "torchrun, or leave it out",
+        "newsstand: model.fsdp needs at least two processes; start them with torchrun, or "
+        "set it to false",
     )
     done = run("t.yaml", "model.fsdp=true", "model.lora={rank: 2}")
     assert "model.fsdp: not with model.lora" in done.err
@@ -154,8 +154,8 @@ def test_a_network_is_shared_out_by_several_processes_on_gpus(
     done = run("t.yaml", "model.fsdp=true")
     assert (done.code, done.err.splitlines()[-1]) == (
         2,
-        "newsstand: model.fsdp: accelerate shares networks out on GPUs only; leave it out, and "
-        "each process holds the whole network",
+        "newsstand: model.fsdp needs GPUs; set it to false to keep the whole network in "
+        "each process",
     )
 
 
@@ -167,8 +167,8 @@ def test_other_ways_of_sharing_out_are_refused(
     done = run("t.yaml")
     assert (done.code, done.err.splitlines()[-1]) == (
         2,
-        f"newsstand: ACCELERATE_USE_{kind}: start with torchrun, without it; model.fsdp: true "
-        "gives each process a share of the network",
+        f"newsstand: ACCELERATE_USE_{kind} is not supported: unset it and start with torchrun; "
+        "model.fsdp: true shards the network across processes",
     )
     monkeypatch.setenv(f"ACCELERATE_USE_{kind}", "false")
     assert "ACCELERATE_USE" not in run("t.yaml", "model.encoder=./nowhere").err
