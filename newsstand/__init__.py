@@ -11,9 +11,10 @@ from newsstand.version import __version__
 
 if TYPE_CHECKING:
     from newsstand.article import Article
+    from newsstand.article_files import ScoreError
     from newsstand.errors import NewsstandError
     from newsstand.serve.evidence import Evidence
-    from newsstand.serve.score import Score, ScoreError
+    from newsstand.serve.score import Score
     from newsstand.serve.scorer import Scorer, load
 
 __all__ = [
@@ -33,7 +34,7 @@ _HOMES = {
     "Evidence": "newsstand.serve.evidence",
     "NewsstandError": "newsstand.errors",
     "Score": "newsstand.serve.score",
-    "ScoreError": "newsstand.serve.score",
+    "ScoreError": "newsstand.article_files",
     "Scorer": "newsstand.serve.scorer",
     "load": "newsstand.serve.scorer",
 }

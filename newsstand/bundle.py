@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Self, TypeAlias
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,29 +21,19 @@ from numpy.typing import NDArray
 from newsstand.article import Article
 from newsstand.calibration import Calibration
 from newsstand.controls import UNFOUND, UNLIKE, Controls
-from newsstand.embedding import EmbeddingModel
+from newsstand.decision import Decision
 from newsstand.encode import Example, encode
 from newsstand.errors import BundleError, ConfigError, InputError, first_line, reported
+from newsstand.families import FAMILIES, Model
 from newsstand.labels import LabelSet
-from newsstand.linear import LinearModel
 from newsstand.manifest import FORMAT, checked, read_bytes
 from newsstand.manifest import MANIFEST as MANIFEST
 from newsstand.targets import speaks_of
 from newsstand.text import TextSpec
-from newsstand.transformer import TransformerModel
 from newsstand.version import __version__
 
 GOLDEN = "golden.jsonl"
 
-# Every model family by the name that its bundles carry.
-Model: TypeAlias = LinearModel | EmbeddingModel | TransformerModel
-FAMILIES: dict[str, type[Model]] = {
-    family.kind: family for family in (LinearModel, EmbeddingModel, TransformerModel)
-}
-# How far golden rows may be off: a neural network's sums are rounded as its batches fall, and
-# where int8 scores on one machine's CPU, fp32 may on another's GPU.
-_TOLERANCE = {EmbeddingModel.kind: 1e-4, TransformerModel.kind: 1e-4}
-_TOLERANCE_EXPORTED = 0.05
 # Left in folders by systems that show them. No model reads these, nor names that begin with a dot.
 _INERT = ("Thumbs.db", "desktop.ini")
 
@@ -56,8 +46,9 @@ class Bundle:
         task: `topic` or `stance`.
         labels: The labels, in the order of the model's outputs.
         text: How articles are prepared.
-        model: One of `FAMILIES`.
+        model: Of any family.
         calibration: From scores to probabilities.
+        decision: From probabilities to labels.
         data: Digest of the training data and number of rows by split.
         versions: Versions of the libraries the model was fitted with.
         controls: What the controls of a stance run said of the model, if they are known.
@@ -68,6 +59,7 @@ class Bundle:
     text: TextSpec
     model: Model
     calibration: Calibration
+    decision: Decision = field(default_factory=Decision)
     data: Mapping[str, Any] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     controls: Controls | None = None
@@ -103,10 +95,12 @@ class Bundle:
         controls = self.controls or Controls()
         found = np.array([speaks_of(example) for example in examples], dtype=np.bool_)
         said, least = UNFOUND, controls.least_likeness
-        if least is not None and isinstance(self.model, EmbeddingModel | TransformerModel):
-            said, rest = UNLIKE, np.flatnonzero(~found)
-            like = self.model.likeness([examples[row] for row in rest.tolist()])
-            found[rest] = like >= least
+        if least is not None:
+            rest = np.flatnonzero(~found)
+            similarity = self.model.similarity([examples[row] for row in rest.tolist()])
+            if similarity is not None:
+                said = UNLIKE
+                found[rest] = similarity >= least
         always = () if controls.warning is None else (controls.warning,)
         return [always if known else (*always, said) for known in found.tolist()]
 
@@ -175,7 +169,7 @@ class Bundle:
         except (TypeError, ValueError, ConfigError) as error:
             raise BundleError(f"{folder / MANIFEST}: text: {first_line(error)}") from None
         settings = dict(manifest["model"])
-        family = FAMILIES[settings.pop("kind")]
+        family = FAMILIES[settings.pop("kind")].model_class
         with reported(f"{folder}: the model cannot be read"):
             model = family.load(folder, settings)
             outputs = model.outputs
@@ -226,16 +220,13 @@ def verify(folder: Path) -> int:
     except (OSError, KeyError, TypeError, ValueError, RecursionError, InputError) as error:
         raise BundleError(f"{folder / GOLDEN}: not rows of this model ({error!r})") from error
     worst = float(np.abs(bundle.probabilities(examples) - expected).max())
-    exported = "onnx" in _read_manifest(folder)["model"]
-    allowed = _TOLERANCE_EXPORTED if exported else _TOLERANCE.get(bundle.model.kind, 0.0)
-    if worst > allowed:
+    if worst > bundle.model.tolerance:
         raise BundleError(f"{folder}: golden rows score differently here, by up to {worst:.3g}")
     return len(rows)
 
 
 def _write_golden(path: Path, golden: Sequence[tuple[Article, str | None]], bundle: Bundle) -> None:
-    if isinstance(bundle.model, EmbeddingModel):  # as it is loaded: without a cache of vectors
-        bundle = replace(bundle, model=replace(bundle.model, vectors=None))
+    bundle = replace(bundle, model=bundle.model.uncached())  # as it is loaded
     examples = [bundle.encode(article, target) for article, target in golden]
     values = bundle.probabilities(examples).tolist() if golden else []
     with path.open("w", encoding="utf-8") as stream:

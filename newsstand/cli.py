@@ -5,7 +5,7 @@ Heavy modules are imported inside the commands, so that each starts as fast as i
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, redirect_stdout
 from dataclasses import asdict
 from enum import StrEnum
@@ -30,9 +30,7 @@ from newsstand.version import __version__
 
 if TYPE_CHECKING:
     from newsstand.config import Config
-    from newsstand.config_encoders import EmbeddingConfig, TransformerConfig
     from newsstand.data.loader import NewsData
-    from newsstand.encode import Example
     from newsstand.serve.score import Score
 
 _FAILED = 2
@@ -119,8 +117,8 @@ def train(
 
     if rank():  # torchrun has started it beside the first process
         with _training_installed():
-            from newsstand.train.take_part import take_part
-        take_part(config, overrides or ())
+            from newsstand.train.distributed import join_fit
+        join_fit(config, overrides or ())
         return
     loaded = load_config(config, overrides or ())
     with _training_installed():
@@ -147,19 +145,13 @@ def data(
     from newsstand.config_file import load_config
 
     loaded = load_config(config, overrides or ())
-    from newsstand.config_encoders import EmbeddingConfig, TransformerConfig
-    from newsstand.encoders import find_encoder
-
-    if isinstance(loaded.model, (EmbeddingConfig, TransformerConfig)):  # told before the work
-        find_encoder(loaded.model.encoder, loaded.model.encoder_sha256)
+    with _quiet():
+        count = loaded.model.token_counter(stance=loaded.task == "stance")
     news = _load(loaded, strict=True)
     from newsstand.data.describe import describe
 
-    reading = None
-    if isinstance(loaded.model, (EmbeddingConfig, TransformerConfig)):
-        reading = _reading(loaded.model, stance=loaded.task == "stance")
     with _quiet():
-        found = describe(news, reading)
+        found = describe(news, count)
     if as_json:
         put(to_json(found))
     else:
@@ -238,8 +230,8 @@ def score(
 
     Exit status 3 where some of them could not be scored, 2 where none could.
     """
+    from newsstand.article_files import ScoreError
     from newsstand.serve.batch import score_files
-    from newsstand.serve.score import ScoreError
     from newsstand.serve.scorer import load
 
     stdout = sys.stdout
@@ -297,7 +289,7 @@ def verify(
 ) -> None:
     """Check a bundle's every byte, and score its golden rows again."""
     from newsstand import bundle
-    from newsstand.serve.locate import located
+    from newsstand.bundle_uri import located
 
     with located(model) as folder:
         with _quiet():
@@ -343,33 +335,6 @@ def _load(config: "Config", *, strict: bool) -> "NewsData":
         news = load(**settings, strict=strict, progress=shown.progress)
         shown.end("load", news.summary, time.perf_counter() - started)
     return news
-
-
-def _reading(
-    model: "EmbeddingConfig | TransformerConfig", *, stance: bool
-) -> "Callable[[Example], dict[str, tuple[int, int]]]":
-    """Counts the tokens that each choice for long texts reads."""
-    from newsstand.encoder import Encoder
-    from newsstand.encoders import find_encoder
-    from newsstand.long_text import CHOICES
-
-    folder = find_encoder(model.encoder, model.encoder_sha256)
-    encoder = Encoder.open(folder, max_tokens=model.max_tokens)
-    # A topic has no target that a sentence could be relevant to.
-    readers = {
-        choice: Encoder(encoder.network, encoder.tokenizer, model.max_tokens, choice)
-        for choice in CHOICES
-        if stance or choice != "relevant"
-    }
-    wordings = model.wordings(stance=stance) if model.kind == "transformer" else ()
-
-    def read(example: "Example") -> dict[str, tuple[int, int]]:
-        beside = [encoder.worded(wording, example.target or "") for wording in wordings]
-        return {
-            choice: reader.tokens_read(example, beside=beside) for choice, reader in readers.items()
-        }
-
-    return read
 
 
 @contextmanager

@@ -7,13 +7,19 @@ and `train/fit.py`: everything below takes plain arguments.
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, Field
-from pydantic_core import PydanticCustomError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    ValidationError,
+)
+from pydantic_core import InitErrorDetails, PydanticCustomError, core_schema
 
 from newsstand.config_data import DataConfig, TextConfig
-from newsstand.config_encoders import EmbeddingConfig, TransformerConfig
-from newsstand.config_models import LinearConfig
-from newsstand.config_section import Section, as_tuple
+from newsstand.config_section import ModelSection, Section, as_tuple
+from newsstand.families import FAMILIES
 
 _DOTS = (".", "..")
 
@@ -104,6 +110,45 @@ class TrackingConfig(Section):
     """Move the alias in any case."""
 
 
+class _AnyFamily:
+    """A section of the family that its `kind` names, of those that are registered by then."""
+
+    def __get_pydantic_core_schema__(
+        self, source: type[ModelSection], handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        return core_schema.no_info_plain_validator_function(
+            _of_family,
+            serialization=core_schema.plain_serializer_function_ser_schema(
+                lambda section, info: section.model_dump(mode=info.mode), info_arg=True
+            ),
+        )
+
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        sections = (family.config_class for family in FAMILIES.values())
+        return {"anyOf": [handler(section.__pydantic_core_schema__) for section in sections]}
+
+
+def _of_family(value: Any) -> ModelSection:
+    if isinstance(value, ModelSection):
+        return value
+    if not isinstance(value, dict):
+        return ModelSection.model_validate(value)  # which says what it should be
+    if "kind" not in value:
+        raise _at_kind(InitErrorDetails(type="missing", input=value))
+    kind = value["kind"]
+    if kind not in list(FAMILIES):  # what is there need not be hashable
+        quoted = [repr(name) for name in FAMILIES]
+        expected = {"expected": f"{', '.join(quoted[:-1])} or {quoted[-1]}"}
+        raise _at_kind(InitErrorDetails(type="literal_error", ctx=expected, input=kind))
+    return FAMILIES[kind].config_class.model_validate(value)
+
+
+def _at_kind(error: InitErrorDetails) -> ValidationError:
+    return ValidationError.from_exception_data("model", [{**error, "loc": ("kind",)}])
+
+
 class Config(Section):
     """One experiment."""
 
@@ -122,10 +167,7 @@ class Config(Section):
     text: TextConfig = TextConfig.model_construct()
     """How the text is prepared."""
 
-    model: Annotated[
-        LinearConfig | EmbeddingConfig | TransformerConfig,
-        Field(discriminator="kind"),
-    ]
+    model: Annotated[ModelSection, _AnyFamily()]
     """The model family and its settings."""
 
     export: ExportConfig = ExportConfig.model_construct()

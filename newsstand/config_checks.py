@@ -1,19 +1,19 @@
 """What must fit together in a config, beyond what each setting may be by itself."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from pydantic import BaseModel
 
 from newsstand.boilerplate_rules import RULES
 from newsstand.config_data import RowsConfig
+from newsstand.config_section import Get
 from newsstand.errors import did_you_mean
-from newsstand.hypotheses import TARGET
+from newsstand.families import FAMILIES
 from newsstand.labels import FNC_LABELS, FROM_DATA, SCHEMES
 
 # Each check looks values up by path (a default where the file says nothing), so that all of
 # them run even when other parts of the file are wrong.
-Get = Callable[[str], Any]
 _TOPIC_SCHEMES = ("iptc-media-topics",)
 _OF_TARGETS = {
     "tweeteval-stance": "stances",
@@ -27,6 +27,12 @@ _OF_TARGETS = {
 # Their publishers' files have fixed names.
 _NAMED = ("tweeteval-stance", "fnc1", "vast", "argkp", "iam", "ibm-claims")
 _FILE_FORMATS = ("table", "tsv", "article-bias", *_OF_TARGETS)
+# Settings of `export`: the default, and which models have no use for another value.
+_EXPORTS = {
+    "weights": ("float32", "only a linear model's weights can be made smaller"),
+    "size_mb": (None, "only a linear model's weights can be made smaller"),
+    "onnx": (None, "only a model with an encoder has a network to export"),
+}
 _STANCE_SCHEMES = ("favor-against-neutral", "agree-disagree-discuss-unrelated")
 
 
@@ -54,47 +60,7 @@ def impossible(get: Get) -> Iterable[tuple[str, str]]:
     if task == "stance" and labels in _TOPIC_SCHEMES:
         yield "labels", f"'{labels}' is a topic scheme, but task is stance"
     yield from _impossible_data(get, task)
-    if task == "topic" and get("model.cross_target") is True:
-        yield "model.cross_target", "a topic model has no targets to cross with"
-    for part in ("near", "target") if task == "topic" else ():
-        if get(f"model.parts.{part}"):
-            yield f"model.parts.{part}", "a topic model has no targets"
-    if task == "topic" and get("model.long_text") == "relevant":
-        yield "model.long_text", "'relevant' looks for a target, but task is topic"
-    if task == "topic" and get("model.mark_target") is True:
-        yield "model.mark_target", "a topic model has no targets to mark"
-    if get("model.kind") == "transformer":
-        yield from _impossible_wordings(get, stance=task == "stance", known=_known_labels(labels))
-    for name, default in (("classifier", "logistic"), ("C", 0.01)):
-        if get("model.fine_tune") is not None and get(f"model.{name}") != default:
-            yield (
-                f"model.{name}",
-                "with model.fine_tune, the classifier is fitted there; leave it out",
-            )
-    if get("model.fine_tune") is not None and get("model.ngrams") is not None:
-        yield "model.ngrams", "not with model.fine_tune, which fits one classifier; leave it out"
-    if get("model.fine_tune") is not None and get("model.precision") != "fp32":
-        yield "model.precision", "of a fit it is model.fine_tune.precision; leave it out"
-    if get("model.lora") is not None and get("model.frozen_layers"):
-        yield "model.frozen_layers", "with model.lora, all layers stay as they are; leave it out"
-    if get("model.lora") is not None and get("model.fsdp"):
-        yield "model.fsdp", "not with model.lora, whose adapters leave little to share out"
-    linear = get("model.kind") == "linear"
-    for at in ("model", "model.ngrams"):
-        for kind in ("words", "chars"):
-            span = get(f"{at}.{kind}")
-            if _is_range(span) and not 1 <= span[0] <= span[1] <= 8:
-                yield f"{at}.{kind}", f"expected 1 <= shortest <= longest <= 8, got {list(span)}"
-        counts = linear if at == "model" else get(at) is not None
-        if counts and get(f"{at}.words") is None and get(f"{at}.chars") is None:
-            yield f"{at}.words", "words and chars are both null, so there are no features"
-    if get("model.epochs") is not None and linear and get("model.classifier") != "sgd":
-        yield "model.epochs", "only classifier 'sgd' counts epochs; the others stop by themselves"
-    for name, usual in () if linear else (("weights", "float32"), ("size_mb", None)):
-        if get(f"export.{name}") != usual:
-            yield f"export.{name}", "only a linear model's weights can be made smaller"
-    if get("export.onnx") is not None and get("model.kind") not in ("embedding", "transformer"):
-        yield "export.onnx", "only a model with an encoder has a network to export"
+    yield from _impossible_model(get, task, labels)
     for rule in get("text.strip") if isinstance(get("text.strip"), (list, tuple)) else ():
         if isinstance(rule, str) and rule not in RULES:
             yield "text.strip", f"unknown rule '{rule}'{did_you_mean(rule, RULES)}"
@@ -110,6 +76,18 @@ def impossible(get: Get) -> Iterable[tuple[str, str]]:
         yield "tracking.alias", "an alias needs tracking.register_as"
     if get("tracking.alias_force") is True and get("tracking.alias") is None:
         yield "tracking.alias_force", "there is no alias to move; set tracking.alias"
+
+
+def _impossible_model(get: Get, task: Any, labels: Any) -> Iterable[tuple[str, str]]:
+    """The same of `model` and `export`, as the model's family says."""
+    kind = get("model.kind")
+    if not isinstance(kind, str) or kind not in FAMILIES:
+        return
+    section = FAMILIES[kind].config_class
+    yield from section.conflicts(get, stance=task == "stance", labels=_known_labels(labels))
+    for name, (default, why) in _EXPORTS.items():
+        if name not in section.exports and get(f"export.{name}") != default:
+            yield f"export.{name}", why
 
 
 def _impossible_data(get: Get, task: Any) -> Iterable[tuple[str, str]]:
@@ -189,48 +167,6 @@ def _impossible_rows(get: Get, task: Any, at: str) -> Iterable[tuple[str, str]]:
         yield f"{at}.unseen_only", f"only format 'vast' tells unseen topics, not '{form}'"
 
 
-def _impossible_wordings(
-    get: Get, *, stance: bool, known: Sequence[str]
-) -> Iterable[tuple[str, str]]:
-    """The same of hypotheses, and of what takes a fit.
-
-    Args:
-        get: As above.
-        stance: Whether texts have targets.
-        known: The labels, if the config says them.
-    """
-    wording, asked = get("model.target_as"), get("model.hypotheses")
-    if wording != TARGET and not stance:
-        yield "model.target_as", "a topic model has no targets to word"
-    elif wording != TARGET and asked is not None:
-        yield "model.target_as", "hypotheses word the target; leave it out"
-    if get("model.epochs") == 0 and asked is None:
-        yield "model.epochs", "0 fits nothing, which only a model with hypotheses can do without"
-    usual = {"teacher": None, "lora": None, "soft_labels": False, "refit": False, "seeds": 1}
-    for name, value in usual.items() if get("model.epochs") == 0 else ():
-        if get(f"model.{name}") != value:
-            yield f"model.{name}", "with epochs: 0 nothing is fitted; leave it out"
-    if not isinstance(asked, dict):
-        return
-    for label, text in asked.items():
-        where = f"model.hypotheses.{label}"
-        if known and label not in known:
-            yield where, f"unknown label{did_you_mean(str(label), known, 'labels')}"
-        if stance and isinstance(text, str) and TARGET not in text:
-            yield where, f"expected text with {{target}}, where the target goes, got {text!r}"
-        if not stance and isinstance(text, str) and TARGET in text:
-            yield where, "a topic model has no targets to name"
-        if list(asked.values()).count(text) > 1:
-            yield where, "another label has the same hypothesis"
-    if len(without := [label for label in known if label not in asked]) > 1:
-        yield "model.hypotheses", without_a_hypothesis(without)
-
-
-def without_a_hypothesis(labels: Sequence[str]) -> str:
-    """What is said of several labels that have none."""
-    return f"missing for {', '.join(labels)}; only one label may go without"
-
-
 def _impossible_split(get: Get, at: str) -> Iterable[tuple[str, str]]:
     """The same of the settings of a split."""
 
@@ -264,9 +200,3 @@ def _known_labels(labels: Any) -> list[str]:
     if isinstance(labels, str):
         return list(SCHEMES.get(labels, ()))
     return [x for x in labels if isinstance(x, str)] if isinstance(labels, (list, tuple)) else []
-
-
-def _is_range(value: Any) -> bool:
-    return (
-        isinstance(value, (list, tuple)) and len(value) == 2 and all(type(x) is int for x in value)
-    )

@@ -1,15 +1,20 @@
 """Settings of the families that use a pretrained encoder."""
 
 import re
-from typing import Annotated, Any, Literal
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
-from newsstand.config_models import NgramRange
-from newsstand.config_section import Section, as_tuple
-from newsstand.encoders import MINILM
-from newsstand.hypotheses import TARGET
+from newsstand.config_models import NgramRange, ngram_conflicts, target_conflicts
+from newsstand.config_section import Get, ModelSection, Section, as_tuple
+from newsstand.encoders import MINILM, find_encoder
+from newsstand.errors import did_you_mean
+from newsstand.hypotheses import TARGET, without_a_hypothesis
+
+if TYPE_CHECKING:
+    from newsstand.encode import Example
 
 
 def _digest(value: Any) -> Any:
@@ -39,11 +44,10 @@ def _epochs(value: Any) -> Any:
     raise PydanticCustomError("epochs", "expected how many epochs each stage has, such as [2, 1]")
 
 
-class _EncoderConfig(Section):
+class _EncoderConfig(ModelSection):
     """What the families that use a pretrained encoder have in common."""
 
-    kind: str
-    """Model family."""
+    exports: ClassVar[frozenset[str]] = frozenset({"onnx"})
 
     encoder: str = Field(MINILM, min_length=1)
     """A folder in the format of transformers, or a name on the Hugging Face hub."""
@@ -62,6 +66,26 @@ class _EncoderConfig(Section):
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where the encoder runs; `auto` takes a GPU if there is one."""
+
+    def wordings(self, *, stance: bool) -> tuple[str, ...]:  # noqa: ARG002
+        """What an article is read beside, one after another.
+
+        Args:
+            stance: Whether articles have targets.
+        """
+        return ()
+
+    def token_counter(self, *, stance: bool) -> "Callable[[Example], dict[str, tuple[int, int]]]":
+        """Counts the tokens of an example that each choice for long texts reads, and all."""
+        from newsstand.encoder import token_counter  # imports torch when it is called
+
+        folder = find_encoder(self.encoder, self.encoder_sha256)
+        return token_counter(
+            folder,
+            max_tokens=self.max_tokens,
+            wordings=self.wordings(stance=stance),
+            stance=stance,
+        )
 
 
 class FineTuneConfig(Section):
@@ -152,9 +176,33 @@ class EmbeddingConfig(_EncoderConfig):
     class_weight: Literal["balanced"] | None = None
     """`balanced` weights each label by its inverse frequency."""
 
-    refit: bool = False
-    """After calibration, fit once more on all rows that are not test rows: training, validation,
-    and those left out to keep the two apart."""
+    @classmethod
+    def conflicts(
+        cls,
+        get: Get,
+        *,
+        stance: bool,
+        labels: Sequence[str],  # noqa: ARG003 - which labels there are does not matter here
+    ) -> Iterable[tuple[str, str]]:
+        """Settings that do not fit together."""
+        yield from target_conflicts(get, stance=stance)
+        if get("model.ngrams") is not None:
+            yield from ngram_conflicts(get, "model.ngrams")
+        if get("model.fine_tune") is None:
+            return
+        for name, default in (("classifier", "logistic"), ("C", 0.01)):
+            if get(f"model.{name}") != default:
+                yield (
+                    f"model.{name}",
+                    "with model.fine_tune, the classifier is fitted there; leave it out",
+                )
+        if get("model.ngrams") is not None:
+            yield (
+                "model.ngrams",
+                "not with model.fine_tune, which fits one classifier; leave it out",
+            )
+        if get("model.precision") != "fp32":
+            yield "model.precision", "of a fit it is model.fine_tune.precision; leave it out"
 
 
 class TeacherConfig(Section):
@@ -303,3 +351,55 @@ class TransformerConfig(_EncoderConfig):
         if self.hypotheses:
             return tuple(self.hypotheses.values())
         return (self.target_as,) if stance else ()
+
+    @classmethod
+    def conflicts(
+        cls, get: Get, *, stance: bool, labels: Sequence[str]
+    ) -> Iterable[tuple[str, str]]:
+        """Settings that do not fit together."""
+        yield from target_conflicts(get, stance=stance)
+        yield from _wording_conflicts(get, stance=stance, known=labels)
+        if get("model.lora") is not None and get("model.frozen_layers"):
+            yield (
+                "model.frozen_layers",
+                "with model.lora, all layers stay as they are; leave it out",
+            )
+        if get("model.lora") is not None and get("model.fsdp"):
+            yield "model.fsdp", "not with model.lora, whose adapters leave little to share out"
+
+
+def _wording_conflicts(
+    get: Get, *, stance: bool, known: Sequence[str]
+) -> Iterable[tuple[str, str]]:
+    """Settings of hypotheses, and of what takes a fit, that do not fit together.
+
+    Args:
+        get: What the config says at a dotted key, or the default.
+        stance: Whether texts have targets.
+        known: The labels, if the config says them.
+    """
+    wording, asked = get("model.target_as"), get("model.hypotheses")
+    if wording != TARGET and not stance:
+        yield "model.target_as", "a topic model has no targets to word"
+    elif wording != TARGET and asked is not None:
+        yield "model.target_as", "hypotheses word the target; leave it out"
+    if get("model.epochs") == 0 and asked is None:
+        yield "model.epochs", "0 fits nothing, which only a model with hypotheses can do without"
+    usual = {"teacher": None, "lora": None, "soft_labels": False, "refit": False, "seeds": 1}
+    for name, value in usual.items() if get("model.epochs") == 0 else ():
+        if get(f"model.{name}") != value:
+            yield f"model.{name}", "with epochs: 0 nothing is fitted; leave it out"
+    if not isinstance(asked, dict):
+        return
+    for label, text in asked.items():
+        where = f"model.hypotheses.{label}"
+        if known and label not in known:
+            yield where, f"unknown label{did_you_mean(str(label), known, 'labels')}"
+        if stance and isinstance(text, str) and TARGET not in text:
+            yield where, f"expected text with {{target}}, where the target goes, got {text!r}"
+        if not stance and isinstance(text, str) and TARGET in text:
+            yield where, "a topic model has no targets to name"
+        if list(asked.values()).count(text) > 1:
+            yield where, "another label has the same hypothesis"
+    if len(without := [label for label in known if label not in asked]) > 1:
+        yield "model.hypotheses", without_a_hypothesis(without)

@@ -17,7 +17,9 @@ from ruamel.yaml.scalarbool import ScalarBoolean
 
 from newsstand.config import Config
 from newsstand.config_checks import impossible
+from newsstand.config_section import ModelSection
 from newsstand.errors import ConfigError, did_you_mean
+from newsstand.families import FAMILIES
 from newsstand.records import file_flaw, text_flaw
 from newsstand.terminal import visible
 
@@ -171,18 +173,7 @@ _EXPECTED = {
 
 def _fault(error: Any, raw: Any) -> tuple[Location, str]:
     """Where in the file a fault is, and its message."""
-    loc, kind = tuple(error["loc"]), error["type"]
-    if kind == "union_tag_not_found":
-        return (*loc, "kind"), "missing"
-    if kind == "union_tag_invalid":
-        families = error["ctx"]["expected_tags"].replace("'", "").split(", ")
-        value = error["input"]["kind"]
-        expected = " or ".join(f"'{name}'" for name in families)
-        retired = "; 'pairs' models are no longer supported"
-        hint = retired if value == "pairs" else did_you_mean(str(value), families, None)
-        return (*loc, "kind"), f"expected {expected}, got {_short(value)}{hint}"
-    if loc[0] == "model":  # pydantic names the family, too
-        loc = (*loc[:1], *loc[2:])
+    loc = tuple(error["loc"])
     if loc[:2] == ("data", "sources") and loc[3:4] == ("split",):  # and the kind of a split
         loc = (*loc[:4], *loc[5:])
     return loc, _describe(error, _section_at(loc[:-1], raw))
@@ -197,7 +188,9 @@ def _describe(error: Any, section: type[BaseModel] | None) -> str:
         return f"unknown key{did_you_mean(str(error['loc'][-1]), known, 'keys here')}"
     message = _EXPECTED.get(kind) or str(error["msg"]).replace("Input should be", "expected")
     hint = ""
-    if kind == "literal_error":
+    if value == "pairs" and error["loc"] == ("model", "kind"):
+        hint = "; 'pairs' models are no longer supported"
+    elif kind == "literal_error":
         hint = did_you_mean(str(value), [x.strip("'") for x in _choices(error)], None)
     return f"{message[0].lower() + message[1:]}, got {_short(value)}{hint}"
 
@@ -241,13 +234,13 @@ def _location(key: str, raw: Any) -> Location:
 def _section_of(annotation: Any, raw: Any) -> type[BaseModel] | None:
     """The section that a field holds, alone, in a list or beside other kinds of values.
 
-    Of several families, the one that the file's kind names.
+    Of a model, that of the family which the file's kind names.
     """
-    found = _sections(annotation)
-    if len(found) > 1:
+    found = next(iter(_sections(annotation)), None)
+    if found is ModelSection:
         kind = raw.get("kind") if isinstance(raw, dict) else None
-        found = [x for x in found if kind in get_args(x.model_fields["kind"].annotation)]
-    return found[0] if found else None
+        return FAMILIES[kind].config_class if kind in list(FAMILIES) else None
+    return found
 
 
 def _sections(annotation: Any) -> list[type[BaseModel]]:

@@ -1,11 +1,12 @@
-"""Settings of the linear family; those with an encoder are in `config_encoders`."""
+"""Settings of the families of n-grams; those with an encoder are in `config_encoders`."""
 
-from typing import Annotated, Any, Literal
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
-from newsstand.config_section import Section, as_tuple
+from newsstand.config_section import Get, ModelSection, Section, as_tuple
 
 
 def _range(value: Any) -> Any:
@@ -16,6 +17,29 @@ def _range(value: Any) -> Any:
 
 
 NgramRange = Annotated[tuple[int, int], BeforeValidator(_range)]
+
+
+def target_conflicts(get: Get, *, stance: bool) -> Iterable[tuple[str, str]]:
+    """Settings of targets in a model of topics."""
+    if stance:
+        return
+    if get("model.cross_target") is True:
+        yield "model.cross_target", "a topic model has no targets to cross with"
+    if get("model.long_text") == "relevant":
+        yield "model.long_text", "'relevant' looks for a target, but task is topic"
+    if get("model.mark_target") is True:
+        yield "model.mark_target", "a topic model has no targets to mark"
+
+
+def ngram_conflicts(get: Get, at: str) -> Iterable[tuple[str, str]]:
+    """Settings of n-grams in the section at a dotted key that do not fit together."""
+    for kind in ("words", "chars"):
+        span = get(f"{at}.{kind}")
+        is_range = isinstance(span, (list, tuple)) and len(span) == 2
+        if is_range and all(type(x) is int for x in span) and not 1 <= span[0] <= span[1] <= 8:
+            yield f"{at}.{kind}", f"expected 1 <= shortest <= longest <= 8, got {list(span)}"
+    if get(f"{at}.words") is None and get(f"{at}.chars") is None:
+        yield f"{at}.words", "words and chars are both null, so there are no features"
 
 
 class PartsConfig(Section):
@@ -38,7 +62,7 @@ class PartsConfig(Section):
     """The target itself (stance)."""
 
 
-class LinearConfig(Section):
+class LinearConfig(ModelSection):
     """A linear classifier over hashed n-grams."""
 
     kind: Literal["linear"]
@@ -94,6 +118,24 @@ class LinearConfig(Section):
     """A training row is weighted by its outlet's number of rows to the power of minus this: 0 not
     at all, 1 so that all outlets weigh the same. For models that are to read unknown outlets."""
 
-    refit: bool = False
-    """After calibration, fit once more on all rows that are not test rows: training, validation,
-    and those left out to keep the two apart."""
+    exports: ClassVar[frozenset[str]] = frozenset({"weights", "size_mb"})
+
+    @classmethod
+    def conflicts(
+        cls,
+        get: Get,
+        *,
+        stance: bool,
+        labels: Sequence[str],  # noqa: ARG003 - which labels there are does not matter here
+    ) -> Iterable[tuple[str, str]]:
+        """Settings that do not fit together."""
+        yield from target_conflicts(get, stance=stance)
+        for part in () if stance else ("near", "target"):
+            if get(f"model.parts.{part}"):
+                yield f"model.parts.{part}", "a topic model has no targets"
+        yield from ngram_conflicts(get, "model")
+        if get("model.epochs") is not None and get("model.classifier") != "sgd":
+            yield (
+                "model.epochs",
+                "only classifier 'sgd' counts epochs; the others stop by themselves",
+            )

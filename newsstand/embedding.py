@@ -1,22 +1,26 @@
 """The embedding model: an encoder's vectors, and one weight vector a label; n-grams beside them."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic_core import core_schema as cs
 from safetensors.numpy import save_file
 
 from newsstand.encode import Example
 from newsstand.encoder import Encoder, Vectors
 from newsstand.errors import BundleError
 from newsstand.exported import ExportedEncoder, open_bundled
+from newsstand.families import Passage
 from newsstand.known import Flags
 from newsstand.linear import LinearModel
 from newsstand.long_text import joined, sources
+from newsstand.passages import sentences
+from newsstand.schemas import encoder_fields, fields, typed
 from newsstand.tensors import Header, read_tensors
 
 WEIGHTS_FILE = "embedding.safetensors"
@@ -42,7 +46,17 @@ class EmbeddingModel:
     vectors: Callable[[Sequence[str]], Vectors] | None = None
     ngrams: LinearModel | None = None
 
-    kind = "embedding"
+    kind: ClassVar[str] = "embedding"
+
+    @property
+    def requires(self) -> str:
+        """The extra that scoring needs."""
+        return self.encoder.requires
+
+    @property
+    def tolerance(self) -> float:
+        """How far probabilities may differ between machines and batches."""
+        return self.encoder.tolerance
 
     @property
     def cross_target(self) -> bool:
@@ -51,7 +65,7 @@ class EmbeddingModel:
 
     @property
     def outputs(self) -> int:
-        """Scores that an example gets."""
+        """Number of labels."""
         return len(self.intercepts)
 
     def forward(self, examples: Sequence[Example]) -> Floats:
@@ -65,8 +79,8 @@ class EmbeddingModel:
         """Whether the encoder has a token for anything in each text, shape (examples,)."""
         return self.encoder.knows([x.text for x in examples])
 
-    def likeness(self, examples: Sequence[Example]) -> Floats:
-        """How like its target each text is, shape (examples,): the cosine of their vectors."""
+    def similarity(self, examples: Sequence[Example]) -> Floats:
+        """How similar each text is to its target, shape (examples,): cosine of their vectors."""
         if not examples:
             return np.zeros(0)
         width = self.encoder.width
@@ -74,6 +88,21 @@ class EmbeddingModel:
         rows = features(examples, self.encoder, vectors, cross_target=True)
         products = rows[:, 2 * width : 3 * width]
         return np.asarray(products.sum(axis=1) / width, dtype=np.float64)
+
+    def explain(self, example: Example, label: int, limit: int) -> list[Passage]:
+        """The title and sentences whose tokens added most; see `gains`."""
+        return sentences(example, self.gains(example, label), limit)
+
+    def uncached(self) -> Self:
+        """The model without its cache of vectors."""
+        return replace(self, vectors=None)
+
+    def summary(self) -> str:
+        """How many features it has."""
+        columns = len(self.coefficients)
+        if self.ngrams is not None:
+            columns += len(self.ngrams.coefficients)
+        return f"{columns:,} features"
 
     def gains(self, example: Example, label: int) -> Floats:
         """What each character of `example.text` adds to a label's score over all labels' mean.
@@ -143,6 +172,12 @@ class EmbeddingModel:
                 f"weights are of {ngrams.outputs}"
             )
         return cls(encoder, tensors["coefficients"], tensors["intercepts"], ngrams=ngrams)
+
+    @classmethod
+    def settings_schema(cls) -> dict[str, cs.TypedDictField]:
+        """What `save` gives, for a bundle's description."""
+        ngrams = typed(LinearModel.settings_schema())
+        return encoder_fields() | fields({"ngrams": ngrams}, optional=("ngrams",))
 
 
 def features(

@@ -1,19 +1,20 @@
 """The encoder: from token numbers to what a pretrained network makes of them, by torch."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from math import prod
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from newsstand.encode import Example
 from newsstand.encoder_files import check_encoder, check_loaded, check_vocabulary
 from newsstand.encoders import weight_files
 from newsstand.errors import NewsstandError, reported
 from newsstand.libraries import find_device, libraries, quiet
-from newsstand.long_text import LongText, Span
+from newsstand.long_text import CHOICES, LongText, Span
 from newsstand.tensors import read_header
 from newsstand.token_reader import TokenReader, Tokens
 
@@ -40,6 +41,9 @@ class Encoder(TokenReader):
         max_tokens: Inputs are cut to so many tokens, special tokens included.
         long_text: What is read of a longer article.
     """
+
+    requires: ClassVar[str] = "encoder"
+    tolerance: ClassVar[float] = 1e-4  # sums are rounded as batches fall
 
     def __init__(
         self, network: Any, tokenizer: Any, max_tokens: int, long_text: LongText = "head"
@@ -262,3 +266,30 @@ def _longest(config: Any, tokenizer: Any) -> int:
     if "roberta" in config.model_type:  # its places begin after the padding's
         places -= int(config.pad_token_id) + 1
     return min(places, int(tokenizer.model_max_length))
+
+
+def token_counter(
+    folder: Path, *, max_tokens: int, wordings: Sequence[str], stance: bool
+) -> Callable[[Example], dict[str, tuple[int, int]]]:
+    """Counts the tokens of an example that each choice for long texts reads, and all of them.
+
+    Args:
+        folder: Of the encoder, as `find_encoder` gives it.
+        max_tokens: Tokens that are read at once.
+        wordings: What a text is read beside, one after another.
+        stance: Whether examples have targets; without, no sentence could be relevant to one.
+    """
+    encoder = Encoder.open(folder, max_tokens=max_tokens)
+    readers = {
+        choice: Encoder(encoder.network, encoder.tokenizer, max_tokens, choice)
+        for choice in CHOICES
+        if stance or choice != "relevant"
+    }
+
+    def count(example: Example) -> dict[str, tuple[int, int]]:
+        beside = [encoder.worded(wording, example.target or "") for wording in wordings]
+        return {
+            choice: reader.tokens_read(example, beside=beside) for choice, reader in readers.items()
+        }
+
+    return count

@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +45,10 @@ class ExportedEncoder(TokenReader):
     Raises:
         NewsstandError: onnxruntime is not installed, or it cannot read the network.
     """
+
+    requires: ClassVar[str] = "onnx"
+    # Where int8 scores on one machine's CPU, fp32 may on another's GPU.
+    tolerance: ClassVar[float] = 0.05
 
     def __init__(
         self,

@@ -73,3 +73,8 @@ def nli_classes(names: Sequence[str]) -> tuple[str, ...] | None:
     plain = (name.strip().lower().replace("-", "_").replace(" ", "_") for name in names)
     found = tuple(NOT_ENTAILMENT if name == "non_entailment" else name for name in plain)
     return found if set(found) in CLASSES and len(set(found)) == len(found) else None
+
+
+def without_a_hypothesis(labels: Sequence[str]) -> str:
+    """What is said of several labels that have none."""
+    return f"missing for {', '.join(labels)}; only one label may go without"

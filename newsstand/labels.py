@@ -143,3 +143,8 @@ class LabelSet:
         """The same set without the labels that are not in `used`."""
         kept = set(used)
         return type(self)(self.scheme, {k: v for k, v in self.names.items() if k in kept})
+
+
+def score_columns(labels: Iterable[str]) -> list[str]:
+    """Columns of a table of scores; the last ones are the probabilities, `p_<label>`."""
+    return ["label", "name", "probability", "warning", "error", *(f"p_{label}" for label in labels)]

@@ -5,18 +5,23 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic_core import PydanticCustomError
+from pydantic_core import core_schema as cs
 
 from newsstand.encode import Example
 from newsstand.encoder import Encoder
 from newsstand.errors import NewsstandError
 from newsstand.exported import ExportedEncoder, open_bundled
-from newsstand.hypotheses import TARGET, Hypotheses
+from newsstand.families import Passage
+from newsstand.hypotheses import CLASSES, TARGET, Hypotheses
 from newsstand.known import Flags
 from newsstand.long_text import Excerpt, Span
+from newsstand.passages import passage
+from newsstand.schemas import MOST_LABELS, encoder_fields, fields, line, typed
 from newsstand.sentences import sentence_spans
 from newsstand.token_reader import Tokens
 
@@ -52,11 +57,21 @@ class TransformerModel:
     target_as: str = TARGET
     hypotheses: Hypotheses | None = None
 
-    kind = "transformer"
+    kind: ClassVar[str] = "transformer"
+
+    @property
+    def requires(self) -> str:
+        """The extra that scoring needs."""
+        return self.encoder.requires
+
+    @property
+    def tolerance(self) -> float:
+        """How far probabilities may differ between machines and batches."""
+        return self.encoder.tolerance
 
     @property
     def outputs(self) -> int:
-        """Scores that an example gets."""
+        """Number of labels."""
         return len(self.hypotheses.wordings) if self.hypotheses else self.encoder.labels
 
     @property
@@ -75,9 +90,31 @@ class TransformerModel:
         """Whether the encoder has a token for anything in each text, shape (examples,)."""
         return self.encoder.knows([x.text for x in examples])
 
-    def likeness(self, examples: Sequence[Example]) -> Floats:
-        """How like its target each text is, by input embeddings, shape (examples,)."""
+    def similarity(self, examples: Sequence[Example]) -> Floats | None:
+        """How similar each text is to its target, by input embeddings, shape (examples,).
+
+        None for an exported network without these.
+        """
+        if not self.encoder.compares:
+            return None
         return np.array([self.encoder.likeness(example) for example in examples])
+
+    def explain(self, example: Example, label: int, limit: int) -> list[Passage]:
+        """The title and sentences without which the label's score falls most; see `gains`."""
+        passages = [
+            passage(example, start, end, weight)
+            for (start, end), weight in self.gains(example, label)
+            if weight > 0
+        ]
+        return sorted(passages, key=lambda one: -one.weight)[:limit]
+
+    def uncached(self) -> Self:
+        """The model itself."""
+        return self
+
+    def summary(self) -> str:
+        """What was fitted."""
+        return "a fine-tuned network"
 
     def inputs(self, examples: Sequence[Example]) -> "Inputs":
         """What the network reads of each example; the same however often it learns."""
@@ -203,6 +240,49 @@ class TransformerModel:
                 f"{', '.join(hypotheses.classes)}"
             )
         return cls(encoder, mark_target, target_as, hypotheses)
+
+    @classmethod
+    def settings_schema(cls) -> dict[str, cs.TypedDictField]:
+        """What `save` gives, for a bundle's description."""
+        own = {
+            "labels": cs.int_schema(ge=1, le=MOST_LABELS),
+            "mark_target": cs.bool_schema(),
+            "target_as": cs.no_info_after_validator_function(_wording, line(500)),
+            "hypotheses": typed(
+                fields(
+                    {
+                        "wordings": cs.no_info_after_validator_function(
+                            _wordings,
+                            cs.list_schema(cs.nullable_schema(line(500)), max_length=MOST_LABELS),
+                        ),
+                        "classes": cs.no_info_after_validator_function(
+                            _classes, cs.list_schema(line(100), max_length=3)
+                        ),
+                    }
+                )
+            ),
+        }
+        return encoder_fields() | fields(own, optional=("mark_target", "target_as", "hypotheses"))
+
+
+def _wording(value: str) -> str:
+    if TARGET not in value:
+        raise PydanticCustomError("wording", "expected text with {target}")
+    return value
+
+
+def _classes(names: list[str]) -> list[str]:
+    if set(names) not in CLASSES or len(set(names)) < len(names):
+        raise PydanticCustomError("classes", "expected the classes of an NLI network")
+    return names
+
+
+def _wordings(values: list[str | None]) -> list[str | None]:
+    if len(values) == values.count(None) or values.count(None) > 1:
+        raise PydanticCustomError(
+            "wordings", "expected a hypothesis for all labels, or all but one"
+        )
+    return values
 
 
 def _without(stretch: Span, span: Span) -> list[Span]:

@@ -9,16 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from newsstand.article import Article
+from newsstand.article_files import ScoreError
 from newsstand.bundle import Bundle
 from newsstand.errors import InputError
-from newsstand.serve.score import Score, ScoreError
+from newsstand.labels import score_columns
+from newsstand.serve.score import Score
 from newsstand.serve.scorer import Scorer
 
 if TYPE_CHECKING:
     import pandas as pd
-
-# Columns of the answer; a column `p_<label>` for each label follows.
-ANSWER = ("label", "name", "probability", "warning", "error")
 
 
 def _load_pyfunc(data_path: str) -> "BundleModel":
@@ -72,8 +71,8 @@ class BundleModel:
             target=(row["target"] for row in rows) if stance else None,
             errors="yield",
         )
-        numbers = ["probability", *(f"p_{label}" for label in self.scorer.labels)]
-        columns = [*ANSWER, *numbers[1:]]
+        columns = score_columns(self.scorer.labels)
+        numbers = [name for name in columns if name.startswith("p")]
         values = [dict.fromkeys(columns) | _flat(score) for score in scores]
         # As objects, missing numbers stay None, which JSON writes as null; it has no NaN.
         found = pd.DataFrame(values, model_input.index, columns, dtype=object)

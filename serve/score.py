@@ -1,4 +1,4 @@
-"""What a scorer answers for one article: a score, or why there is none."""
+"""What a scorer answers for one article."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -38,25 +38,3 @@ class Score:
         """Plain values for JSON, id first."""
         values = asdict(self)
         return {"id": values.pop("id"), **values}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScoreError:
-    """Why one article has no score, where others have.
-
-    Args:
-        message: The reason.
-        place: What the message is of: `article 3`, `article 'its id'`, or a place in a file.
-        id: The article's id.
-    """
-
-    message: str
-    place: str
-    id: str | None = None
-
-    def __str__(self) -> str:
-        return f"{self.place}: {self.message}"
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON, id first; `error` is the place and the reason."""
-        return {"id": self.id, "error": str(self)}

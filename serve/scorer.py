@@ -11,13 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from newsstand.article import Article
+from newsstand.article_files import ScoreError
 from newsstand.bundle import Bundle
+from newsstand.bundle_uri import located
 from newsstand.encode import Example
 from newsstand.errors import BundleError, InputError, NewsstandError
 from newsstand.known import NOTHING_KNOWN
 from newsstand.serve.evidence import find_evidence
-from newsstand.serve.locate import located
-from newsstand.serve.score import Score, ScoreError
+from newsstand.serve.score import Score
 from newsstand.workers import pool
 
 # Halves of surrogate pairs, which no tokenizer takes; of texts, the preparation removes them.
@@ -277,7 +278,7 @@ def _scored(
     doubts: tuple[str, ...],
     explain: bool,
 ) -> Score | _Failed:
-    best = int(row.argmax())
+    [best] = bundle.decision.predict(row[np.newaxis]).tolist()
     evidence = find_evidence(bundle.model, item.article, example, best) if explain else ()
     if not all(map(isfinite, (*row.tolist(), *(passage.weight for passage in evidence)))):
         return item.failed(BundleError("the model gave a score that is not a finite number"))

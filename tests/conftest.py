@@ -127,8 +127,8 @@ def _small(task: str, rows: list[tuple[str, str | None, str]]) -> "Bundle":
     from newsstand.bundle import Bundle
     from newsstand.calibration import Calibration
     from newsstand.encode import encode
+    from newsstand.features import FeatureSpec, count
     from newsstand.labels import LabelSet
-    from newsstand.linear import FeatureSpec, count
     from newsstand.text import TextSpec
     from newsstand.train.fit_linear import fit_linear
 

@@ -12,6 +12,7 @@ from pyarrow import parquet
 from newsstand.calibration import Floats
 from newsstand.config import Config
 from newsstand.config_file import dump_config
+from newsstand.decision import MOST_PROBABLE
 from newsstand.labels import LabelSet
 from newsstand.train import plots
 from newsstand.train.rows import Rows
@@ -46,7 +47,7 @@ def write_artifacts(
     columns: dict[str, Any] = {
         **{name: test.column(name) for name in ("id", "outlet", "target")},
         "label": [names[i] for i in test.labels],
-        "predicted": [names[i] for i in probabilities.argmax(axis=1)],
+        "predicted": [names[i] for i in MOST_PROBABLE.predict(probabilities)],
         "probability": probabilities.max(axis=1),
     }
     columns |= {f"p_{label}": probabilities[:, i] for i, label in enumerate(names)}

@@ -7,7 +7,7 @@ from typing import Protocol
 
 
 class Reporter(Protocol):
-    """Hears of each stage when it begins and when it is done."""
+    """Is told of each stage when it begins and when it is done."""
 
     def begin(self, stage: str) -> None:
         """A stage begins."""
@@ -19,14 +19,27 @@ class Reporter(Protocol):
         """A stage is done: what came of it, and the seconds it took."""
 
 
+class Silent:
+    """Reports nothing."""
+
+    def begin(self, stage: str) -> None:
+        """Reports nothing."""
+
+    def progress(self, stage: str, done: int, total: int | None) -> None:
+        """Reports nothing."""
+
+    def end(self, stage: str, detail: str, seconds: float) -> None:
+        """Reports nothing."""
+
+
 class Clock:
     """Times the stages; a stage entered twice adds up."""
 
-    def __init__(self, reporter: Reporter, started: float) -> None:
+    def __init__(self, reporter: Reporter, started: float | None = None) -> None:
         self._reporter = reporter
-        self._started = started
+        self._started = time.perf_counter() if started is None else started
         self._spent: dict[str, float] = {}
-        self._free = started
+        self._free = self._started
 
     @contextmanager
     def stage(self, name: str) -> Iterator[Callable[[str], None]]:

@@ -10,14 +10,13 @@ from newsstand.bundle import Bundle
 from newsstand.calibration import Floats
 from newsstand.controls import Controls
 from newsstand.data.quick import CUT, features, learned
-from newsstand.embedding import EmbeddingModel
 from newsstand.encode import Example
+from newsstand.families import Model
 from newsstand.labels import opposites
 from newsstand.targets import speaks_of
 from newsstand.train.evaluate import quality
 from newsstand.train.flips import flip_figures
 from newsstand.train.rows import Rows
-from newsstand.transformer import TransformerModel
 
 _MOST_LEARNED = 40_000  # rows of the models that read one half
 _MOST_ASKED = 300  # rows that are asked about another target
@@ -59,7 +58,7 @@ def judge(
         "target_only_macro_f1": _half("target", fitted, test, seed),
         **flip_figures(test.codes("text_key"), test.labels, probabilities, test.names),
     }
-    changed = _changed(bundle, test, probabilities.argmax(axis=1), seed)
+    changed = _changed(bundle, test, bundle.decision.predict(probabilities), seed)
     if len(changed):
         figures["target_changes_answer"] = float(changed.mean())
     found = Controls.judged(figures, quality(probabilities, test.labels)[1])
@@ -120,7 +119,7 @@ def _changed(bundle: Bundle, test: Rows, predicted: Ints, seed: int) -> NDArray[
     swapped = _swapped(test, asked, seed)
     answers = dict.fromkeys(asked, -1)
     if swapped:
-        found = bundle.unchecked(list(swapped.values())).argmax(axis=1)
+        found = bundle.decision.predict(bundle.unchecked(list(swapped.values())))
         answers |= dict(zip(swapped, found.tolist(), strict=True))
     texts, sides = test.codes("text_key"), opposites(test.names)
     changed = []
@@ -156,9 +155,7 @@ def _least_likeness(bundle: Bundle, held_out: Rows, seed: int) -> float | None:
     but no higher than leaves 95 % of them unfound with another text's target.
     """
     model, sides = bundle.model, opposites(held_out.names)
-    if not isinstance(model, EmbeddingModel | TransformerModel):
-        return None
-    if isinstance(model, TransformerModel) and not model.encoder.compares:
+    if model.similarity([]) is None:
         return None
     rows = np.arange(len(held_out))
     rows = rows[np.isin(held_out.labels, sides)] if sides else rows
@@ -166,10 +163,16 @@ def _least_likeness(bundle: Bundle, held_out: Rows, seed: int) -> float | None:
     own = [held_out.examples[row] for row in rows.tolist()]
     others = _swapped(held_out, rows.tolist(), seed).values()
     unnamed = [example for example in own if not speaks_of(example)]
-    likeness = np.sort(model.likeness(unnamed))
+    similar = np.sort(_similarity(model, unnamed))
     spare = int(_MOST_DOUBTED * len(own))
-    least = float(likeness[spare]) if spare < len(likeness) else np.inf
-    strange = model.likeness([example for example in others if not speaks_of(example)])
+    least = float(similar[spare]) if spare < len(similar) else np.inf
+    strange = _similarity(model, [example for example in others if not speaks_of(example)])
     if len(strange):
         least = min(least, float(np.quantile(strange, 1 - _MOST_DOUBTED)))
     return float(np.clip(least, -_BOUND, _BOUND)) if least < np.inf else None
+
+
+def _similarity(model: Model, examples: Sequence[Example]) -> Floats:
+    found = model.similarity(examples)
+    assert found is not None  # noqa: S101 - asked before
+    return found

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from newsstand.config_checks import without_a_hypothesis
 from newsstand.encoder_files import class_names
 from newsstand.errors import DataError, NewsstandError, did_you_mean
-from newsstand.hypotheses import Hypotheses, nli_classes
+from newsstand.hypotheses import Hypotheses, nli_classes, without_a_hypothesis
 from newsstand.libraries import libraries
 
 

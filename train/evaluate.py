@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import f1_score, precision_recall_fscore_support
 
 from newsstand.calibration import Floats
+from newsstand.decision import MOST_PROBABLE
 
 _BINS = 15
 
@@ -28,7 +29,7 @@ def label_reports(
 ) -> list[LabelReport]:
     """One report a label, in the order of `labels`."""
     columns = precision_recall_fscore_support(
-        truth, probabilities.argmax(axis=1), labels=range(len(labels)), zero_division=0
+        truth, MOST_PROBABLE.predict(probabilities), labels=range(len(labels)), zero_division=0
     )
     return [
         LabelReport(label, float(p), float(r), float(f), int(n))
@@ -43,7 +44,7 @@ def quality(scores: Floats, truth: NDArray[np.int64]) -> tuple[float, float]:
         scores: float64, shape (rows, labels); the highest of a row is its prediction.
         truth: int64, shape (rows,).
     """
-    predicted = scores.argmax(axis=1)
+    predicted = MOST_PROBABLE.predict(scores)
     macro_f1 = f1_score(truth, predicted, average="macro", zero_division=0)
     return float(np.mean(predicted == truth)), float(macro_f1)
 
@@ -71,7 +72,7 @@ def metrics(
         `accuracy`, `macro_f1` (over labels that occur in truth or predictions), `log_loss`
         (natural logarithm), `ece`, `f1/<label>` for each label, and what else was asked for.
     """
-    predicted = probabilities.argmax(axis=1)
+    predicted = MOST_PROBABLE.predict(probabilities)
     reports = label_reports(probabilities, truth, labels)
     accuracy, macro_f1 = quality(probabilities, truth)
     f1 = {report.label: report.f1 for report in reports}
@@ -143,7 +144,7 @@ def reliability(probabilities: Floats, truth: NDArray[np.int64], bins: int = _BI
     Empty bins have confidence and accuracy 0.
     """
     confidence = probabilities.max(axis=1)
-    right = probabilities.argmax(axis=1) == truth
+    right = MOST_PROBABLE.predict(probabilities) == truth
     place = np.minimum((confidence * bins).astype(np.int64), bins - 1)
     rows = np.bincount(place, minlength=bins)
     size = np.maximum(rows, 1)

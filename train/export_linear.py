@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from newsstand.encode import Example
 from newsstand.errors import DataError
-from newsstand.linear import Block, Features, LinearModel
+from newsstand.features import Block, Features
+from newsstand.linear import LinearModel
 from newsstand.packing import Stored, packed_buckets_size
 from newsstand.train.evaluate import quality
 
@@ -61,8 +62,8 @@ class LinearCost:
         sizes = tuple(sum(x.nbytes for x in y.tensors(y.stored).values()) / 1e6 for y in models)
         return cls((sizes[0], sizes[1]), (first[0], second[0]), (first[1], second[1]))
 
-    def figures(self) -> dict[str, float]:
-        """By name, for the run's metrics."""
+    def metrics(self) -> dict[str, float]:
+        """By name, for the run."""
         return {
             f"export/{when}_{name}": value
             for name, values in asdict(self).items()

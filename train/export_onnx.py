@@ -3,49 +3,74 @@
 import logging
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
-from typing import Any, Literal, Self, TypeAlias
+from typing import Any, Generic, Literal, Self, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import safe_open
 
-from newsstand.bundle import Model
 from newsstand.calibration import Floats
-from newsstand.embedding import EmbeddingModel
+from newsstand.config import Config
+from newsstand.decision import MOST_PROBABLE
 from newsstand.encoder import ENCODER_FOLDER, Encoder
 from newsstand.errors import NewsstandError
 from newsstand.exported import ONNX_FILE, ExportedEncoder
+from newsstand.families import Model
 from newsstand.libraries import libraries
 from newsstand.train.calibrate import fit_calibration
 from newsstand.train.evaluate import expected_calibration_error, quality
-from newsstand.train.vector_cache import RememberedVectors
-from newsstand.transformer import TransformerModel
+from newsstand.train.rows import Rows
 
 Method: TypeAlias = Literal["temperature", "sigmoid"]
 MOST_LOST = 0.005  # macro-F1 on validation rows
+_MEASURED = 2_000  # validation rows that an exported network is compared on, at most
+_M = TypeVar("_M", bound=Model)
 
 
-def export_onnx(model: Model, folder: Path, *, paired: bool = False) -> Model:
-    """The model with its encoder exported; see `export_encoder`.
+class OnnxExport(Generic[_M]):
+    """Exports the encoder of models, unless that costs too much on validation rows.
 
     Args:
-        model: With an encoder of torch.
-        folder: As `export_encoder` takes it.
-        paired: Whether it reads targets, which it is to be able to compare with texts.
+        export: Writes a model's encoder into a folder; gives the model that reads it.
+        scratch: Where the folders go, and stay until the models are saved.
+        method: How scores are calibrated.
+        seed: Of the validation rows that are drawn.
     """
-    if isinstance(model, TransformerModel) and isinstance(model.encoder, Encoder):
-        encoder = export_encoder(model.encoder, folder, gives="scores", compares=paired)
-        return replace(model, encoder=encoder)
-    if isinstance(model, EmbeddingModel) and isinstance(model.encoder, Encoder):
-        # Products of two vectors double what rounding costs.
-        encoder = export_encoder(model.encoder, folder, gives="states", careful=model.cross_target)
-        return replace(model, encoder=encoder, vectors=RememberedVectors(encoder))
-    raise TypeError(f"{type(model).__name__} has no encoder of torch")
+
+    def __init__(
+        self, export: Callable[[_M, Path], _M], scratch: Path, *, method: Method, seed: int
+    ) -> None:
+        self._export, self._scratch = export, scratch
+        self._method, self._seed = method, seed
+        self._count, self._refused = 0, False
+
+    @classmethod
+    def of(cls, config: Config, export: Callable[[_M, Path], _M], scratch: Path) -> Self | None:
+        """What a config asks for; None for no export."""
+        if config.export.onnx is None:
+            return None
+        return cls(export, scratch, method=config.calibration.method, seed=config.seed)
+
+    def __call__(self, model: _M, validation: Rows) -> tuple[_M, "OnnxCost | None"]:
+        """The exported model and its cost; the model given where that is, or was, too much.
+
+        A model that was fitted once more is another one, so it is measured and may be refused
+        again, though it has learned from the validation rows.
+        """
+        if self._refused:
+            return model, None
+        self._count += 1
+        exported = self._export(model, self._scratch / f"export-{self._count}")
+        sample = validation.drawn(_MEASURED, self._seed)
+        before, after = (x.forward(sample.examples) for x in (model, exported))
+        cost = OnnxCost.measure(before, after, sample.labels, self._method)
+        self._refused = not cost.within_tolerance
+        return (model if self._refused else exported), cost
 
 
 def export_encoder(
@@ -210,17 +235,18 @@ class OnnxCost:
         both = [fit_calibration(method, x, labels).apply(x) for x in (before, after)]
         f1, f1_now = (quality(x, labels)[1] for x in both)
         ece, ece_now = (expected_calibration_error(x, labels) for x in both)
-        agreement = float(np.mean(both[0].argmax(axis=1) == both[1].argmax(axis=1)))
+        first, second = (MOST_PROBABLE.predict(x) for x in both)
+        agreement = float(np.mean(first == second))
         return cls(agreement, (f1, f1_now), (ece, ece_now))
 
     @property
-    def bearable(self) -> bool:
+    def within_tolerance(self) -> bool:
         """Whether the exported model may stand in for the other."""
         before, after = self.macro_f1
         return before - after <= MOST_LOST
 
-    def figures(self) -> dict[str, float]:
-        """By name, for the run's metrics."""
+    def metrics(self) -> dict[str, float]:
+        """By name, for the run."""
         found = {"export/agreement": self.agreement}
         for name, values in (("macro_f1", self.macro_f1), ("ece", self.ece)):
             found |= {f"export/before_{name}": values[0], f"export/after_{name}": values[1]}
@@ -228,7 +254,7 @@ class OnnxCost:
 
     def __str__(self) -> str:
         (f1, f1_now), (ece, ece_now) = self.macro_f1, self.ece
-        verdict = "int8" if self.bearable else "left out, as int8 costs too much"
+        verdict = "int8" if self.within_tolerance else "left out, as int8 costs too much"
         return (
             f"{verdict}: the same label for {self.agreement:.1%} of the validation rows, "
             f"macro-F1 {f1:.4f} to {f1_now:.4f}, ECE {ece:.3f} to {ece_now:.3f}"

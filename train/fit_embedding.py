@@ -14,8 +14,9 @@ from newsstand.embedding import EmbeddingModel, features
 from newsstand.encode import Example
 from newsstand.encoder import Encoder, Vectors
 from newsstand.encoders import find_encoder, fingerprint
+from newsstand.features import FeatureSpec, count
 from newsstand.libraries import use_bf16
-from newsstand.linear import FeatureSpec, LinearModel, count
+from newsstand.linear import LinearModel
 from newsstand.long_text import LongText
 from newsstand.train.fit_linear import both_sides, fit_linear, unconverged_too
 from newsstand.train.vector_cache import CachedVectors, Progress

@@ -113,7 +113,8 @@ def fit_encoder(
 
     Args:
         examples: Training examples; each window of an article is a row of its own.
-        targets: Their labels, or shares of labels and a teacher's probabilities, as in `Lesson`.
+        targets: As in `TrainingTargets`: labels, or shares of labels and a teacher's
+            probabilities.
         validation: Examples and labels that decide which checkpoint is the best; None to end with
             the last step.
         encoder: As `open_classifier` gives it.
@@ -127,7 +128,7 @@ def fit_encoder(
         hypotheses: The same.
         until: Without validation rows, the share of all steps to end after.
         weights: What each example counts in the loss; None: all the same.
-        stages: Of each example, as in `Lesson`; needed with `tuning.curriculum`.
+        stages: Of each example, as in `TrainingTargets`; needed with `tuning.curriculum`.
         names: Of the labels; by them it is known which are opposite.
 
     Raises:

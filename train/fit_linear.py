@@ -13,7 +13,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.svm import LinearSVC
 
 from newsstand.errors import DataError
-from newsstand.linear import Features, FeatureSpec, LinearModel, frequencies
+from newsstand.features import Features, FeatureSpec, frequencies
+from newsstand.linear import LinearModel
 
 _ITERATIONS = 5000
 # Halves the time of a fit against scikit-learn's 1e-4 with the same cross-validated scores.

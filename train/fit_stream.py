@@ -26,7 +26,8 @@ from sklearn.linear_model import SGDClassifier
 from newsstand.data.kept import keep
 from newsstand.data.prepare import Progress
 from newsstand.encode import Example
-from newsstand.linear import Features, FeatureSpec, LinearModel, count, frequencies
+from newsstand.features import Features, FeatureSpec, count, frequencies
+from newsstand.linear import LinearModel
 from newsstand.train.fit_linear import check_features, linear_model
 from newsstand.train.unfinished import held
 from newsstand.workers import Run, pool, processors

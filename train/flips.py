@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from newsstand.decision import MOST_PROBABLE
 from newsstand.labels import opposites
 
 Ints = NDArray[np.int64]
@@ -49,7 +50,7 @@ def flip_figures(
     sides = opposites(labels)
     if sides is None:
         return {}
-    predicted = answers.argmax(axis=1) if answers.ndim > 1 else answers
+    predicted = MOST_PROBABLE.predict(answers) if answers.ndim > 1 else answers
     number = np.unique(np.asarray(texts), return_inverse=True)[1]
     size = int(number.max(initial=-1)) + 1
 

@@ -73,7 +73,7 @@ class Staged:
 
     Args:
         lengths: Of each row.
-        stages: Of each row, as in `Lesson`.
+        stages: Of each row, as in `TrainingTargets`.
         tuning: How many epochs each stage has, and the batch size.
         seed: Of the order.
         processes: How many take batches in turn.

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from newsstand.calibration import Floats
+from newsstand.decision import MOST_PROBABLE
 from newsstand.train.evaluate import expected_calibration_error, reliability
 
 _DPI = 110
@@ -21,7 +22,7 @@ def confusion_matrix(
     """Rows are true labels, columns predicted ones; shade is the share of the row."""
     size = len(names)
     counts = np.zeros((size, size), dtype=np.int64)
-    np.add.at(counts, (truth, probabilities.argmax(axis=1)), 1)
+    np.add.at(counts, (truth, MOST_PROBABLE.predict(probabilities)), 1)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     short = [name if len(name) <= 28 else name[:27] + "…" for name in names]
     side = 2.6 + 0.42 * min(size, 60)  # inches; a larger picture would not fit in memory

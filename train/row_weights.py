@@ -17,7 +17,7 @@ def with_weights(
     """Targets with the weight of each row before them.
 
     Args:
-        targets: As in `Lesson`.
+        targets: As in `TrainingTargets`.
         weights: Shape (rows,).
         labels: How many there are.
 

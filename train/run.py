@@ -1,61 +1,43 @@
 """One training run, from config to logged bundle. Read it from top to bottom."""
 
-import shutil
 import tempfile
 import time
-from collections.abc import Iterable
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from newsstand.bundle import Bundle, Model
+from newsstand.bundle import Bundle
 from newsstand.calibration import Calibration, Floats
-from newsstand.config import Config, flatten
-from newsstand.config_encoders import EmbeddingConfig, TransformerConfig
-from newsstand.config_models import LinearConfig
+from newsstand.config import Config, ExportConfig, flatten
 from newsstand.controls import Controls
 from newsstand.data.loader import NewsData, load
 from newsstand.data.sources import SPLITS
-from newsstand.embedding import EmbeddingModel
-from newsstand.encoders import find_encoder
 from newsstand.errors import DataError
-from newsstand.linear import LinearModel
+from newsstand.families import FAMILIES, Model
 from newsstand.train import controls, evaluate
 from newsstand.train.artifacts import write_artifacts
 from newsstand.train.calibrate import fit_calibration
 from newsstand.train.champion import Standing
-from newsstand.train.checkpoints import best_share
 from newsstand.train.clock import Clock, Reporter
-from newsstand.train.export import as_exported, asks_for_export, export, extra_of, libraries_of
-from newsstand.train.fine_tune import FineTuning, begun, check_possible, learned
-from newsstand.train.fit import (
-    fit,
-    fit_transformer,
-    search_linear,
-    with_settings,
-)
+from newsstand.train.families.base import Fitted, RunContext, Trainer
 from newsstand.train.outcome import Outcome, finished, kept_if_not_logged, plain_disk_errors
 from newsstand.train.rows import Rows
-from newsstand.train.search import Found
-from newsstand.train.seeds import fit_seeds
+from newsstand.train.tracked import TrackedRun, Tracker, untracked
 from newsstand.train.unfinished import Unfinished
-from newsstand.transformer import TransformerModel
 
 if TYPE_CHECKING:
     from newsstand.train import tracking
 
 _GOLDEN_ROWS = 8
-
-
-@dataclass(frozen=True, slots=True)
-class _Bundled:
-    """A bundle, its probabilities of the test rows, and the figures of both splits."""
-
-    bundle: Bundle
-    probabilities: Floats
-    figures: dict[str, float]
+# What models are made with, by the names that PyPI has for them; and what each extra adds.
+_LIBRARIES = ("numpy", "scipy", "scikit-learn")
+_OF_EXTRA = {
+    "encoder": ("torch", "transformers"),
+    "onnx": ("torch", "transformers", "onnxruntime"),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,11 +45,19 @@ class Result:
     """What a training run gives back.
 
     Args:
-        metrics: `test/…` and `validation/…` figures.
+        run_id: Of the run in MLflow; empty if it was not tracked.
+        experiment: Its experiment.
+        task: `topic` or `stance`.
+        model: URI of the logged model, for `newsstand.load`; empty if not tracked.
+        bundle: Folder of the bundle in MLflow's artifacts, or its URI; empty if not tracked.
+        bundle_hash: The bundle's identity; empty if it was not saved.
+        url: The run's page in the MLflow UI.
+        metrics: `test/…` and `validation/…` metrics, and those of the fit.
         seconds: By stage, and `total`.
         labels: One report a label on the test rows.
         names: Label to readable name.
         warning: What the model's scores will say, as it failed a control of its stance run.
+        fitted: The trained model itself.
     """
 
     run_id: str
@@ -81,6 +71,7 @@ class Result:
     seconds: dict[str, float]
     labels: list[evaluate.LabelReport]
     names: dict[str, str]
+    fitted: Bundle
     warning: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
@@ -96,293 +87,336 @@ def train(
     reporter: Reporter,
     started: float | None = None,
     resume: str | None = None,
+    track: bool = True,
 ) -> Result:
     """Trains, evaluates and logs one model.
 
     Args:
         config: The experiment.
         name: The run's name where the config gives none.
-        reporter: Hears of the stages.
+        reporter: Is told of the stages.
         started: `time.perf_counter()` at the start of what `seconds.total` counts.
-        resume: The MLflow run of an encoder's fine-tuning that was cut short, to go on with.
+        resume: The interrupted run of an encoder's fine-tuning to go on with.
+        track: Whether to log the run in MLflow.
 
     Raises:
         NewsstandError: Data or settings that cannot be used; nothing is logged then. Or what
             kept the trained model from being logged, and where it is kept.
     """
-    clock = Clock(reporter, time.perf_counter() if started is None else started)
-    check_possible(config, resume)
-    if isinstance(config.model, (EmbeddingConfig, TransformerConfig)):
-        find_encoder(config.model.encoder, config.model.encoder_sha256)
+    stages = Clock(reporter, started)
+    kind = FAMILIES[config.model.kind].trainer_class
+    kind.check(config, resume)
+    if track:
+        _check_tracking(config, resume)
+    with ExitStack() as stack:  # holds the tracked run, from when it begins
+        data = _load(config, stages, reporter)
+        context = _context(config, data, name, stages, reporter, resume, stack, track=track)
+        trainer = kind.of(config, context)
+        fitted = trainer.fit(data.train, data.validation)
+        config = _with_settings(config, fitted.chosen)
+        model, export_metrics = _export(trainer, fitted.model, data, config, stages)
+        with stages.stage("calibrate") as note:
+            calibration, validation = data.calibrate(model)
+            note(f"validation accuracy {validation['accuracy']:.3f}, ECE {validation['ece']:.3f}")
+        if config.model.refit:
+            model = _refit(trainer, fitted, data, stages)
+        with stages.stage("evaluate") as note:
+            bundle = data.bundle(model, calibration)
+            probabilities = bundle.probabilities(data.test.examples)
+            metrics = {**fitted.metrics, **export_metrics}
+            metrics |= data.metrics(probabilities, validation)
+            accuracy, macro_f1 = (metrics[f"test/{x}"] for x in ("accuracy", "macro_f1"))
+            note(f"test accuracy {accuracy:.3f}, macro-F1 {macro_f1:.3f}")
+        if config.task == "stance":
+            found = _controls(config, bundle, probabilities, data, stages)
+            bundle = replace(bundle, controls=found)
+            metrics |= {f"test/{name}": value for name, value in found.figures.items()}
+        trained = _Trained(config, data, bundle, probabilities, metrics, fitted)
+        result = (_log if track else _not_logged)(trained, context, stages)
+        context.checkpoints.remove()
+    return result
+
+
+@dataclass(frozen=True, slots=True)
+class _Data:
+    """The rows of a run, and what is measured on them.
+
+    Args:
+        config: The experiment.
+        news: All rows.
+        train: The training rows.
+        validation: The validation rows.
+        test: The test rows.
+    """
+
+    config: Config
+    news: NewsData
+    train: Rows
+    validation: Rows
+    test: Rows
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Number of rows by split."""
+        return {name: len(getattr(self, name)) for name in SPLITS}
+
+    def calibrate(self, model: Model) -> tuple[Calibration, dict[str, float]]:
+        """Calibration of a model on the validation rows, and its metrics there."""
+        scores = model.forward(self.validation.examples)
+        labels = self.validation.labels
+        calibration = fit_calibration(self.config.calibration.method, scores, labels)
+        return calibration, self._measured(calibration.apply(scores), self.validation)
+
+    def bundle(self, model: Model, calibration: Calibration) -> Bundle:
+        """A model with all that scoring needs."""
+        libraries = (*_LIBRARIES, *_OF_EXTRA.get(model.requires or "", ()))
+        return Bundle(
+            task=self.config.task,
+            labels=self.news.labels,
+            text=self.config.text.spec(),
+            model=model,
+            calibration=calibration,
+            data={"digest": self.news.digest, "rows": self.sizes},
+            versions={name: version(name) for name in libraries},
+        )
+
+    def metrics(self, probabilities: Floats, validation: Mapping[str, float]) -> dict[str, float]:
+        """Metrics of both splits, by `test/…` and `validation/…`.
+
+        Args:
+            probabilities: Of the test rows.
+            validation: Metrics of the validation rows, as `calibrate` gives them.
+        """
+        tested = self._measured(probabilities, self.test)
+        tested |= evaluate.by_source(probabilities, self.test.labels, self.test.by_source())
+        named = {f"test/{name}": value for name, value in tested.items()}
+        return named | {f"validation/{name}": value for name, value in validation.items()}
+
+    def evaluate(self, model: Model) -> dict[str, float]:
+        """Metrics of a fitted model on both splits."""
+        calibration, validation = self.calibrate(model)
+        probabilities = self.bundle(model, calibration).probabilities(self.test.examples)
+        return self.metrics(probabilities, validation)
+
+    def _measured(self, probabilities: Floats, rows: Rows) -> dict[str, float]:
+        wanted = self.config.evaluation
+        return evaluate.metrics(
+            probabilities,
+            rows.labels,
+            self.news.labels.labels,
+            wanted.f_avg,
+            fnc=wanted.fnc_score,
+            mae=wanted.mae,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Trained:
+    """All that came of a training."""
+
+    config: Config
+    data: _Data
+    bundle: Bundle
+    probabilities: Floats
+    metrics: dict[str, float]
+    fitted: Fitted
+
+
+def _check_tracking(config: Config, resume: str | None) -> None:
     from newsstand.train.preflight import check_tracking  # imports MLflow, for seconds
 
     tracked = config.tracking
     check_tracking(tracked.experiment, register_as=tracked.register_as, resume=resume)
-    with ExitStack() as stack:  # holds the MLflow run of a fine-tuning from its first step on
-        return _train(config, name, reporter, clock, resume, stack)
 
 
-def _train(
-    config: Config,
-    name: str,
-    reporter: Reporter,
-    clock: Clock,
-    resume: str | None,
-    stack: ExitStack,
-) -> Result:
-    with clock.stage("load") as note:
+def _load(config: Config, stages: Clock, reporter: Reporter) -> _Data:
+    with stages.stage("load") as note:
         news = load(**config.loading(), progress=reporter.progress)
         absent = [x for x in config.evaluation.f_avg if x not in news.labels.names]
         if absent:
             raise DataError(f"evaluation.f_avg: no row has the label '{absent[0]}'")
-        sizes = {split: len(news.numbers(split)) for split in SPLITS}
-        note(_loaded(news, sizes))
+        note(_loaded(news))
+    with stages.stage("prepare") as note:
+        splits = [Rows(news, news.numbers(split)) for split in SPLITS]
+        note(_removed(splits))
+    return _Data(config, news, *splits)
 
-    with clock.stage("prepare") as note:
-        splits = {split: Rows(news, news.numbers(split)) for split in SPLITS}
-        note(_removed(splits.values()))
+
+def _context(
+    config: Config,
+    data: _Data,
+    name: str,
+    stages: Clock,
+    reporter: Reporter,
+    resume: str | None,
+    stack: ExitStack,
+    *,
+    track: bool,
+) -> RunContext:
+    tracker: Tracker = untracked
+    if track:
+        from newsstand.train.tracking import run as tracker
+    tracked = TrackedRun(
+        tracker,
+        experiment=config.tracking.experiment,
+        name=config.tracking.run_name or name,
+        tags={
+            "newsstand.task": config.task,
+            "newsstand.data_digest": data.news.digest,
+            "newsstand.splits": data.news.note,
+        },
+        started=lambda: time.time() - stages.elapsed(),
+        stack=stack,
+    )
+    return RunContext(
+        stages=stages,
+        progress=reporter.progress,
+        checkpoints=Unfinished(data.news.folder, data.news.digest),
+        scratch=Path(stack.enter_context(tempfile.TemporaryDirectory())),
+        digest=data.news.digest,
+        tracked=tracked,
+        resume=resume,
+        evaluate=data.evaluate,
+    )
+
+
+def _with_settings(config: Config, chosen: Mapping[str, Any]) -> Config:
+    """The config with the settings of its model that a fit has chosen."""
+    return config.model_copy(update={"model": config.model.model_copy(update=dict(chosen))})
+
+
+def _export(
+    trainer: Trainer, model: Model, data: _Data, config: Config, stages: Clock
+) -> tuple[Model, dict[str, float]]:
+    """The model as its bundle is to keep it, and the metrics of that."""
+    if config.export == ExportConfig():
+        return model, {}
+    with stages.stage("export") as note:
+        exported, cost = trainer.export(model, data.validation)
+        note(str(cost))
+    return exported, cost.metrics() if cost else {}
+
+
+def _refit(trainer: Trainer, fitted: Fitted, data: _Data, stages: Clock) -> Model:
+    """The model fitted once more on all rows that are not test rows, and exported."""
+    news = data.news
+    with stages.stage("fit") as note:
+        rows = data.train + data.validation + Rows(news, news.spare_numbers)
+        again = trainer.refit(rows, fitted)
+        model, cost = trainer.export(again, data.validation)
+        refit_only = f", {len(news.spare):,} of them refit-only" if news.spare else ""
+        exported = f"; {cost}" if cost else ""
+        note(f"again, on all {len(rows):,} training and validation rows{refit_only}{exported}")
+    return model
+
+
+def _controls(
+    config: Config, bundle: Bundle, probabilities: Floats, data: _Data, stages: Clock
+) -> Controls:
+    """Whether a stance model needs text and target both."""
+    with stages.stage("controls") as note:
+        rows = data.train + data.validation if config.model.refit else data.train
+        found = controls.judge(
+            bundle, rows, data.validation, data.test, probabilities, seed=config.seed
+        )
+        note(controls.told(found))
+    return found
+
+
+def _log(trained: _Trained, context: RunContext, stages: Clock) -> Result:
+    """Logs and registers what came of a training."""
+    config, test = trained.config, trained.data.test
     tracked = config.tracking
-    fitted, held_out, test = splits["train"], splits["validation"], splits["test"]
-    unfinished = Unfinished(news.folder, news.digest)
-    figures: dict[str, float] = {}
-
-    found: Found[LinearModel] | None = None
-    if isinstance(config.model, LinearConfig) and config.model.search:
-        with clock.stage("search") as note:
-            found = search_linear(config, fitted, held_out, unfinished, reporter.progress)
-            config = with_settings(config, C=found.best.C, bits=found.best.bits)
-            figures |= {"search/C": found.best.C, "search/bits": float(found.best.bits)}
-            note(
-                f"C {found.best.C:g}, {found.best.bits} bits: validation macro-F1 "
-                f"{found.best.macro_f1:.3f}, the best of {len(found.trials)} tried"
-            )
-
-    title = config.tracking.run_name or name
-    tags = {
-        "newsstand.task": config.task,
-        "newsstand.data_digest": news.digest,
-        "newsstand.splits": news.note,
-    }
-
-    def open_run(
-        one: Config, run_id: str | None, parent: str | None = None
-    ) -> AbstractContextManager["tracking.Run"]:
-        """The MLflow run of an experiment, begun or gone on with, or of a seed inside it."""
-        from newsstand.train import tracking
-
-        return tracking.run(
-            one.tracking.experiment,
-            name=f"{title}, seed {one.seed}" if parent else title,
-            params=flatten(one),
-            tags=tags,
-            started=time.time() - (0 if parent else clock.elapsed()),
-            resume=run_id,
-            parent=parent,
-        )
-
-    tuning: FineTuning | None = None
-    if isinstance(config.model, TransformerConfig):
-        with clock.stage("begin") as note:
-            tuning = stack.enter_context(
-                begun(
-                    config,
-                    fitted,
-                    news.digest,
-                    resume=resume,
-                    open_run=open_run,
-                    progress=reporter.progress,
-                )
-            )
-            note(str(tuning))
-
-    def calibrated(model: Model) -> tuple[Calibration, dict[str, float]]:
-        scores = model.forward(held_out.examples)
-        calibration = fit_calibration(config.calibration.method, scores, held_out.labels)
-        return calibration, _metrics(config, news, calibration.apply(scores), held_out)
-
-    def bundled(model: Model, calibration: Calibration, validation: dict[str, float]) -> _Bundled:
-        bundle = Bundle(
-            task=config.task,
-            labels=news.labels,
-            text=config.text.spec(),
-            model=model,
-            calibration=calibration,
-            data={"digest": news.digest, "rows": sizes},
-            versions={x: version(x) for x in libraries_of(model)},
-        )
-        probabilities = bundle.probabilities(test.examples)
-        tested = _metrics(config, news, probabilities, test)
-        tested |= evaluate.by_source(probabilities, test.labels, test.by_source())
-        named = {f"test/{k}": v for k, v in tested.items()}
-        named |= {f"validation/{k}": v for k, v in validation.items()}
-        return _Bundled(bundle, probabilities, named)
-
-    model: Model
-    seed, share = config.seed, 1.0  # of the model that is kept
-    if tuning and isinstance(config.model, TransformerConfig) and config.model.seeds > 1:
-        parent = tuning.run.run_id
-        group = fit_seeds(
-            config,
-            fitted,
-            tuning.lesson,
-            held_out,
-            folder=tuning.folder,
-            begin=lambda one, run_id: open_run(one, run_id, parent),
-            judge=lambda model: bundled(model, *calibrated(model)).figures,
-            clock=clock,
-            progress=reporter.progress,
-        )
-        model, seed, share = group.model, group.seed, group.share
-        figures |= group.figures
-        with clock.stage("seeds") as note:
-            note(str(group))
-    else:
-        with clock.stage("fit") as note:
-            if tuning:
-                model = fit_transformer(
-                    config,
-                    tuning.encoder,
-                    tuning.lesson,
-                    held_out,
-                    tuning.folder,
-                    tuning.run.log_step,
-                    reporter.progress,
-                )
-                share = best_share(tuning.folder)
-            elif found:
-                model = found.model
-            else:
-                model = fit(config, fitted, unfinished, reporter.progress)
-            resumed = ", gone on from where an earlier run stopped" if unfinished.resumed else ""
-            note(f"{_fitted(config, model)}{resumed}")
-
-    exported = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-    if asks_for_export(config):
-        with clock.stage("export") as note:
-            model, cost = export(config, model, held_out, exported / "first")
-            figures |= cost.figures()
-            note(str(cost))
-
-    with clock.stage("calibrate") as note:
-        calibration, validation = calibrated(model)
-        note(f"validation accuracy {validation['accuracy']:.3f}, ECE {validation['ece']:.3f}")
-
-    if config.model.refit:
-        with clock.stage("fit") as note:
-            every = fitted + held_out + Rows(news, news.spare_numbers)
-            again: Model
-            if tuning:
-                seeded = config.model_copy(update={"seed": seed})
-                again = tuning.again(seeded, every, share, reporter.progress)
-            else:
-                again = fit(config, every, unfinished, reporter.progress)
-            model, cost_again = as_exported(config, model, again, held_out, exported / "again")
-            spare = f", {len(news.spare):,} of them spare" if news.spare else ""
-            note(f"again, on all {len(every):,} training and validation rows{spare}{cost_again}")
-
-    with clock.stage("evaluate") as note:
-        done = bundled(model, calibration, validation)
-        bundle, probabilities = done.bundle, done.probabilities
-        figures |= done.figures
-        accuracy, macro_f1 = (figures[f"test/{x}"] for x in ("accuracy", "macro_f1"))
-        note(f"test accuracy {accuracy:.3f}, macro-F1 {macro_f1:.3f}")
-
-    judged: Controls | None = None
-    if config.task == "stance":
-        with clock.stage("controls") as note:
-            known = fitted + held_out if config.model.refit else fitted
-            judged = controls.judge(bundle, known, held_out, test, probabilities, seed=config.seed)
-            bundle = replace(bundle, controls=judged)
-            figures |= {f"test/{name}": value for name, value in judged.figures.items()}
-            note(controls.told(judged))
-
     with finished() as made, ExitStack() as during:
-        with clock.stage("log") as note:
+        with stages.stage("log") as note:
             with plain_disk_errors():
-                bundle_hash = bundle.save(made.bundle, golden=held_out.spread(_GOLDEN_ROWS))
+                golden = trained.data.validation.spread(_GOLDEN_ROWS)
+                bundle_hash = trained.bundle.save(made.bundle, golden=golden)
                 write_artifacts(
                     made.artifacts,
                     config,
-                    labels=news.labels,
-                    probabilities=probabilities,
+                    labels=trained.bundle.labels,
+                    probabilities=trained.probabilities,
                     test=test,
-                    trials=found.trials if found else (),
+                    trials=trained.fitted.trials,
                 )
-            standing = Standing.of(
-                news.labels.labels,
-                test_rows=len(test),
-                test_digest=test.digest(),
-                macro_f1=macro_f1,
-            )
-            outcome = Outcome(
-                experiment=tracked.experiment,
-                name=title,
-                started=time.time() - clock.elapsed(),
-                params={key: str(value) for key, value in flatten(config).items()},
-                tags=tags,
-                metrics=figures | {f"seconds/{k}": v for k, v in clock.seconds().items()},
-                data=config.data.origin() | {"digest": news.digest},
-                signature={"labels": news.labels.labels, "stance": config.task == "stance"},
-                example=held_out.example_row(),
-                extra=extra_of(model),
-                register_as=tracked.register_as,
-                alias=tracked.alias,
-                alias_force=tracked.alias_force,
-                standing=standing.tags(),
-                run_id=tuning.run.run_id if tuning else None,
-            )
+            outcome = _outcome(trained, context, stages)
             during.enter_context(kept_if_not_logged(made, outcome))
-            run = tuning.run if tuning else during.enter_context(open_run(config, None))
+            begun = context.tracked.begin(flatten(config), stack=during)
+            run = cast("tracking.Run", begun)
             logged = run.log(outcome, made)
             note(f"MLflow experiment '{tracked.experiment}', run {run.run_id}")
         if tracked.register_as:
-            with clock.stage("register") as note:
+            with stages.stage("register") as note:
                 logged, said = run.register(outcome, logged)
                 note(said)
-        seconds = clock.seconds()
-    unfinished.remove()
-    if tuning:
-        shutil.rmtree(tuning.folder)
-    return Result(
+        seconds = stages.seconds()
+    return _result(
+        trained,
+        seconds,
         run_id=run.run_id,
-        experiment=tracked.experiment,
-        task=config.task,
+        url=run.url,
         model=logged.model,
         bundle=logged.bundle,
         bundle_hash=bundle_hash,
-        url=run.url,
-        metrics=figures,
+    )
+
+
+def _not_logged(trained: _Trained, context: RunContext, stages: Clock) -> Result:  # noqa: ARG001
+    """The result of a run that is not tracked."""
+    return _result(
+        trained, stages.seconds(), run_id="", url="", model="", bundle="", bundle_hash=""
+    )
+
+
+def _outcome(trained: _Trained, context: RunContext, stages: Clock) -> Outcome:
+    """What is logged of a training, beside its files."""
+    config, data, metrics = trained.config, trained.data, trained.metrics
+    tracked, labels = config.tracking, trained.bundle.labels.labels
+    standing = Standing.of(
+        labels,
+        test_rows=len(data.test),
+        test_digest=data.test.digest(),
+        macro_f1=metrics["test/macro_f1"],
+    )
+    return Outcome(
+        experiment=tracked.experiment,
+        name=context.tracked.name,
+        started=time.time() - stages.elapsed(),
+        params={key: str(value) for key, value in flatten(config).items()},
+        tags=context.tracked.tags,
+        metrics=metrics | {f"seconds/{k}": v for k, v in stages.seconds().items()},
+        data=config.data.origin() | {"digest": data.news.digest},
+        signature={"labels": labels, "stance": config.task == "stance"},
+        example=data.validation.example_row(),
+        extra=trained.bundle.model.requires,
+        register_as=tracked.register_as,
+        alias=tracked.alias,
+        alias_force=tracked.alias_force,
+        standing=standing.tags(),
+        run_id=context.tracked.run.run_id if context.tracked.run else None,
+    )
+
+
+def _result(trained: _Trained, seconds: dict[str, float], **logged: str) -> Result:
+    bundle = trained.bundle
+    return Result(
+        **logged,
+        experiment=trained.config.tracking.experiment,
+        task=trained.config.task,
+        metrics=trained.metrics,
         seconds=seconds,
-        labels=evaluate.label_reports(probabilities, test.labels, news.labels.labels),
-        names=dict(news.labels.names),
-        warning=judged.warning if judged else None,
+        labels=evaluate.label_reports(
+            trained.probabilities, trained.data.test.labels, bundle.labels.labels
+        ),
+        names=dict(bundle.labels.names),
+        fitted=bundle,
+        warning=bundle.controls.warning if bundle.controls else None,
     )
 
 
-def _fitted(config: Config, model: Model) -> str:
-    """What came of a fit, in a word."""
-    if isinstance(model, TransformerModel):
-        return learned(config)
-    columns = len(model.coefficients)
-    if isinstance(model, EmbeddingModel) and model.ngrams:
-        columns += len(model.ngrams.coefficients)
-    return f"{columns:,} features"
-
-
-def _metrics(config: Config, news: NewsData, values: Floats, rows: Rows) -> dict[str, float]:
-    wanted = config.evaluation
-    return evaluate.metrics(
-        values,
-        rows.labels,
-        news.labels.labels,
-        wanted.f_avg,
-        fnc=wanted.fnc_score,
-        mae=wanted.mae,
-    )
-
-
-def _loaded(news: NewsData, sizes: dict[str, int]) -> str:
-    told = [f"{n:,} {split}" for split, n in sizes.items()]
+def _loaded(news: NewsData) -> str:
+    told = [f"{len(news.numbers(split)):,} {split}" for split in SPLITS]
     told += [f"{len(news.labels)} labels", *(note.what for note in news.notes)]
     left_out = news.left_out | ({"tied votes": news.ties} if news.ties else {})
     if left_out:

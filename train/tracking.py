@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlparse
 
+from newsstand.bundle_uri import reason, without_password
 from newsstand.errors import NewsstandError
-from newsstand.serve.locate import reason, without_password
-from newsstand.serve.mlflow_model import ANSWER
-from newsstand.serve.mlflow_settings import database, mlflow_settings
+from newsstand.labels import score_columns
+from newsstand.mlflow_settings import database, mlflow_settings
 
 with mlflow_settings():  # no telemetry from its import on
     import mlflow
@@ -205,9 +205,9 @@ class Run:
         host = shown.rstrip("/") if shown.startswith("http") else _UI
         return f"{host}/#/experiments/{self.experiment_id}/runs/{self.run_id}"
 
-    def log_step(self, figures: Mapping[str, float], step: int, group: str = "fit") -> None:
+    def log_step(self, metrics: Mapping[str, float], step: int, group: str = "fit") -> None:
         """Adds a point to a group of the run's curves; later, where MLflow does not take it now."""
-        self._points.append(({f"{group}/{k}": v for k, v in figures.items()}, step))
+        self._points.append(({f"{group}/{k}": v for k, v in metrics.items()}, step))
         if time.monotonic() - self._refused < _PAUSE:
             return
         try:
@@ -228,10 +228,10 @@ class Run:
         with _refusals():
             mlflow.set_tag(name, value)
 
-    def log_figures(self, figures: Mapping[str, float]) -> None:
+    def log_metrics(self, metrics: Mapping[str, float]) -> None:
         """Notes what came of the run."""
         with _refusals():
-            mlflow.log_metrics({_metric_name(name): value for name, value in figures.items()})
+            mlflow.log_metrics({_metric_name(name): value for name, value in metrics.items()})
 
     def log(self, outcome: Outcome, finished: Finished) -> Logged:
         """Logs what came of a training: data, figures, files, and the bundle as a pyfunc model."""
@@ -330,9 +330,9 @@ def _signature(labels: list[str], stance: bool) -> ModelSignature:
     ]
     if stance:
         inputs.append(ColSpec(text, "target"))
-    kinds = {"probability": number} | {f"p_{label}": number for label in labels}
-    names = (*ANSWER, *(f"p_{label}" for label in labels))
-    outputs: list[ColSpec | TensorSpec] = [ColSpec(kinds.get(name, text), name) for name in names]
+    outputs: list[ColSpec | TensorSpec] = [
+        ColSpec(number if name.startswith("p") else text, name) for name in score_columns(labels)
+    ]
     return ModelSignature(inputs=Schema(inputs), outputs=Schema(outputs))
 
 

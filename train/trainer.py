@@ -37,7 +37,7 @@ class EncoderTrainer(Trainer):  # type: ignore[misc]
         tuning: How to fine-tune.
         lengths: Tokens of each row.
         whole: Steps of all epochs.
-        stages: Of each row, as in `Lesson`; None: there are none.
+        stages: Of each row, as in `TrainingTargets`; None: there are none.
         usual: What the Trainer takes.
     """
 

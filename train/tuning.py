@@ -48,7 +48,7 @@ class Loss:
     by their shares, and a row without a label counts for the teacher's part alone.
 
     Args:
-        targets: As in `Lesson`, of all training rows, for balanced weights.
+        targets: As in `TrainingTargets`, of all training rows, for balanced weights.
         count: How many labels there are.
         tuning: Weights, smoothing, the focal exponent, and the teacher's part.
     """
@@ -70,7 +70,7 @@ class Loss:
 
         Args:
             outputs: With `logits`, shape (rows, labels).
-            labels: As in `Lesson`; `NO_LABEL` for rows that only fill up the batch.
+            labels: As in `TrainingTargets`; `NO_LABEL` for rows that only fill up the batch.
             num_items_in_batch: How many numbers `labels` has in all batches of the step.
         """
         functional = torch.nn.functional

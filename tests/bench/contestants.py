@@ -96,7 +96,8 @@ class Newsstand:
         from newsstand.config_file import load_config
         from newsstand.labels import CUSTOM, LabelSet
         from newsstand.train.calibrate import fit_calibration
-        from newsstand.train.fit import fit
+        from newsstand.train.families.base import RunContext
+        from newsstand.train.families.linear import LinearTrainer
         from newsstand.train.fit_stream import Unfinished
 
         config = load_config(job["config"], job["overrides"])
@@ -104,12 +105,14 @@ class Newsstand:
         every = fitted + held_out + spare
         unfinished = Unfinished(folder.parent, str(rows))
         clock = Clock()
-        model = fit(config, fitted, unfinished, lambda *_: None)
+        trainer = LinearTrainer.of(config, RunContext.alone(unfinished, folder))
+        first = trainer.fit(fitted, held_out)
+        model = first.model
         scores = model.forward(held_out.examples)
         calibration = fit_calibration(config.calibration.method, scores, held_out.labels)
         if config.model.refit:
             clock.mark()
-            model = fit(config, every, unfinished, lambda *_: None)
+            model = trainer.refit(every, first)
         figures = clock.figures()
         names = json.loads((rows / "labels.json").read_text(encoding="utf-8"))
         bundle = Bundle(

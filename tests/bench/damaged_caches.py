@@ -25,7 +25,7 @@ from newsstand.data.loader import load
 from newsstand.encode import Example
 from newsstand.encoder import Encoder
 from newsstand.errors import NewsstandError
-from newsstand.linear import FeatureSpec
+from newsstand.features import FeatureSpec
 from newsstand.train import fit_stream as streamed
 from newsstand.train.fit_stream import fit_stream
 from newsstand.train.vector_cache import CachedVectors

@@ -84,21 +84,24 @@ class Pace:
 
 
 def fit_newsstand(job: Record, pace: Pace) -> Callable[[], NDArray[np.int64]]:
-    from newsstand.train.fit import fit_transformer, open_transformer
-    from newsstand.train.lessons import Lesson
+    from newsstand.train.families.base import RunContext
+    from newsstand.train.families.transformer import TransformerTrainer
     from newsstand.train.rows import Rows
+    from newsstand.train.unfinished import Unfinished
 
     config, news = loaded(job)
     fitted, held_out = (Rows(news, news.numbers(x)) for x in ("train", "validation"))
     with tempfile.TemporaryDirectory() as scratch:
-        model = fit_transformer(
-            config,
-            open_transformer(config, fitted),
-            Lesson.of(config, fitted, lambda *_: None),
+        checkpoints = Unfinished(Path(scratch), news.digest)
+        context = RunContext.alone(checkpoints, Path(scratch), lambda *_: pace.step())
+        trainer = TransformerTrainer.of(config, context)
+        model = trainer.tune(
+            trainer.open(fitted),
+            trainer.targets(fitted),
             held_out,
-            Path(scratch),
-            lambda *_: None,
-            lambda *_: pace.step(),
+            folder=Path(scratch),
+            seed=config.seed,
+            log=lambda *_: None,
         )
     return lambda: model.forward(split(job, "test")[0]).argmax(axis=1)
 

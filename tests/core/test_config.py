@@ -101,17 +101,17 @@ SCHEME = (
         ),
         (
             edited("linear", "liner"),
-            "c.yaml:7: model.kind: expected 'linear' or 'embedding' or 'transformer', got 'liner'; "
+            "c.yaml:7: model.kind: expected 'linear', 'embedding' or 'transformer', got 'liner'; "
             "did you mean 'linear'?",
         ),
         # A model's keys are those of its own family.
         (
             edited("linear", "5"),
-            "c.yaml:7: model.kind: expected 'linear' or 'embedding' or 'transformer', got 5",
+            "c.yaml:7: model.kind: expected 'linear', 'embedding' or 'transformer', got 5",
         ),
         (
             edited("linear", "pairs"),
-            "c.yaml:7: model.kind: expected 'linear' or 'embedding' or 'transformer', got 'pairs'; "
+            "c.yaml:7: model.kind: expected 'linear', 'embedding' or 'transformer', got 'pairs'; "
             "'pairs' models are no longer supported",
         ),
         (edited("  kind: linear", "  words: [1, 2]"), "c.yaml:6: model.kind: missing"),
@@ -126,9 +126,9 @@ SCHEME = (
         ),
         (
             embedding("bits: 20"),
-            "c.yaml:8: model.bits: unknown key (keys here: kind, encoder, "
+            "c.yaml:8: model.bits: unknown key (keys here: kind, refit, encoder, "
             "encoder_sha256, max_tokens, long_text, device, cross_target, fine_tune, precision, "
-            "classifier, C, ngrams, class_weight, refit)",
+            "classifier, C, ngrams, class_weight)",
         ),
         (
             embedding("max_tokens: 1"),
@@ -192,7 +192,9 @@ def test_a_model_has_the_settings_of_its_own_family(write: Write) -> None:
     assert flatten(config)["model.kind"] == "embedding"
     assert load_config(write(dump_config(config))) == config
     [found] = problems(write(model("max_tokens: 64")))
-    assert found.startswith("c.yaml:8: model.max_tokens: unknown key (keys here: kind, words, ")
+    assert found.startswith(
+        "c.yaml:8: model.max_tokens: unknown key (keys here: kind, refit, words, "
+    )
     # Another family by override: the file's other settings are not its own.
     found = problems(write(model("bits: 12")), "model.kind=embedding")
     assert [line.partition(" (")[0] for line in found] == ["c.yaml:8: model.bits: unknown key"]

@@ -82,7 +82,6 @@ def test_a_model_that_passed_warns_only_where_the_target_is_not_found(small_stan
         ),
         (lambda m: m["controls"].pop("figures"), "controls.figures: missing"),
         (lambda m: m["controls"]["figures"].update(x=-1.0), "controls.figures.x: expected"),
-        (lambda m: m["controls"].update(least_likeness=0.5), "as the model is linear"),
         (lambda m: m.update(task="topic"), "controls: expected none, as the task is topic"),
         (lambda m: m.update(controls=None), "controls: expected keys and values, got None"),
     ],
@@ -103,7 +102,7 @@ def test_an_encoder_finds_targets_by_likeness(
     make_bundle(family, tmp_path / "b", tiny_encoder)
     bundle = replace(Bundle.load(tmp_path / "b"), task="stance")
     text = "Rain and snow fell on the hills overnight."
-    [like] = bundle.model.likeness([bundle.encode(Article(body=text), "storm")])  # type: ignore[attr-defined]
+    [like] = bundle.model.similarity([bundle.encode(Article(body=text), "storm")])
     for least, warning in ((like - 1e-3, None), (like + 1e-3, UNLIKE)):
         controls = Controls(least_likeness=float(least))
         scorer = Scorer(replace(bundle, controls=controls))

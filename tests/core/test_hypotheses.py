@@ -158,10 +158,6 @@ def test_a_model_is_loaded_as_it_was_saved(tiny_encoder: Path, tmp_path: Path) -
     [
         ({"target_as": "for it"}, "model.target_as: expected text with {target}, got 'for it'"),
         (
-            {"hypotheses": {"wordings": ["a", "b"], "classes": list(THREE)}},
-            "model.hypotheses.wordings: expected 3, as there are labels, got 2",
-        ),
-        (
             {"hypotheses": {"wordings": ["a", None, None], "classes": list(THREE)}},
             "model.hypotheses.wordings: expected a hypothesis for all labels, or all but one",
         ),

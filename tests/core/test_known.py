@@ -10,8 +10,8 @@ import pytest
 from newsstand.article import Article
 from newsstand.bundle import Bundle
 from newsstand.encode import Example, encode
+from newsstand.features import Features, FeatureSpec
 from newsstand.known import NOTHING_KNOWN, by_beginning, in_buckets
-from newsstand.linear import Features, FeatureSpec
 from newsstand.ngrams import HashedNgrams
 from newsstand.serve.scorer import Scorer
 from newsstand.text import TextSpec

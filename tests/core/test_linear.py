@@ -12,7 +12,8 @@ from newsstand.article import Article
 from newsstand.bundle import Bundle
 from newsstand.encode import Example, encode
 from newsstand.errors import BundleError
-from newsstand.linear import Block, Features, FeatureSpec, LinearModel
+from newsstand.features import Block, Features, FeatureSpec
+from newsstand.linear import LinearModel
 from newsstand.text import TextSpec
 
 WORDS = FeatureSpec(words=(1, 1), bits=16)

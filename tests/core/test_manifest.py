@@ -68,10 +68,6 @@ def test_a_description_is_what_it_says() -> None:
             "model.chars: expected [shortest, longest], got [3, 2]",
         ),
         (
-            lambda m: m["model"].update(words=None, chars=None),
-            "model: expected words or chars, both are null",
-        ),
-        (
             lambda m: m["model"].update(parts={"title": float("nan")}),
             "model.parts.title: expected a finite number, got nan",
         ),
@@ -84,10 +80,6 @@ def test_a_description_is_what_it_says() -> None:
             lambda m: m.update(model={"kind": "pairs"}),
             "model.kind: 'pairs' models are no longer supported; train a linear, embedding or "
             "transformer model instead",
-        ),
-        (
-            lambda m: m.update(model=encoded("transformer", labels=4)),
-            "model.labels: expected 3, as there are labels, got 4",
         ),
         (
             lambda m: m.update(model=encoded("embedding", max_tokens=10**6)),

@@ -24,8 +24,8 @@ from newsstand.data.loader import load
 from newsstand.encode import Example
 from newsstand.encoder import Encoder
 from newsstand.encoders import MINILM, find_encoder
+from newsstand.features import FeatureSpec, count
 from newsstand.labels import IPTC_MEDIA_TOPICS
-from newsstand.linear import FeatureSpec, count
 from newsstand.text import Part, Prepared
 from newsstand.train.fit_linear import fit_linear
 

@@ -7,12 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from newsstand.article import Article
-from newsstand.bundle import Bundle, Model
+from newsstand.bundle import Bundle
 from newsstand.calibration import Calibration
 from newsstand.embedding import EmbeddingModel
 from newsstand.encode import encode
+from newsstand.families import Model
+from newsstand.features import Features, FeatureSpec
 from newsstand.labels import LabelSet
-from newsstand.linear import Features, FeatureSpec, LinearModel
+from newsstand.linear import LinearModel
 from newsstand.text import TextSpec
 from newsstand.transformer import TransformerModel
 
@@ -110,7 +112,7 @@ def _encoded(
     import torch
 
     from newsstand.encoder import Encoder
-    from newsstand.train.export_onnx import export_onnx
+    from newsstand.train.families.transformer import export_model
 
     assert source is not None
     if family == "embedding":
@@ -122,5 +124,5 @@ def _encoded(
         encoder.network.classifier.weight.mul_(20)
     model = TransformerModel(encoder)
     return (
-        export_onnx(model, folder.with_name("exported-network")) if family == "exported" else model
+        export_model(model, folder.with_name("exported-network")) if family == "exported" else model
     )

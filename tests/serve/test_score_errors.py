@@ -11,11 +11,12 @@ import pytest
 from numpy.typing import NDArray
 
 from newsstand.article import Article
+from newsstand.article_files import ScoreError
 from newsstand.bundle import Bundle
 from newsstand.encode import Example
 from newsstand.errors import BundleError, InputError
 from newsstand.linear import LinearModel
-from newsstand.serve.score import Score, ScoreError
+from newsstand.serve.score import Score
 from newsstand.serve.scorer import Scorer
 
 SPORT, WEATHER = "The goalkeeper saved a penalty.", "Rain and snow on the coast."

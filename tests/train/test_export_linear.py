@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from newsstand.encode import Example
 from newsstand.errors import DataError
-from newsstand.linear import WEIGHTS_FILE, FeatureSpec, LinearModel, count
+from newsstand.features import FeatureSpec, count
+from newsstand.linear import WEIGHTS_FILE, LinearModel
 from newsstand.packing import Stored
 from newsstand.train.export_linear import LinearCost, export_linear
 from newsstand.train.fit_linear import fit_linear
@@ -90,7 +91,7 @@ def test_the_cost_is_told(model: LinearModel) -> None:
     examples, truth = rows(200, seed=2)
     few = export_linear(model, weights="int8", size_mb=0.01)
     cost = LinearCost.measure(model, few, examples, truth)
-    figures = cost.figures()
+    figures = cost.metrics()
     assert figures["export/before_megabytes"] > figures["export/after_megabytes"] > 0
     assert figures["export/after_accuracy"] == np.mean(few.forward(examples).argmax(1) == truth)
     assert str(cost).startswith("0.01 MB of ")

@@ -31,7 +31,8 @@ from newsstand.labels import LabelSet
 from newsstand.long_text import LongText
 from newsstand.serve.scorer import Scorer
 from newsstand.text import TextSpec
-from newsstand.train.export_onnx import OnnxCost, export_encoder, export_onnx
+from newsstand.train.export_onnx import OnnxCost, export_encoder
+from newsstand.train.families import embedding, transformer
 from newsstand.transformer import TransformerModel
 
 BODIES = [
@@ -59,7 +60,7 @@ def model(tiny_encoder: Path) -> TransformerModel:
 
 @pytest.fixture(scope="module")
 def exported(model: TransformerModel, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    return export_onnx(model, tmp_path_factory.mktemp("exported"))
+    return transformer.export_model(model, tmp_path_factory.mktemp("exported"))
 
 
 @pytest.mark.parametrize("examples", [EXAMPLES, PAIRS])
@@ -133,8 +134,7 @@ def test_vectors_and_states_are_nearly_those_of_the_network(
     rng = np.random.default_rng(1)
     weights = rng.normal(size=(24, 3)).astype(np.float32)
     model = EmbeddingModel(encoder, weights, np.zeros(3, np.float32), vectors=encoder.vectors)
-    exported = export_onnx(model, tmp_path)
-    assert isinstance(exported, EmbeddingModel)
+    exported = embedding.export_model(model, tmp_path)
     assert isinstance(exported.encoder, ExportedEncoder)
     before, after = encoder.vectors(BODIES), exported.encoder.vectors(BODIES)
     assert (before * after).sum(axis=1).min() > 0.98  # cosines
@@ -150,14 +150,13 @@ def test_an_export_that_reads_targets_compares_them_as_the_network_does(
     model: TransformerModel, exported: TransformerModel, tmp_path: Path
 ) -> None:
     assert not exported.encoder.compares
-    paired = export_onnx(model, tmp_path / "paired", paired=True)
-    assert isinstance(paired, TransformerModel)
+    paired = transformer.export_model(model, tmp_path / "paired", compares=True)
     assert paired.encoder.compares
     pairs = [encode(Article(body=body), "the storm", TextSpec()) for body in BODIES]
-    likeness = paired.likeness(pairs)
+    likeness = paired.similarity(pairs)
     assert np.isfinite(likeness).all()
     assert len(set(likeness.tolist())) == len(BODIES)
-    np.testing.assert_allclose(likeness, model.likeness(pairs), rtol=1e-6)
+    np.testing.assert_allclose(likeness, model.similarity(pairs), rtol=1e-6)
 
 
 def test_the_cost_is_measured_and_too_much_is_not_borne() -> None:
@@ -169,12 +168,12 @@ def test_the_cost_is_measured_and_too_much_is_not_borne() -> None:
     assert lost.agreement == pytest.approx(598 / 600)
     assert lost.macro_f1[0] == 1.0
     assert lost.macro_f1[1] == pytest.approx(0.9967, abs=1e-4)
-    assert lost.bearable
+    assert lost.within_tolerance
     after[:12:2] = [0.0, 9.0, 0.0]
     lost = OnnxCost.measure(before, after, labels, "temperature")
-    assert not lost.bearable
+    assert not lost.within_tolerance
     assert str(lost).startswith("left out, as int8 costs too much: the same label for 99.")
-    assert set(lost.figures()) == {
+    assert set(lost.metrics()) == {
         f"export/{x}"
         for x in ("agreement", "before_macro_f1", "after_macro_f1", "before_ece", "after_ece")
     }
@@ -403,9 +402,9 @@ def test_a_run_exports_says_what_it_costs_and_judges_what_will_score(
     assert isinstance(again.model.encoder, Encoder)
 
 
-@pytest.mark.parametrize("bearable", [[True, True], [True, False]])
+@pytest.mark.parametrize("accepted", [[True, True], [True, False]])
 def test_what_was_fitted_again_is_measured_again(
-    bearable: list[bool],
+    accepted: list[bool],
     tiny_encoder: Path,
     workplace: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -420,17 +419,17 @@ def test_what_was_fitted_again_is_measured_again(
     text = CONFIG.replace("KIND", "transformer").replace("MORE", "epochs: 1, refit: true")
     text = text.replace("ENCODER", str(tiny_encoder)).replace("rows.csv", "rows.jsonl")
     Path("c.yaml").write_text(text)
-    verdicts = [x for x in bearable for _ in range(2)]  # for the model, and for what is said
-    monkeypatch.setattr(OnnxCost, "bearable", property(lambda _: verdicts.pop(0)))
+    verdicts = [x for x in accepted for _ in range(2)]  # for the model, and for what is said
+    monkeypatch.setattr(OnnxCost, "within_tolerance", property(lambda _: verdicts.pop(0)))
     done = cli("train", "c.yaml", "--json")
     assert done.code == 0, done.err
     assert not verdicts
     [said] = [line for line in done.err.splitlines() if "again, on all" in line]
-    verdict = "int8" if bearable[1] else "left out, as int8 costs too much"
+    verdict = "int8" if accepted[1] else "left out, as int8 costs too much"
     assert f"validation rows; {verdict}: the same label for" in said
     model = Bundle.load(Path(json.loads(done.out)["bundle"])).model
     assert isinstance(model, TransformerModel)
-    assert isinstance(model.encoder, ExportedEncoder if bearable[1] else Encoder)
+    assert isinstance(model.encoder, ExportedEncoder if accepted[1] else Encoder)
 
 
 def test_what_is_relevant_is_read_by_both(tiny_encoder: Path, tmp_path: Path) -> None:
@@ -440,8 +439,7 @@ def test_what_is_relevant_is_read_by_both(tiny_encoder: Path, tmp_path: Path) ->
         tiny_encoder, max_tokens=24, long_text="relevant", labels=3, device="cpu"
     )
     model = TransformerModel(encoder)
-    exported = export_onnx(model, tmp_path / "exported")
-    assert isinstance(exported, TransformerModel)
+    exported = transformer.export_model(model, tmp_path / "exported")
     loaded = TransformerModel.load(tmp_path / "b", exported.save(tmp_path / "b"))
     assert isinstance(loaded.encoder, ExportedEncoder)
     read = [model.read_as(item) for item in long]

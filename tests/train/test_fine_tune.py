@@ -16,7 +16,7 @@ from mlflow import MlflowClient
 from pyarrow import parquet
 
 from newsstand.bundle import bundle_hash
-from newsstand.train.fit import fit_transformer
+from newsstand.train.families.transformer import TransformerTrainer
 from small_fit import Killed
 from tuned_run import CONFIG
 
@@ -59,7 +59,7 @@ def test_a_run_that_was_killed_goes_on_and_ends_in_the_same_bundle(run: Callable
     done = run("t.yaml", "--json")
     assert done.code == 0, done.err
     whole = json.loads(done.out)
-    assert "go on with --resume" in done.err
+    assert "to resume it: --resume" in done.err
     assert not any(Path("mlruns/.checkpoints").iterdir())
     client = MlflowClient()
     curve = client.get_metric_history(whole["run_id"], "fit/macro_f1")
@@ -103,11 +103,14 @@ def test_refit_learns_from_all_rows_and_goes_on_after_a_kill(
     plain = json.loads(run("t.yaml", *settings, "--json").out)
     ends: list[tuple[int, float]] = []
 
-    def heard(config: Any, *others: Any, until: float) -> Any:
-        ends.append((config.seed, until))
-        return fit_transformer(config, *others, until=until)
+    tune = TransformerTrainer.tune
 
-    monkeypatch.setattr(sys.modules["newsstand.train.fine_tune"], "fit_transformer", heard)
+    def observed(trainer: Any, *others: Any, seed: int, until: float = 1.0, **more: Any) -> Any:
+        if others[2] is None:  # nothing to choose by: the refit
+            ends.append((seed, until))
+        return tune(trainer, *others, seed=seed, until=until, **more)
+
+    monkeypatch.setattr(TransformerTrainer, "tune", observed)
     settings.append("model.refit=true")
     done = run("t.yaml", *settings, "--json")
     assert done.code == 0, done.err
@@ -153,13 +156,15 @@ def test_of_several_seeds_the_median_is_kept(
     median = sorted(scores, key=lambda seed: scores[seed])[1]
     fits: list[int] = []
 
-    def interrupted(config: Any, *others: Any) -> Any:
-        fits.append(config.seed)
+    tune = TransformerTrainer.tune
+
+    def interrupted(trainer: Any, *others: Any, seed: int, **more: Any) -> Any:
+        fits.append(seed)
         if fits == [5, 6]:
             raise Killed
-        return fit_transformer(config, *others)
+        return tune(trainer, *others, seed=seed, **more)
 
-    monkeypatch.setattr(sys.modules["newsstand.train.seeds"], "fit_transformer", interrupted)
+    monkeypatch.setattr(TransformerTrainer, "tune", interrupted)
     with pytest.raises(Killed):
         run(*settings, "model.seeds=3", "--json")
     [folder] = Path("mlruns/.checkpoints").iterdir()

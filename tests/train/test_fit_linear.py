@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from newsstand.article import Article
 from newsstand.encode import Example, encode
 from newsstand.errors import DataError
-from newsstand.linear import FeatureSpec, LinearModel, count
+from newsstand.features import FeatureSpec, count
+from newsstand.linear import LinearModel
 from newsstand.text import TextSpec
 from newsstand.train.fit_linear import fit_linear, outlet_weights
 

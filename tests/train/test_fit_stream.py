@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from newsstand.data.kept import keep
 from newsstand.encode import Example
 from newsstand.errors import DataError
-from newsstand.linear import FeatureSpec, LinearModel, count
+from newsstand.features import FeatureSpec, count
+from newsstand.linear import LinearModel
 from newsstand.train import fit_stream as module
 from newsstand.train.fit_linear import fit_linear
 from newsstand.train.fit_stream import fit_stream
@@ -245,7 +246,7 @@ import os, signal, sys
 from pathlib import Path
 import numpy as np
 from newsstand.encode import Example
-from newsstand.linear import FeatureSpec
+from newsstand.features import FeatureSpec
 from newsstand.train import fit_stream as module
 
 module._BLOCK, module._SHUFFLED, module._INLINE, module._SAVED_EVERY = 32, 4, 10**6, 0.0

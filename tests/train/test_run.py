@@ -187,7 +187,7 @@ def test_refit_learns_from_the_spare_rows(workplace: Path, reporter: Any) -> Non
                     table.writerows([body, f"claim {x}", label] for x in (number, near))
     (workplace / "spare.yaml").write_text(SPARE, encoding="utf-8")
     result = train(load_config("spare.yaml"), name="spare", reporter=reporter)
-    assert "again, on all 56 training and validation rows, 22 of them spare" in reporter.notes
+    assert "again, on all 56 training and validation rows, 22 of them refit-only" in reporter.notes
     assert result.metrics["test/accuracy"] == 1
 
 
@@ -287,7 +287,7 @@ def test_a_streaming_fit_that_was_stopped_goes_on(
             quick(model__classifier="sgd", seed=3)
     assert quick(model__classifier="sgd", seed=3).bundle_hash == whole.bundle_hash
     assert any(
-        detail.endswith("gone on from where an earlier run stopped") for detail in reporter.notes
+        detail.endswith("resumed from where an earlier run stopped") for detail in reporter.notes
     )
 
 

@@ -12,8 +12,9 @@ import torch
 
 from newsstand.config_file import load_config
 from newsstand.data.loader import NewsData, load
+from newsstand.families import FAMILIES
 from newsstand.train.evaluate import by_source
-from newsstand.train.fit import fit
+from newsstand.train.families.base import RunContext
 from newsstand.train.row_weights import WeightedLoss, with_weights
 from newsstand.train.rows import Rows
 from newsstand.train.tuning import NO_LABEL, Loss, Tuning
@@ -77,7 +78,9 @@ def test_a_source_that_weighs_more_is_believed(
         rows = Rows(news, news.numbers("train"))
         assert rows.weights is not None
         assert sorted(set(rows.weights)) == sorted({weight, 1.0})
-        found = fit(config, rows, Unfinished(news.folder, news.digest), lambda *_: None)
+        context = RunContext.alone(Unfinished(news.folder, news.digest), tmp_path)
+        trainer = FAMILIES[config.model.kind].trainer_class.of(config, context)
+        found = trainer.fit(rows, rows).model
         assert found.forward(asked).argmax(axis=1).tolist() == expected
 
 

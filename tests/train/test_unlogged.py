@@ -25,7 +25,7 @@ from command_line import environment
 from given import Cli
 from newsstand.bundle import bundle_hash
 from newsstand.errors import BundleError, NewsstandError
-from newsstand.serve.mlflow_settings import mlflow_settings
+from newsstand.mlflow_settings import mlflow_settings
 from newsstand.train import outcome, tracking
 from newsstand.train.preflight import check_tracking
 from newsstand.train.run import Result
@@ -68,9 +68,7 @@ def answers(status: int, body: dict[str, Any] | str) -> Callable[[BaseHTTPReques
 
 def test_a_server_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    monkeypatch.setattr(
-        "newsstand.serve.mlflow_settings._ASKING", {"MLFLOW_HTTP_REQUEST_TIMEOUT": "1"}
-    )
+    monkeypatch.setattr("newsstand.mlflow_settings._ASKING", {"MLFLOW_HTTP_REQUEST_TIMEOUT": "1"})
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()

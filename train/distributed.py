@@ -1,7 +1,7 @@
 """What the processes that torchrun starts beside the first one do.
 
 Process 0 does all that one process would do. The others wait until it has prepared the rows and
-begun the run, then take their share of each training step, and end.
+begun the run, then do their part of each training step, and end.
 """
 
 from collections.abc import Sequence
@@ -11,14 +11,14 @@ from pathlib import Path
 from torch import distributed
 
 from newsstand.config import Config
-from newsstand.config_encoders import TransformerConfig
 from newsstand.config_file import load_config
 from newsstand.data.loader import load
 from newsstand.errors import NewsstandError
-from newsstand.train.fit import fit_transformer, open_transformer
-from newsstand.train.lessons import Lesson
+from newsstand.train.families.base import RunContext
+from newsstand.train.families.transformer import TransformerTrainer
 from newsstand.train.processes import rank
 from newsstand.train.rows import Rows
+from newsstand.train.unfinished import Unfinished
 
 _FOLDER = "newsstand/checkpoints"
 # Until process 0 has prepared the rows. If it ends, torchrun ends the others at once.
@@ -34,8 +34,8 @@ def call_others(folder: Path) -> None:
     _store().set(_FOLDER, str(folder))
 
 
-def take_part(path: str, overrides: Sequence[str]) -> None:
-    """A share of each training step of the run that process 0 has begun.
+def join_fit(path: str, overrides: Sequence[str]) -> None:
+    """Does this process's part of each training step of the run that process 0 has begun.
 
     Args:
         path: The config's file.
@@ -58,17 +58,17 @@ def take_part(path: str, overrides: Sequence[str]) -> None:
 
 
 def _fit(config: Config, folder: Path) -> None:
-    assert isinstance(config.model, TransformerConfig)  # noqa: S101 - process 0 refuses others
     news = load(**config.loading())
-    fitted, held_out = (Rows(news, news.numbers(split)) for split in ("train", "validation"))
-    fit_transformer(
-        config,
-        open_transformer(config, fitted),
-        Lesson.of(config, fitted, lambda _said, _done, _total: None),
-        held_out,
-        folder,
-        log=lambda _figures, _step: None,
-        progress=lambda _said, _done, _total: None,
+    rows, validation = (Rows(news, news.numbers(split)) for split in ("train", "validation"))
+    checkpoints = Unfinished(news.folder, news.digest)
+    trainer = TransformerTrainer.of(config, RunContext.alone(checkpoints, folder))
+    trainer.tune(
+        trainer.open(rows),
+        trainer.targets(rows),
+        validation,
+        folder=folder,
+        seed=config.seed,
+        log=lambda _metrics, _step: None,
     )
 
 

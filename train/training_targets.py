@@ -1,4 +1,4 @@
-"""What a network is fine-tuned on: texts, and for each the label, votes, or a teacher's opinion."""
+"""Training targets of a network: of each text the label, votes, or a teacher's probabilities."""
 
 import hashlib
 import json
@@ -10,15 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from newsstand.article import Article
+from newsstand.article_files import ScoreError, read_articles
 from newsstand.bundle import Bundle, bundle_hash
-from newsstand.config import Config
-from newsstand.config_encoders import TeacherConfig, TransformerConfig
+from newsstand.bundle_uri import located
 from newsstand.data.prepare import Progress
 from newsstand.encode import Example, encode
 from newsstand.errors import DataError, NewsstandError
-from newsstand.serve.batch import read_articles
-from newsstand.serve.locate import located
-from newsstand.serve.score import ScoreError
+from newsstand.text import TextSpec
 from newsstand.train.rows import Rows
 
 _CHUNK = 256  # articles that a teacher scores at a time
@@ -26,9 +24,28 @@ _CHUNK = 256  # articles that a teacher scores at a time
 Shares = NDArray[np.float32]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Teacher:
+    """A trained model to distil from.
+
+    Args:
+        bundle: Its folder or URI.
+        temperature: At which its probabilities are learned.
+        unlabelled: A file of articles that only the teacher labels, or None.
+        task: `topic` or `stance`, which must be the teacher's, too.
+        text: How the unlabelled articles are prepared.
+    """
+
+    bundle: str
+    temperature: float
+    unlabelled: str | None
+    task: str
+    text: TextSpec
+
+
 @dataclass(frozen=True, slots=True)
-class Lesson:
-    """Rows to learn from.
+class TrainingTargets:
+    """Texts with what is to be learned of each.
 
     Args:
         examples: The texts.
@@ -37,7 +54,7 @@ class Lesson:
             a row has no label, and then the teacher's probabilities.
         teacher: The hash of the teacher's bundle, if there is one.
         unlabelled: A hash of the articles without labels, if there are some.
-        note: What else there is to say.
+        note: What else there is to report.
         weights: What each example counts in the loss; None: all the same.
         labels: The names of the labels.
         stages: Of each example the stage, from 1, from which on it is learned; None: no stages.
@@ -53,39 +70,45 @@ class Lesson:
     stages: NDArray[np.int8] | None = None
 
     @classmethod
-    def of(cls, config: Config, rows: Rows, progress: Progress) -> Self:
-        """The lesson that a config asks for.
+    def of(
+        cls,
+        rows: Rows,
+        *,
+        soft_labels: bool,
+        staged: bool,
+        teacher: Teacher | None,
+        progress: Progress,
+    ) -> Self:
+        """The targets of some rows.
 
         Args:
-            config: An experiment with a transformer.
             rows: The training rows.
-            progress: Hears of the articles that the teacher has read.
+            soft_labels: Whether votes count by their shares.
+            staged: Whether rows have stages of a curriculum.
+            teacher: What to distil from, or None.
+            progress: Called with the number of articles that the teacher has labelled.
 
         Raises:
             DataError: `soft_labels` without votes, or unlabelled articles that cannot be used.
-            NewsstandError: A teacher that cannot be read, or that knows other labels.
+            NewsstandError: A teacher that cannot be read, or that has other labels.
         """
-        assert isinstance(config.model, TransformerConfig)  # noqa: S101 - narrows the type
         examples = list(rows.examples)
-        stages = stages_of(rows)
-        usual: dict[str, Any] = {
-            "labels": rows.names,
-            "stages": stages if config.model.curriculum else None,
-        }
-        if not config.model.soft_labels and config.model.teacher is None:
-            return cls(examples, rows.labels, weights=rows.weights, **usual)
+        stages = stages_of(rows) if staged else None
+        usual: dict[str, Any] = {"labels": rows.names}
+        if not soft_labels and teacher is None:
+            return cls(examples, rows.labels, weights=rows.weights, stages=stages, **usual)
         shares = np.eye(len(rows.names), dtype=np.float32)[rows.labels]
-        if config.model.soft_labels:
+        if soft_labels:
             shares = _votes(rows, shares)
-        if config.model.teacher is None:
-            return cls(examples, shares, weights=rows.weights, **usual)
-        taught = _taught(config, config.model.teacher, rows, examples, shares, progress)
-        weights, more = rows.weights, len(taught[0]) - len(examples)  # these count as usual
+        if teacher is None:
+            return cls(examples, shares, weights=rows.weights, stages=stages, **usual)
+        distilled = _distilled(teacher, rows, examples, shares, progress)
+        weights, more = rows.weights, len(distilled[0]) - len(examples)  # these count as usual
         if weights is not None:
             weights = np.concatenate([weights, np.ones(more)])
-        if usual["stages"] is not None:
-            usual["stages"] = np.append(stages, np.ones(more, dtype=np.int8))
-        return cls(*taught, weights=weights, **usual)
+        if stages is not None:
+            stages = np.append(stages, np.ones(more, dtype=np.int8))
+        return cls(*distilled, weights=weights, stages=stages, **usual)
 
 
 def stages_of(rows: Rows) -> NDArray[np.int8]:
@@ -112,9 +135,8 @@ def _votes(rows: Rows, shares: Shares) -> Shares:
     return shares
 
 
-def _taught(
-    config: Config,
-    settings: TeacherConfig,
+def _distilled(
+    settings: Teacher,
     rows: Rows,
     examples: list[Example],
     shares: Shares,
@@ -123,9 +145,9 @@ def _taught(
     """The rows and the unlabelled articles, with the teacher's probabilities of all."""
     with located(settings.bundle) as folder:
         teacher, digest = Bundle.load(folder), bundle_hash(folder)
-    if teacher.task != config.task:
+    if teacher.task != settings.task:
         raise NewsstandError(
-            f"model.teacher.bundle: a {teacher.task} model, but task is {config.task}"
+            f"model.teacher.bundle: a {teacher.task} model, but task is {settings.task}"
         )
     theirs = teacher.labels.labels
     if set(theirs) != set(rows.names):
@@ -137,11 +159,11 @@ def _taught(
     given: list[tuple[Article, str | None]] = [
         (rows.article(i), example.target) for i, example in enumerate(examples)
     ]
-    note, unlabelled = f"taught by {digest[:12]}", None
+    note, unlabelled = f"distilled from {digest[:12]}", None
     if settings.unlabelled is not None:
-        kept, known = _unlabelled(config, settings.unlabelled, rows)
+        kept, known = _unlabelled(settings, settings.unlabelled, rows)
         given += kept
-        more = [encode(*item, config.text.spec()) for item in kept]
+        more = [encode(*item, settings.text) for item in kept]
         examples = examples + more
         told = json.dumps([(example.text, example.target) for example in more])
         unlabelled = hashlib.sha256(told.encode()).hexdigest()
@@ -167,7 +189,7 @@ def _flattened(probabilities: NDArray[np.float64], temperature: float) -> Shares
 
 
 def _unlabelled(
-    config: Config, path: str, rows: Rows
+    settings: Teacher, path: str, rows: Rows
 ) -> tuple[list[tuple[Article, str | None]], int]:
     """Articles for the teacher alone, and how many more are in the other splits."""
     known = rows.texts_elsewhere()
@@ -178,13 +200,13 @@ def _unlabelled(
         raise DataError(unread)
     articles = [(row.article, row.target) for row in found if isinstance(row.article, Article)]
     for article, target in articles:
-        if config.task == "stance" and not (isinstance(target, str) and target.strip()):
+        if settings.task == "stance" and not (isinstance(target, str) and target.strip()):
             raise DataError(
                 f"model.teacher.unlabelled: {path}: an article without a target; each needs one "
                 "in a column or field 'target'"
             )
-        one = (article, target if config.task == "stance" else None)
-        if encode(*one, config.text.spec()).text in known:
+        one = (article, target if settings.task == "stance" else None)
+        if encode(*one, settings.text).text in known:
             dropped += 1
         else:
             kept.append(one)

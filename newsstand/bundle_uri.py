@@ -12,8 +12,8 @@ from urllib.parse import unquote, urlparse
 
 from newsstand.bundle import MANIFEST
 from newsstand.errors import BundleError
-from newsstand.serve.local_registry import local_artifact
-from newsstand.serve.mlflow_settings import database, mlflow_settings
+from newsstand.local_registry import local_artifact
+from newsstand.mlflow_settings import database, mlflow_settings
 
 # How names of models in MLflow begin.
 MLFLOW = ("runs:/", "models:/")

@@ -1,0 +1,1 @@
+"""How the model family of each kind is fitted."""

@@ -1,0 +1,195 @@
+"""Fits the embedding family: a classifier on an encoder's vectors."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Self, cast
+
+from newsstand.config import Config, flatten
+from newsstand.config_encoders import EmbeddingConfig
+from newsstand.embedding import EmbeddingModel
+from newsstand.encoder import Encoder
+from newsstand.encoders import find_encoder, fingerprint
+from newsstand.families import Model
+from newsstand.long_text import LongText
+from newsstand.train.export_onnx import OnnxExport, export_encoder
+from newsstand.train.families.base import BaseTrainer, ExportCost, Fitted, RunContext
+from newsstand.train.fit_embedding import fit_embedding, fit_ngrams, open_encoder
+from newsstand.train.rows import Rows
+from newsstand.train.training_targets import stages_of
+from newsstand.train.vector_cache import RememberedVectors
+
+if TYPE_CHECKING:
+    from newsstand.train.tuning import Tuning
+
+
+@dataclass(slots=True, kw_only=True)
+class EmbeddingTrainer(BaseTrainer):
+    """Fits embedding models.
+
+    Args:
+        encoder: A folder, or a name on the hub.
+        encoder_sha256: What its weights must have; None for any.
+        max_tokens: Tokens read at once.
+        long_text: What is read of longer articles.
+        device: Where the encoder runs.
+        precision: Of vectors that are computed in training.
+        cross_target: Whether the target is read, too.
+        classifier: Of scikit-learn.
+        C: Inverse strength of the L2 penalty.
+        class_weight: `balanced` or None.
+        ngrams: Arguments of `fit_ngrams`, or None for none.
+        tuning: How the encoder is fine-tuned, or None to leave it as it is.
+        classifier_rate: Times the learning rate, that of the classifier in fine-tuning.
+        export_onnx: Exports the encoder; None for no export.
+        seed: Seed of everything random.
+        context: What the run lends.
+        settings: All settings of the run, which name the file of an interrupted fit.
+    """
+
+    encoder: str
+    encoder_sha256: str | None
+    max_tokens: int
+    long_text: LongText
+    device: Literal["auto", "cpu", "cuda"]
+    precision: Literal["auto", "fp32", "bf16"]
+    cross_target: bool
+    classifier: Literal["svc", "logistic"]
+    C: float
+    class_weight: Literal["balanced"] | None
+    ngrams: Mapping[str, Any] | None
+    tuning: "Tuning | None"
+    classifier_rate: float
+    export_onnx: OnnxExport[EmbeddingModel] | None
+    seed: int
+    context: RunContext
+    settings: Mapping[str, Any]
+    _exported: EmbeddingModel | None = None
+
+    @classmethod
+    def check(cls, config: Config, resume: str | None) -> None:
+        """Finds the encoder before any data is read."""
+        super(EmbeddingTrainer, cls).check(config, resume)
+        model = cast(EmbeddingConfig, config.model)
+        find_encoder(model.encoder, model.encoder_sha256)
+
+    @classmethod
+    def of(cls, config: Config, context: RunContext) -> Self:
+        """The trainer that a config asks for."""
+        model = cast(EmbeddingConfig, config.model)
+        given = model.model_dump(exclude={"kind", "refit", "fine_tune"})
+        tuning, classifier_rate = None, 1.0
+        if model.fine_tune:
+            from newsstand.train.tuning import Tuning  # imports torch
+
+            settings = model.fine_tune.model_dump()
+            classifier_rate = settings.pop("classifier_rate")
+            rows = settings.pop("epoch_texts")
+            tuning = Tuning(**settings, epoch_rows=rows, class_weight=model.class_weight)
+        return cls(
+            **given,
+            tuning=tuning,
+            classifier_rate=classifier_rate,
+            export_onnx=OnnxExport.of(config, export_model, context.scratch),
+            seed=config.seed,
+            context=context,
+            settings=flatten(config),
+        )
+
+    def fit(self, rows: Rows, validation: Rows) -> Fitted:  # noqa: ARG002 - nothing to choose
+        """Fits a model to training rows."""
+        with self.context.stages.stage("fit") as note:
+            model = self._fit(rows)
+            note(f"{model.summary()}{self.context.checkpoints.note}")
+        return Fitted(model=model)
+
+    def refit(self, rows: Rows, fitted: Fitted) -> Model:  # noqa: ARG002 - nothing was chosen
+        """Fits once more, to other rows."""
+        return self._fit(rows)
+
+    def export(self, model: Model, validation: Rows) -> tuple[Model, ExportCost | None]:
+        """The model with its encoder exported, where asked for and not too costly.
+
+        A frozen encoder is exported and measured once.
+        """
+        fitted = cast(EmbeddingModel, model)
+        if self.export_onnx is None:
+            return fitted, None
+        if self._exported is not None and self.tuning is None:
+            first = self._exported
+            return replace(fitted, encoder=first.encoder, vectors=first.vectors), None
+        self._exported, cost = self.export_onnx(fitted, validation)
+        return self._exported, cost
+
+    def _fit(self, rows: Rows) -> EmbeddingModel:
+        if self.tuning:
+            return self._fine_tuned(rows, self.tuning)
+        encoder, vectors = open_encoder(
+            self.encoder,
+            sha256=self.encoder_sha256,
+            max_tokens=self.max_tokens,
+            long_text=self.long_text,
+            device=self.device,
+            precision=self.precision,
+            progress=lambda done, total: self.context.progress("encoding", done, total),
+        )
+        fitted = fit_embedding(
+            list(rows.examples),
+            rows.labels,
+            encoder=encoder,
+            vectors=vectors,
+            cross_target=self.cross_target,
+            classifier=self.classifier,
+            C=self.C,
+            class_weight=self.class_weight,
+            seed=self.seed,
+            weights=rows.weights,
+        )
+        if self.ngrams is None:
+            return fitted
+        beside = fit_ngrams(
+            list(rows.examples),
+            rows.labels,
+            **self.ngrams,
+            cross_target=self.cross_target,
+            class_weight=self.class_weight,
+            seed=self.seed,
+            weights=rows.weights,
+        )
+        return replace(fitted, ngrams=beside)
+
+    def _fine_tuned(self, rows: Rows, tuning: "Tuning") -> EmbeddingModel:
+        from newsstand.train.siamese import fine_tune_vectors  # imports of seconds, here alone
+
+        folder = find_encoder(self.encoder, self.encoder_sha256)
+        encoder = Encoder.open(
+            folder, max_tokens=self.max_tokens, long_text=self.long_text, device=self.device
+        )
+        decisive = {
+            "model": self.settings,
+            "encoder": fingerprint(folder),
+            "rows": rows.digest(),
+        }
+        return fine_tune_vectors(
+            list(rows.examples),
+            rows.labels,
+            encoder=encoder,
+            cross_target=self.cross_target,
+            tuning=tuning,
+            classifier_rate=self.classifier_rate,
+            seed=self.seed,
+            file=self.context.checkpoints.file(**decisive),
+            progress=lambda said, done, total: self.context.progress(
+                f"fine-tuning: {said}", done, total
+            ),
+            weights=rows.weights,
+            stages=stages_of(rows),
+        )
+
+
+def export_model(model: EmbeddingModel, folder: Path) -> EmbeddingModel:
+    """The model with its encoder exported into a folder."""
+    assert isinstance(model.encoder, Encoder)  # noqa: S101 - was just fitted
+    # Products of two vectors double what rounding costs.
+    encoder = export_encoder(model.encoder, folder, gives="states", careful=model.cross_target)
+    return replace(model, encoder=encoder, vectors=RememberedVectors(encoder))
