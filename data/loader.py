@@ -11,6 +11,7 @@ import datasets
 import numpy as np
 from numpy.typing import NDArray
 
+from newsstand.data.code_key import code_key
 from newsstand.data.duplicates import Near, near_duplicates
 from newsstand.data.kept import DamagedError, discard, keep, kept
 from newsstand.data.notes import Note
@@ -206,7 +207,8 @@ def _near(
     rank[order] = np.arange(len(order))
     first, number = first[order], rank[number]
     tag = "-".join(str(settings.get(name)) for name in ("share", "window_days"))
-    path = prepared.folder / f"near-{tag}.safetensors"
+    code = code_key(near_duplicates.__module__)[:8]
+    path = prepared.folder / f"near-{tag}-{code}.safetensors"
     of = f"{prepared.folder.name} {path.stem}"
     try:
         found = Near(**kept(path, of=of)[0])

@@ -3,8 +3,8 @@
 The reader streams; batches of rows go to worker processes, which prepare the text; what comes back
 is written in file order. So memory holds a few batches, however many articles there are. The file
 lies in the cache folder of `datasets`, under a key of everything that decides its content: the
-bytes of the input files, the settings, and newsstand's own code. Found again, it is checked; what
-is damaged is prepared again.
+bytes of the input files, the settings, and the code that reads and prepares. Found again, it is
+checked; what is damaged is prepared again.
 """
 
 import hashlib
@@ -23,6 +23,7 @@ import datasets
 import pyarrow as pa
 
 from newsstand.article import Article
+from newsstand.data.code_key import code_key
 from newsstand.data.formats import FORMATS, hub_fingerprint, input_files
 from newsstand.data.kept import cache_root, file_digest, flaw, seal
 from newsstand.data.notes import Note, Notes
@@ -320,20 +321,9 @@ def row_digest(row: Row) -> str:
 
 
 def _key(form: str, source: Source, settings: Mapping[str, Any]) -> str:
-    digest = hashlib.sha256(json.dumps([settings, _code()]).encode())
+    digest = hashlib.sha256(json.dumps([settings, code_key(__name__)]).encode())
     if source.path and source.path.startswith("hf:"):
         digest.update(hub_fingerprint(source.path).encode())
     for path in input_files(form, source):
         digest.update(os.fsencode(path) + file_digest(Path(path)))
     return digest.hexdigest()[:32]
-
-
-@cache
-def _code() -> str:
-    """A digest of the code that reads and prepares: another version may do it otherwise."""
-    digest = hashlib.sha256()
-    here = Path(__file__).parent
-    core = Path(str(encode.__code__.co_filename)).parent
-    for path in sorted([*here.glob("*.py"), *core.glob("*.py")]):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()

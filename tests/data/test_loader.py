@@ -263,7 +263,7 @@ def test_a_second_load_finds_what_the_first_prepared(monkeypatch: pytest.MonkeyP
     assert not load_table(labels=("earn", "acq", "ship")).cached
     table("w.csv", [*rows(59), {"id": "n59", "label": "ship", "body": "other text"}])
     assert not load_table().cached
-    monkeypatch.setattr("newsstand.data.prepare._code", lambda: "another version")
+    monkeypatch.setattr("newsstand.data.prepare.code_key", lambda _: "another version")
     assert not load_table().cached
 
 
@@ -300,7 +300,7 @@ def test_with_problems_tolerated_the_other_rows_come() -> None:
 def test_workers_prepare_as_one_process_does(monkeypatch: pytest.MonkeyPatch) -> None:
     table("w.csv", rows(600))
     alone = load_table()
-    monkeypatch.setattr("newsstand.data.prepare._code", lambda: "again")
+    monkeypatch.setattr("newsstand.data.prepare.code_key", lambda _: "again")
     monkeypatch.setattr("newsstand.data.prepare._BATCH", 50)
     monkeypatch.setattr("newsstand.data.prepare._INLINE", 100)
     together = load_table()

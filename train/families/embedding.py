@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, cast
 
 from newsstand.config import Config, flatten
 from newsstand.config_encoders import EmbeddingConfig
+from newsstand.data.code_key import code_key
 from newsstand.embedding import EmbeddingModel
 from newsstand.encoder import Encoder
 from newsstand.encoders import find_encoder, fingerprint
@@ -169,6 +170,7 @@ class EmbeddingTrainer(BaseTrainer):
             "model": self.settings,
             "encoder": fingerprint(folder),
             "rows": rows.digest(),
+            "code": code_key(fine_tune_vectors.__module__),
         }
         return fine_tune_vectors(
             list(rows.examples),

@@ -10,6 +10,7 @@ from sklearn.utils.class_weight import compute_sample_weight
 
 from newsstand.config import Config
 from newsstand.config_models import LinearConfig
+from newsstand.data.code_key import code_key
 from newsstand.families import Model
 from newsstand.features import FeatureSpec, coarser, count
 from newsstand.linear import LinearModel
@@ -165,6 +166,7 @@ class LinearTrainer(BaseTrainer):
 
         def streamed(C: float, bits: int) -> LinearModel:  # noqa: N803
             settings = {**self.settings, "C": C, "bits": bits}
+            settings["code"] = code_key(fit_stream.__module__)
             return fit_stream(
                 rows.examples,
                 rows.labels,

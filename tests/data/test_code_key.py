@@ -1,0 +1,88 @@
+"""The key of newsstand's own code: what decides about prepared rows is in it, nothing else."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from newsstand.data.code_key import code_key, imported, source_of
+
+PREPARE = "newsstand.data.prepare"
+ROOT = Path(__file__).parents[2]
+
+
+def key(edited: str) -> str:
+    """The key of the code that prepares, with one module edited."""
+
+    def source(module: str) -> bytes | None:
+        code = source_of(module)
+        return code + b"# edited\n" if code is not None and module == edited else code
+
+    return code_key(PREPARE, source)
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        *("newsstand.text", "newsstand.cleaning", "newsstand.boilerplate_rules"),
+        *("newsstand.encode", "newsstand.article", "newsstand.page_tree", "newsstand.labels"),
+        *("newsstand.records", "newsstand.csv_table", "newsstand.dates", "newsstand.values"),
+        *("newsstand.data.formats", "newsstand.data.publishers", "newsstand.data.debates"),
+        *("newsstand.data.validate", "newsstand.data.annotations", "newsstand.data.prepare"),
+    ],
+)
+def test_an_edit_of_what_reads_or_prepares_changes_the_key(module: str) -> None:
+    assert key(module) != key("none") == code_key(PREPARE)
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        *("newsstand", "newsstand.cli", "newsstand.show", "newsstand.terminal", "newsstand.config"),
+        *("newsstand.linear", "newsstand.ngrams", "newsstand.bundle", "newsstand.serve.scorer"),
+        *("newsstand.train.run", "newsstand.train.fit_linear", "newsstand.train.evaluate"),
+        *("newsstand.data.report", "newsstand.data.audit", "newsstand.data.describe"),
+        *("newsstand.data.split", "newsstand.data.duplicates", "newsstand.data.loader"),
+    ],
+)
+def test_an_edit_of_anything_else_does_not(module: str) -> None:
+    assert source_of(module) is not None
+    assert key(module) == code_key(PREPARE)
+
+
+def test_imports_are_found_as_the_parser_finds_them() -> None:
+    found = imported(PREPARE)
+    expected, waiting = {PREPARE, "newsstand.data"}, [PREPARE]
+    while waiting:
+        for node in ast.walk(ast.parse(found[waiting.pop()])):
+            names = []
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+            new = {x for x in names if x.startswith("newsstand.") and source_of(x)} - expected
+            waiting += new
+            expected |= new
+    assert set(found) == expected
+
+
+def test_modules_of_packages_are_followed() -> None:
+    sources = {
+        "newsstand.rows": b"def f():\n    from newsstand.text import (\n        rules,\n    )\n",
+        "newsstand.text": b"import newsstand.words as w  # import newsstand.rest\n",
+        "newsstand.text.rules": b'"""No import newsstand.rest, nor\nfrom newsstand import."""\n',
+        "newsstand.words": b"from newsstand import letters\nimport numpy\nx = [word_import]\n",
+        "newsstand.letters": b"from newsstand.text.rules import NAMES\n",
+        "newsstand.rest": b"",
+        "newsstand": b"from newsstand.rest import x\n",
+    }
+    found = imported("newsstand.rows", sources.get)
+    assert found == {
+        name: sources[name] for name in sources.keys() - {"newsstand.rest", "newsstand"}
+    }
+
+
+def test_names_that_are_no_modules_are_not_imported() -> None:
+    assert source_of("newsstand.text.normalise") is None
+    assert source_of("newsstand.none") is None
+    assert source_of("newsstand.data") == (ROOT / "data/__init__.py").read_bytes()
