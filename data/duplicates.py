@@ -27,6 +27,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from newsstand.data.shingles import ROW, WORDS, Shingles, short_hashes
+from newsstand.data_specs import NearDuplicateSpec
 
 _Ints: TypeAlias = NDArray[np.int64]
 _Floats: TypeAlias = NDArray[np.float64]
@@ -65,13 +66,12 @@ class Near:
 
 def near_duplicates(
     batches: Iterable[Sequence[str]],
+    spec: NearDuplicateSpec,
     *,
-    share: float = 0.5,
     published: Sequence[str | None] | None = None,
-    window_days: int | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Near:
-    """Finds texts that share at least `share` of the shorter one's words.
+    """Finds texts that share enough of the shorter one's words.
 
     Shared are words in passages of 30 words or more, but for an edit here and there. So a text of
     fewer than 30 words has no near-duplicates, not even an exact copy. Words are those of
@@ -80,10 +80,8 @@ def near_duplicates(
 
     Args:
         batches: The texts in order, some at a time; read once.
-        share: Above 0, at most 1.
+        spec: How much is enough, and how far apart they may be published.
         published: Date of each text, ISO 8601; None where unknown.
-        window_days: Texts published further apart are not linked, though a third may link both.
-            A text without a date is within every window.
         progress: Called after each batch with the number of texts in it.
 
     Raises:
@@ -91,10 +89,12 @@ def near_duplicates(
             more than 2**24 texts.
 
     >>> story = " ".join(f"word{number}" for number in range(60))
-    >>> near = near_duplicates([[story, "An unrelated text."], ["Editor's note. " + story]])
+    >>> batches = [[story, "An unrelated text."], ["Editor's note. " + story]]
+    >>> near = near_duplicates(batches, NearDuplicateSpec())
     >>> near.cluster.tolist(), near.pairs.tolist(), near.shared.tolist()
     ([0, 1, 0], [[0, 2]], [1.0])
     """
+    share, window_days = spec.share, spec.window_days
     if not 0 < share <= 1:
         raise ValueError(f"share: expected a number above 0, at most 1, got {share!r}")
     if window_days is not None and (window_days < 0 or published is None):

@@ -2,10 +2,10 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import datasets
 import numpy as np
@@ -19,9 +19,9 @@ from newsstand.data.placing import Columns, no_rows, place_rows
 from newsstand.data.prepare import PreparedRows, Progress, prepare, values
 from newsstand.data.several import Origins, Part, prepare_all
 from newsstand.data.sources import SPLITS
+from newsstand.data_specs import DataSpec, NearDuplicateSpec, SourceSpec
 from newsstand.errors import DataError
 from newsstand.labels import LabelSet
-from newsstand.text import TextSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,65 +109,42 @@ class NewsData:
         return _with_labels(self.rows, self.label_numbers, names).select(numbers)
 
 
-def load(
-    *,
-    task: str,
-    labels: str | tuple[str, ...],
-    sources: Sequence[Mapping[str, Any]] = (),
-    spec: TextSpec | None = None,
-    repeats: Literal["drop", "keep"] = "drop",
-    near_duplicates: Mapping[str, Any] | None = None,
-    split: Mapping[str, Any] | None = None,
-    seed: int = 0,
-    strict: bool = True,
-    progress: Progress | None = None,
-    **source: Any,
-) -> NewsData:
+def load(spec: DataSpec, *, strict: bool = True, progress: Progress | None = None) -> NewsData:
     """Reads, validates, prepares and splits labelled news.
 
     Args:
-        task: `topic` or `stance`.
-        labels: A scheme's name, `from-data`, or a list of labels.
-        sources: Where the rows are, if in several places: for each what `source` has for one, and
-            `name`, `weight`, `only` and `split` as in `Part`.
-        spec: How text is prepared.
-        repeats: `drop` keeps one of several rows with the same text (and target), and none when
-            their labels differ.
-        near_duplicates: `share` and `window_days`; None does not look for them.
-        split: The settings of `assign_splits`.
-        seed: Seed of the draw.
+        spec: Where the rows are, and how they are prepared and split.
         strict: Refuse data with problems; else they are listed in the result.
         progress: Called with the stage, the rows done, and how many there are, if known.
-        source: Where the rows are, if in one place: `format`, a key of `FORMATS`; `path`, a file,
-            folder, glob or `hf:NAME[:CONFIG]`, None for the embedded corpus; `files`, split to file
-            or glob under `path`; `reading`, how records are read: the further settings of
-            `Validator`; `csv`, how files of cells are written: the settings of `CsvFormat`;
-            `max_columns`, columns of a table at most; `unseen_only`, as in `Source`.
 
     Raises:
         DataError: Files or rows that cannot be used, all problems at once.
     """
-    spec = spec or TextSpec()
-    parts = [Part.of(task=task, **one) for one in sources or [source]]
     origins: Origins | None = None
-    if sources:
-        prepared, origins = prepare_all(parts, spec=spec, scheme=labels, progress=progress)
-    else:
+    if isinstance(spec.sources, SourceSpec):
+        parts = [Part(spec.task, spec.sources)]
         prepared = prepare(
             parts[0].source,
-            form=parts[0].form,
-            scheme=labels,
-            reading=parts[0].reading,
-            spec=spec,
+            form=spec.sources.format,
+            scheme=spec.labels,
+            read=spec.sources.read,
+            spec=spec.text,
             progress=progress,
+        )
+    else:
+        parts = [Part(spec.task, source) for source in spec.sources]
+        prepared, origins = prepare_all(
+            parts, spec=spec.text, scheme=spec.labels, progress=progress
         )
     if prepared.problems and (strict or not len(prepared.table)):
         raise DataError(prepared.problems)
     small = Columns.of(prepared)
-    near = (
-        _near(prepared, small, near_duplicates, progress) if near_duplicates is not None else None
+    near = None
+    if spec.near_duplicates is not None:
+        near = _near(prepared, small, spec.near_duplicates, progress)
+    placed = place_rows(
+        small, near, parts, origins, repeats=spec.repeats, split=spec.split, seed=spec.seed
     )
-    placed = place_rows(small, near, parts, origins, repeats=repeats, split=split or {}, seed=seed)
     used = prepared.labels.only(
         label for label, name in zip(small.label, placed.split, strict=True) if name
     )
@@ -197,7 +174,7 @@ def load(
 def _near(
     prepared: PreparedRows,
     small: Columns,
-    settings: Mapping[str, Any],
+    spec: NearDuplicateSpec,
     progress: Progress | None,
 ) -> Near:
     """Near-duplicates among the rows; each distinct text is looked at once."""
@@ -206,9 +183,8 @@ def _near(
     rank = np.empty_like(order)
     rank[order] = np.arange(len(order))
     first, number = first[order], rank[number]
-    tag = "-".join(str(settings.get(name)) for name in ("share", "window_days"))
     code = code_key(near_duplicates.__module__)[:8]
-    path = prepared.folder / f"near-{tag}-{code}.safetensors"
+    path = prepared.folder / f"near-{spec.share}-{spec.window_days}-{code}.safetensors"
     of = f"{prepared.folder.name} {path.stem}"
     try:
         found = Near(**kept(path, of=of)[0])
@@ -224,9 +200,9 @@ def _near(
 
         found = near_duplicates(
             _distinct(prepared.texts()),
+            spec,
             published=[small.published[index] for index in first.tolist()],
             progress=tell,
-            **settings,
         )
         keep(path, asdict(found), of=of)
     # From distinct texts to rows.

@@ -1,7 +1,7 @@
 """Which split each row is in, and why others are in none: copies, given splits, and draws."""
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from newsstand.data.several import Origins, Part, named
 from newsstand.data.sources import UNUSED
 from newsstand.data.split import Keys, Splits, assign_splits
 from newsstand.data.units import join
+from newsstand.data_specs import SplitSpec
 from newsstand.errors import DataError
 
 # Of copies in several given splits, the one in the test split stays: what was published to be
@@ -87,7 +88,7 @@ def place_rows(
     origins: Origins | None,
     *,
     repeats: str,
-    split: Mapping[str, Any],
+    split: SplitSpec,
     seed: int,
 ) -> Places:
     """The split of each row, by what the files give and by draws.
@@ -102,7 +103,7 @@ def place_rows(
         parts: The sources.
         origins: The source of each row, where there are several.
         repeats: As in `load`.
-        split: The settings of `assign_splits`.
+        split: How rows are shared out.
         seed: Seed of the draws.
 
     Raises:
@@ -126,8 +127,8 @@ def place_rows(
             try:
                 _share_out(places, columns, cluster, rows, part.alone, seed)
             except DataError as error:
-                raise DataError(named(error.problems, part.name)) from None
-            notes.append(f"{part.name}: {places.note}")
+                raise DataError(named(error.problems, part.spec.name)) from None
+            notes.append(f"{part.spec.name}: {places.note}")
     rows = [index for index in used if parts[number[index]].alone is None]
     if rows:
         _share_out(places, columns, cluster, rows, split, seed, pinned)
@@ -162,7 +163,7 @@ def _share_out(
     columns: Columns,
     cluster: Sequence[str | None],
     rows: Sequence[int],
-    settings: Mapping[str, Any],
+    spec: SplitSpec,
     seed: int,
     pinned: Sequence[bool] = (),
 ) -> None:
@@ -183,7 +184,7 @@ def _share_out(
         published=of(columns.published),
         pinned=of(pinned) if pinned else (),
     )
-    found: Splits = assign_splits(keys, seed=seed, **settings)
+    found: Splits = assign_splits(keys, spec, seed=seed)
     told = zip(rows, found.names, found.reasons, found.spare, strict=True)
     for index, name, reason, spare in told:
         places.split[index], places.why[index], places.spare[index] = name, reason, spare

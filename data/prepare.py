@@ -29,6 +29,7 @@ from newsstand.data.kept import cache_root, file_digest, flaw, seal
 from newsstand.data.notes import Note, Notes
 from newsstand.data.sources import Source
 from newsstand.data.validate import COLUMNS, Row, Validator
+from newsstand.data_specs import ReadSpec
 from newsstand.encode import Example, encode, mentioned
 from newsstand.errors import EmptyArticleError, InputError
 from newsstand.files import alone, remove, scratch_folder, sync
@@ -128,7 +129,8 @@ def prepare(
     form: str,
     spec: TextSpec,
     scheme: str | tuple[str, ...],
-    reading: Mapping[str, Any],
+    read: ReadSpec,
+    part: bool = False,
     progress: Progress | None = None,
 ) -> PreparedRows:
     """The rows of a source, prepared now or by an earlier run.
@@ -138,22 +140,22 @@ def prepare(
         form: A key of `FORMATS`.
         spec: How text is prepared.
         scheme: A label scheme's name, `from-data`, or a list of labels.
-        reading: Further settings of `Validator`.
+        read: How records become rows.
+        part: Whether other rows come beside these, so that a single label is no problem.
         progress: Called after each batch.
 
     Raises:
         DataError: Files that are missing. Records that cannot be used are `problems`.
     """
-    settings = {"form": form, "source": asdict(source), "scheme": scheme, "spec": spec.to_dict()}
+    told = {"source": asdict(source), "read": asdict(read), "spec": spec.to_dict()}
     root = cache_root()
-    folder = root / _key(form, source, settings | {"reading": dict(reading)})
+    folder = root / _key(form, source, told | {"form": form, "scheme": scheme, "part": part})
     why = flaw(folder, of=folder.name)
     if why is not None:
         if os.path.lexists(folder):
             _logger.warning("%s: damaged (%s); prepared again", folder, why)
-        validator = Validator(
-            task=source.task, scheme=scheme, name=source.path or "the corpus", **reading
-        )
+        name = source.path or "the corpus"
+        validator = Validator(task=source.task, scheme=scheme, read=read, name=name, part=part)
         with scratch_folder(root) as scratch:
             rows = validator.rows(FORMATS[form].read(source))
             empty = Notes()

@@ -1,9 +1,8 @@
 """Several sources of rows as one table: each read, validated and cached by itself, then joined."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, Self
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import datasets
 import numpy as np
@@ -13,80 +12,55 @@ from newsstand.data.annotations import LabelReader
 from newsstand.data.kept import cache_root
 from newsstand.data.prepare import FEATURES, PreparedRows, Progress, prepare
 from newsstand.data.sources import SPLITS, UNUSED, Source
+from newsstand.data_specs import SourceSpec, SplitSpec
 from newsstand.errors import DataError
 from newsstand.labels import FROM_DATA, LabelSet
-from newsstand.records import CsvFormat
 from newsstand.text import TextSpec
-from newsstand.values import MOST_COLUMNS
 
 ALL_DRAWN = "none"  # the split of a source whose rows are drawn whatever its files say
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Part:
     """One of several sources, or the only one.
 
     Args:
-        name: What figures and messages call it; all names differ.
-        form: A key of `FORMATS`.
-        source: Where its rows are.
-        reading: How they are read: the further settings of `Validator`.
-        weight: What its training rows count in the loss.
-        only: The given splits whose rows are used; empty for all.
-        split: A split that all rows go to, `none` to draw all, settings of `assign_splits` to
-            share these rows out alone, or None to keep what the files give.
+        task: `topic` or `stance`.
+        spec: Where its rows are, how they are read, and what becomes of them.
     """
 
-    name: str
-    form: str
-    source: Source
-    reading: Mapping[str, Any] = field(default_factory=dict)
-    weight: float = 1.0
-    only: Sequence[str] = ()
-    split: str | Mapping[str, Any] | None = None
+    task: str
+    spec: SourceSpec
 
-    @classmethod
-    def of(
-        cls,
-        *,
-        task: str,
-        format: str,  # noqa: A002 - the config's own word
-        path: str | None = None,
-        files: Mapping[str, str | None] | None = None,
-        reading: Mapping[str, Any] | None = None,
-        csv: Mapping[str, Any] | None = None,
-        max_columns: int = MOST_COLUMNS,
-        unseen_only: bool = False,
-        name: str = "",
-        **policy: Any,
-    ) -> Self:
-        """A source as the arguments of `load` describe it."""
-        source = Source(
-            task=task,
-            path=path,
-            files=files or {},
-            csv=CsvFormat(**(csv or {})),
-            max_columns=max_columns,
-            unseen_only=unseen_only,
+    @property
+    def source(self) -> Source:
+        """Where its rows are."""
+        return Source(
+            task=self.task,
+            path=self.spec.path,
+            files=self.spec.files,
+            csv=self.spec.csv,
+            max_columns=self.spec.max_columns,
+            unseen_only=self.spec.unseen_only,
         )
-        return cls(name=name, form=format, source=source, reading=reading or {}, **policy)
 
     @property
     def pinned(self) -> bool:
         """Whether all rows stay in the split that they are put in."""
-        return self.split in SPLITS
+        return self.spec.split in SPLITS
 
     @property
-    def alone(self) -> Mapping[str, Any] | None:
-        """The settings by which its rows are shared out without those of other sources."""
-        return self.split if isinstance(self.split, Mapping) else None
+    def alone(self) -> SplitSpec | None:
+        """How its rows are shared out without those of other sources."""
+        return self.spec.split if isinstance(self.spec.split, SplitSpec) else None
 
     def given(self, split: str | None) -> str | None:
         """The split that counts as given for a row whose files say so."""
-        if split == UNUSED or (split and self.only and split not in self.only):
+        only, own = self.spec.only, self.spec.split
+        if split == UNUSED or (split and only and split not in only):
             return UNUSED
-        if isinstance(self.split, str):
-            return None if self.split == ALL_DRAWN else self.split
+        if isinstance(own, str):
+            return None if own == ALL_DRAWN else own
         return split
 
 
@@ -135,22 +109,23 @@ def prepare_all(
         try:
             one = prepare(
                 part.source,
-                form=part.form,
+                form=part.spec.format,
                 spec=spec,
                 scheme=scheme,
-                reading={**part.reading, "part": True},
+                read=part.spec.read,
+                part=True,
                 progress=progress,
             )
         except DataError as error:
-            missing += named(error.problems, part.name)
+            missing += named(error.problems, part.spec.name)
         else:
-            found.append(replace(one, problems=named(one.problems, part.name)))
+            found.append(replace(one, problems=named(one.problems, part.spec.name)))
     if missing:
         raise DataError([*missing, *(line for one in found for line in one.problems)])
     sizes = [len(one.table) for one in found]
     origins = Origins(
-        tuple(part.name for part in parts),
-        tuple(part.weight for part in parts),
+        tuple(part.spec.name for part in parts),
+        tuple(part.spec.weight for part in parts),
         np.repeat(np.arange(len(parts)), sizes),
     )
     return _joined(parts, found, scheme), origins
@@ -187,7 +162,7 @@ def _joined(
 def _as_given(part: Part, prepared: PreparedRows) -> datasets.Dataset:
     """A source's rows with the splits that count as given, and groups that are its own."""
     splits = [part.given(split) for split in prepared.column("split")]
-    groups = [group and f"{part.name}/{group}" for group in prepared.column("group")]
+    groups = [group and f"{part.spec.name}/{group}" for group in prepared.column("group")]
     table = prepared.table.remove_columns(["split", "group"])
     for name, column in (("split", splits), ("group", groups)):
         table = table.add_column(name, column, feature=FEATURES[name])

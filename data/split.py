@@ -3,16 +3,16 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from newsstand.data.draws import HELD, STAYS, Outcome, Pool, draw_latest, draw_units, draw_unseen
 from newsstand.data.units import Ints, join
+from newsstand.data_specs import SplitSpec
 from newsstand.errors import DataError
 
-Strategy: TypeAlias = Literal["given", "random", "stratified", "grouped", "time", "unseen"]
 Names: TypeAlias = NDArray[np.str_]
 
 
@@ -70,20 +70,7 @@ class Splits:
     note: str
 
 
-def assign_splits(
-    keys: Keys,
-    *,
-    strategy: Strategy = "stratified",
-    by: Sequence[str] = (),
-    validation: float = 0.1,
-    test: float = 0.2,
-    gap_days: int = 0,
-    hold_out: Sequence[str] = (),
-    folds: int | None = None,
-    fold: int = 0,
-    ignore_given: bool = False,
-    seed: int = 0,
-) -> Splits:
+def assign_splits(keys: Keys, spec: SplitSpec, *, seed: int = 0) -> Splits:
     """The split of each row: the given one, else one drawn by content.
 
     Rows with the same text, of one group or of one near-duplicate cluster stay together, at any
@@ -93,19 +80,7 @@ def assign_splits(
 
     Args:
         keys: What decides, of all rows.
-        strategy: `given` needs train and test rows in the data. `random` draws without regard to
-            labels, `stratified` keeps each label's share. `grouped` does, too, and keeps rows
-            with the same value of a `by` column together. `time` tests on the latest rows,
-            `unseen` on values of the `by` columns that no other split has.
-        by: Columns for `grouped` and `unseen`.
-        validation: Share of the training rows to hold out.
-        test: Share of the rows without a split to hold out.
-        gap_days: With `time`, days left out between the splits.
-        hold_out: With `unseen`, the values to test on, instead of drawn ones.
-        folds: Make one of so many parts the test split (with given test rows, the validation
-            split) instead of a share. By `time`, each part is tested on what came before it.
-        fold: Which part, from 0.
-        ignore_given: Draw all anew.
+        spec: How rows are shared out.
         seed: Another seed, another draw.
 
     Raises:
@@ -113,37 +88,23 @@ def assign_splits(
     """
     if not keys.text:
         return Splits([], [], [], 0.0, "no rows")
-    settings = _Settings(strategy, tuple(by), gap_days, tuple(hold_out), folds, fold, seed)
-    drawing = _Drawing(keys, settings, ignore_given=ignore_given)
-    for name, share in drawing.lacking(test, validation):
+    drawing = _Drawing(keys, spec, seed)
+    for name, share in drawing.lacking():
         drawing.draw(name, share)
     return drawing.splits()
-
-
-@dataclass(frozen=True, slots=True)
-class _Settings:
-    """As in `assign_splits`."""
-
-    strategy: Strategy
-    by: tuple[str, ...]
-    gap_days: int
-    hold_out: tuple[str, ...]
-    folds: int | None
-    fold: int
-    seed: int
 
 
 class _Drawing:
     """The splits of all rows while they are drawn, `""` for none so far."""
 
-    def __init__(self, keys: Keys, settings: _Settings, *, ignore_given: bool) -> None:
-        self._keys, self._settings = keys, settings
-        joined = ("group", "cluster", *(settings.by if settings.strategy == "grouped" else ()))
+    def __init__(self, keys: Keys, spec: SplitSpec, seed: int) -> None:
+        self._keys, self._spec, self._seed = keys, spec, seed
+        joined = ("group", "cluster", *(spec.by if spec.strategy == "grouped" else ()))
         columns = keys.columns(joined)
         self._unit, self._unit_keys = join(keys.text, list(columns.values()))
         self._labels, self._label = np.unique(np.array(keys.label), return_inverse=True)
         self._pinned = np.array(keys.pinned or np.zeros(len(keys.text)), dtype=bool)
-        kept = self._pinned | (not ignore_given)
+        kept = self._pinned | (not spec.ignore_given)
         given = [name if keep else None for name, keep in zip(keys.given, kept, strict=True)]
         self._names = _given(given, self._unit)
         self._reasons = np.full(len(self._names), "", "U10")
@@ -151,9 +112,10 @@ class _Drawing:
         self._tested, self._drawn, self._notes = self._has("test"), list[str](), list[str]()
         self._check({name: columns[name] for name in joined[2:]})
 
-    def lacking(self, test: float, validation: float) -> list[tuple[str, float]]:
+    def lacking(self) -> list[tuple[str, float]]:
         """The splits to draw, and the share of each."""
-        folded = self._settings.folds is not None
+        test, validation = self._spec.test, self._spec.validation
+        folded = self._spec.folds is not None
         found = []
         if not self._tested and (test or folded) and self._has(""):
             found.append(("test", test))
@@ -192,28 +154,28 @@ class _Drawing:
         return bool((self._names == name).any())
 
     def _check(self, joined: dict[str, Sequence[str | None]]) -> None:
-        settings = self._settings
+        spec = self._spec
         counts = Counter(self._names.tolist())
-        if settings.strategy == "given" and not (counts["train"] and counts["test"]):
+        if spec.strategy == "given" and not (counts["train"] and counts["test"]):
             raise DataError(
                 "data.split.strategy: given needs rows that the data gives as train and as test, "
                 f"got {counts['train']:,} train, {counts['validation']:,} validation and "
                 f"{counts['test']:,} test rows"
             )
-        if settings.folds and self._tested and counts["validation"]:
+        if spec.folds and self._tested and counts["validation"]:
             raise DataError(
                 "data.split.folds: the data gives validation and test rows, so there is nothing to "
                 "draw; data.split.ignore_given=true draws all anew"
             )
-        if settings.hold_out and self._tested:
+        if spec.hold_out and self._tested:
             raise DataError(
                 "data.split.hold_out: the data gives the test rows; leave it out, or draw all anew "
                 "with data.split.ignore_given=true"
             )
         partly = counts[""] and (counts["train"] or counts["validation"]) and not self._tested
-        if partly and settings.strategy in ("time", "unseen"):
+        if partly and spec.strategy in ("time", "unseen"):
             raise DataError(
-                f"data.split.strategy: {settings.strategy} cannot draw test rows, as the data "
+                f"data.split.strategy: {spec.strategy} cannot draw test rows, as the data "
                 f"gives {len(self._names) - counts['']:,} of {len(self._names):,} rows a split; "
                 "data.split.ignore_given=true draws all anew"
             )
@@ -222,7 +184,7 @@ class _Drawing:
             raise DataError([f"data.split.by: no row has '{name}'" for name in empty])
 
     def _outcome(self, rows: Ints, name: str, share: float) -> tuple[Outcome, str]:
-        settings, self._left = self._settings, self._left - 1
+        spec, self._left = self._spec, self._left - 1
         numbers, unit = np.unique(self._unit[rows], return_inverse=True)
         pool = Pool(
             name=name,
@@ -230,27 +192,27 @@ class _Drawing:
             unit_keys=self._unit_keys[numbers],
             label=self._label[rows],
             share=share,
-            folds=settings.folds if (name == "validation") == self._tested else None,
-            fold=settings.fold,
+            folds=spec.folds if (name == "validation") == self._tested else None,
+            fold=spec.fold,
             keep=1 + self._left,
-            seed=settings.seed,
+            seed=self._seed,
         )
-        if settings.strategy == "time":
+        if spec.strategy == "time":
             published = _chosen(self._keys.published, rows)
-            outcome, note = draw_latest(pool, published, gap_days=settings.gap_days)
-        elif settings.strategy == "unseen":
-            columns = self._keys.columns(settings.by)
+            outcome, note = draw_latest(pool, published, gap_days=spec.gap_days)
+        elif spec.strategy == "unseen":
+            columns = self._keys.columns(spec.by)
             values = {column: _chosen(columns[column], rows) for column in columns}
-            hold_out = settings.hold_out if name == "test" else ()
+            hold_out = spec.hold_out if name == "test" else ()
             outcome, note = draw_unseen(pool, values, hold_out=hold_out)
         else:
-            outcome, note = draw_units(pool, labels=settings.strategy != "random")
+            outcome, note = draw_units(pool, labels=spec.strategy != "random")
         if not ((outcome == HELD).any() and (outcome == STAYS).any()):
             counts = Counter(outcome.tolist())
             held, stay = counts.pop(HELD, 0), counts.pop(STAYS, 0)
             left_out = "".join(f", {counts[x]:,} left out as '{x}'" for x in sorted(counts))
             raise DataError(
-                f"data.split.strategy: {settings.strategy} makes {held:,} of {len(rows):,} rows "
+                f"data.split.strategy: {spec.strategy} makes {held:,} of {len(rows):,} rows "
                 f"{name} rows and leaves {stay:,} to train on{left_out}"
             )
         return outcome, note
@@ -270,15 +232,13 @@ class _Drawing:
         return gap, f"label shares within {100 * gap:.1f} points of the whole{where}"
 
     def _head(self) -> str:
-        settings = self._settings
+        spec = self._spec
         if not self._drawn:
             return "as given"
         heads = {"time": "by time", "given": "validation stratified"}
-        head = heads.get(settings.strategy, settings.strategy)
-        by = f" by {' and '.join(settings.by)}" if settings.by else ""
-        fold = (
-            "" if settings.folds is None else f", fold {settings.fold} of 0 to {settings.folds - 1}"
-        )
+        head = heads.get(spec.strategy, spec.strategy)
+        by = f" by {' and '.join(spec.by)}" if spec.by else ""
+        fold = "" if spec.folds is None else f", fold {spec.fold} of 0 to {spec.folds - 1}"
         return f"{head}{by}{fold}"
 
 

@@ -11,6 +11,7 @@ from newsstand.data.columns import as_setting, no_column, one_slip, suggested
 from newsstand.data.notes import Note, Notes
 from newsstand.data.row import COLUMNS, Row
 from newsstand.data.sources import SPLIT_NAMES, Found
+from newsstand.data_specs import ReadSpec
 from newsstand.encode import target_flaw
 from newsstand.errors import DataError
 from newsstand.labels import FROM_DATA, LabelSet
@@ -48,19 +49,12 @@ class Validator:
     Args:
         task: `topic` or `stance`; a stance row needs a target.
         scheme: As `labels:` in a config: a scheme's name, `from-data`, or a list.
-        columns: Canonical column to its name in the files; of `label` also several names,
-            one an annotator.
-        labels: Label in the files to label of the scheme.
-        separator: What stands between the labels of several annotators in one text.
-        dates: `day-first` or `month-first`, for dates such as 05/03/2019.
-        dates_strict: Whether a date that is not understood is a problem; else the row is undated.
-        empty_bodies: `drop` leaves rows without a body out, `keep` takes those with a title.
-        fold_case: Whether labels that only case and blanks tell apart are one.
+        read: How records become rows.
         name: What messages about all rows together call them.
         part: Whether other rows come beside these, so that a single label is no problem.
 
     Raises:
-        DataError: `columns` names a column that there is not.
+        DataError: `read.columns` names a column that there is not.
     """
 
     def __init__(
@@ -68,17 +62,11 @@ class Validator:
         *,
         task: str,
         scheme: str | Sequence[str],
-        columns: Mapping[str, str | Sequence[str]] | None = None,
-        labels: Mapping[str, str] | None = None,
-        separator: str | None = None,
-        dates: str | None = None,
-        dates_strict: bool = False,
-        empty_bodies: str = "drop",
-        fold_case: bool = False,
+        read: ReadSpec,
         name: str = "the data",
         part: bool = False,
     ) -> None:
-        columns = columns or {}
+        columns = read.columns
         known = [column for column in COLUMNS if column != "votes"]
         unknown = sorted(set(columns) - set(known))
         if unknown:
@@ -86,16 +74,15 @@ class Validator:
             raise DataError(
                 [f"data.columns: unknown column '{x}' (known: {listed})" for x in unknown]
             )
-        self._dates, self._name, self._stance = dates, name, task == "stance"
+        self._reading, self._name, self._stance = read, name, task == "stance"
         label = columns.get("label", "label")
         self._given = dict(columns)
-        self._strict_dates, self._keep_empty = dates_strict, empty_bodies == "keep"
         self._part = part
         self._label_settings: dict[str, Any] = {
             "scheme": scheme,
-            "names": labels or {},
-            "separator": separator,
-            "fold_case": fold_case,
+            "names": read.labels,
+            "separator": read.separator,
+            "fold_case": read.fold_case,
         }
         self._label = LabelReader(label, **self._label_settings)
         self._columns = {x: _one(columns.get(x, x)) for x in COLUMNS}
@@ -191,7 +178,7 @@ class Validator:
             if column not in values:
                 complete = False
                 self._absent.setdefault((item.file, column), []).append(item.place)
-        read = read_values(values, layout.texts, self._dates)
+        read = read_values(values, layout.texts, self._reading.dates)
         self._tell(item, read)
         texts = read.texts
         title, body = texts.get("title", ""), texts.get("body", "")
@@ -270,7 +257,7 @@ class Validator:
         """Says which values cannot be used."""
         for name, flaw in read.flaws:
             self._say(item, self._columns[name], flaw)
-        for name, flaw in read.unused if self._strict_dates else ():
+        for name, flaw in read.unused if self._reading.dates_strict else ():
             if name == "published":
                 self._say(item, self._columns[name], flaw)
 
@@ -296,7 +283,7 @@ class Validator:
             return False
         if body and not body.isspace():
             return False
-        return not self._keep_empty or not title or title.isspace()
+        return self._reading.empty_bodies == "drop" or not title or title.isspace()
 
     def _mentions(self, item: Record, body: str) -> list[list[int]] | None:
         column = self._columns["mentions"]

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, redirect_stdout
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeAlias
@@ -323,16 +323,15 @@ def _load(config: "Config", *, strict: bool) -> "NewsData":
     """The rows of a config, prepared and split, with progress on stderr."""
     with _training_installed():
         from newsstand.data.loader import load
-    from newsstand.config_data import NearDuplicatesConfig
+    from newsstand.data_specs import NearDuplicateSpec
     from newsstand.show import progress
 
-    settings = config.loading()
+    spec = config.loading()
     if not strict:  # a check looks for copies, whether or not the config's splits mind them
-        near = settings["near_duplicates"]
-        settings["near_duplicates"] = NearDuplicatesConfig().model_dump() if near is None else near
+        spec = replace(spec, near_duplicates=spec.near_duplicates or NearDuplicateSpec())
     started = time.perf_counter()
     with _quiet(), progress("load") as shown:
-        news = load(**settings, strict=strict, progress=shown.progress)
+        news = load(spec, strict=strict, progress=shown.progress)
         shown.end("load", news.summary, time.perf_counter() - started)
     return news
 

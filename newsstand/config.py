@@ -19,6 +19,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError, core_schema
 
 from newsstand.config_data import DataConfig, TextConfig
 from newsstand.config_section import ModelSection, Section, as_tuple
+from newsstand.data_specs import DataSpec
 from newsstand.families import FAMILIES
 
 _DOTS = (".", "..")
@@ -182,19 +183,19 @@ class Config(Section):
     tracking: TrackingConfig
     """Where the run goes in MLflow."""
 
-    def loading(self) -> dict[str, Any]:
-        """The plain arguments that the loader of `newsstand.data` takes."""
-        data = self.data
-        near = data.near_duplicates
-        return data.loading() | {
-            "task": self.task,
-            "labels": self.labels,
-            "spec": self.text.spec(),
-            "repeats": data.repeats,
-            "near_duplicates": near and near.model_dump(),
-            "split": data.split.model_dump(),
-            "seed": self.seed,
-        }
+    def loading(self) -> DataSpec:
+        """What the loader of `newsstand.data` is asked for."""
+        data, near = self.data, self.data.near_duplicates
+        return DataSpec(
+            task=self.task,
+            labels=self.labels,
+            sources=data.specs(),
+            text=self.text.spec(),
+            repeats=data.repeats,
+            near_duplicates=None if near is None else near.spec(),
+            split=data.split.spec(),
+            seed=self.seed,
+        )
 
 
 def flatten(section: BaseModel, prefix: str = "") -> dict[str, Any]:

@@ -4,6 +4,7 @@ import codecs
 import os
 import re
 from collections import Counter
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag
@@ -11,8 +12,25 @@ from pydantic_core import PydanticCustomError
 
 from newsstand.boilerplate_rules import RULES
 from newsstand.config_section import Section, as_tuple
+from newsstand.data_specs import (
+    By,
+    NearDuplicateSpec,
+    ReadSpec,
+    SourceSpec,
+    Split,
+    SplitSpec,
+    Strategy,
+)
+from newsstand.records import CsvFormat
 from newsstand.text import TextSpec
-from newsstand.values import MOST_COLUMNS
+
+# Whose values are the defaults.
+_SPLIT, _NEAR, _READ, _SOURCE = (
+    SplitSpec(),
+    NearDuplicateSpec(),
+    ReadSpec(),
+    SourceSpec(format="table"),
+)
 
 
 def _names(value: Any) -> Any:
@@ -76,6 +94,10 @@ class CsvConfig(Section):
     """What the text is encoded in, for instance `windows-1252`; null for UTF-8, or UTF-16 with a
     byte order mark."""
 
+    def spec(self) -> CsvFormat:
+        """The plain object that readers take."""
+        return CsvFormat(**self.model_dump())
+
 
 class SplitConfig(Section):
     """How rows are shared out, by content and not by row order.
@@ -84,51 +106,56 @@ class SplitConfig(Section):
     rows of one `group` stay together.
     """
 
-    strategy: Literal["given", "random", "stratified", "grouped", "time", "unseen"] = "stratified"
+    strategy: Strategy = _SPLIT.strategy
     """`given`: the data must give train and test rows. `random`: without regard to labels.
     `stratified`: each label's share is kept. `grouped`: as stratified, and rows with the same
     value in a column of `by` stay together. `time`: the latest rows are the test rows, those
     before them validation. `unseen`: whole values of the `by` columns are held out."""
 
-    by: Annotated[
-        tuple[Literal["group", "outlet", "target", "author", "text"], ...],
-        BeforeValidator(as_tuple),
-    ] = ()
+    by: Annotated[tuple[By, ...], BeforeValidator(as_tuple)] = _SPLIT.by
     """Columns for `grouped` and `unseen`. With several, `unseen` leaves out rows that have a
     held-out value in one column and others elsewhere: often many."""
 
-    validation: float = Field(0.1, ge=0.0, lt=1.0)
+    validation: float = Field(_SPLIT.validation, ge=0.0, lt=1.0)
     """Share of the training rows held out for validation, when the data names none."""
 
-    test: float = Field(0.2, ge=0.0, lt=1.0)
+    test: float = Field(_SPLIT.test, ge=0.0, lt=1.0)
     """Share of the rows without a split held out for testing, when the data names none. Not used
     with `folds`."""
 
-    gap_days: int = Field(0, ge=0)
+    gap_days: int = Field(_SPLIT.gap_days, ge=0)
     """With `time`, days between the splits whose rows are left out."""
 
-    hold_out: Annotated[tuple[str, ...], BeforeValidator(as_tuple)] = ()
+    hold_out: Annotated[tuple[str, ...], BeforeValidator(as_tuple)] = _SPLIT.hold_out
     """With `unseen`, the values to test on; `[]` draws them."""
 
-    folds: int | None = Field(None, ge=2)
+    folds: int | None = Field(_SPLIT.folds, ge=2)
     """Cross-validation: one of so many parts is the test split, or, when the data gives the test
     rows, the validation split. With `time`, each part is tested on what came before it."""
 
-    fold: int = Field(0, ge=0)
+    fold: int = Field(_SPLIT.fold, ge=0)
     """Which of the folds, from 0."""
 
-    ignore_given: bool = False
+    ignore_given: bool = _SPLIT.ignore_given
     """Draw all splits anew, whatever the data says."""
+
+    def spec(self) -> SplitSpec:
+        """The plain object that the loader takes."""
+        return SplitSpec(**self.model_dump())
 
 
 class NearDuplicatesConfig(Section):
     """When two articles count as one story told twice; such articles never straddle a split."""
 
-    share: float = Field(0.5, gt=0.0, le=1.0)
+    share: float = Field(_NEAR.share, gt=0.0, le=1.0)
     """Share of the shorter article's word sequences that the longer one holds too."""
 
-    window_days: int | None = Field(None, ge=0)
+    window_days: int | None = Field(_NEAR.window_days, ge=0)
     """Only articles published within so many days of each other; null for any dates."""
+
+    def spec(self) -> NearDuplicateSpec:
+        """The plain object that the loader takes."""
+        return NearDuplicateSpec(**self.model_dump())
 
 
 Format = Literal[
@@ -161,7 +188,7 @@ class RowsConfig(Section):
     a motion, of ArgKP-2021, IAM and IBM Debater. The last four have the labels `favor` and
     `against`, `vast` also `neutral`; `labels` may call them otherwise."""
 
-    path: str | None = None
+    path: str | None = _SOURCE.path
     """File, folder or glob (`articles/*.csv`), relative to the working directory, or
     `hf:NAME[:CONFIG]` for a data set of the Hugging Face hub (or a local folder that `datasets`
     can load)."""
@@ -188,34 +215,54 @@ class RowsConfig(Section):
     """Label in the files to label of the model, for instance `{0: left, 2: right}`. Numbers and
     truth values without a name are refused, and so are names that match no label of the data."""
 
-    fold_case: bool = False
+    fold_case: bool = _READ.fold_case
     """Take labels that only case and blanks tell apart for one, in lower case (or as `labels`
     writes it)."""
 
-    label_separator: str | None = Field(None, min_length=1)
+    label_separator: str | None = Field(_READ.separator, min_length=1)
     """What stands between several annotators' labels in one text, for instance `"|"`."""
 
-    dates: Literal["day-first", "month-first"] | None = None
+    dates: Literal["day-first", "month-first"] | None = _READ.dates
     """How to read 05/03/2019 in `published`; with null, dates that may be read either way are not
     understood."""
 
-    dates_strict: bool = False
+    dates_strict: bool = _READ.dates_strict
     """Refuse the data for a date that is not understood, or of no year of publication (1600 to
     2100). Else the row has no date, and how many have none is said."""
 
-    empty_bodies: Literal["drop", "keep"] = "drop"
+    empty_bodies: Literal["drop", "keep"] = _READ.empty_bodies
     """`drop`: rows without a body are not trained on, and how many is said. `keep`: those that have
     a title are."""
 
     csv: CsvConfig = CsvConfig.model_construct()
     """How files of cells are written."""
 
-    max_columns: int = Field(MOST_COLUMNS, ge=1)
+    max_columns: int = Field(_SOURCE.max_columns, ge=1)
     """Columns of a table at most; a file with more is refused."""
 
-    unseen_only: bool = False
+    unseen_only: bool = _SOURCE.unseen_only
     """Of VAST's validation and test rows, take only those whose topic no training row has
     (`seen?` is 0)."""
+
+    def spec(self) -> SourceSpec:
+        """The plain object that the loader takes."""
+        return SourceSpec(
+            format=str(self.format),
+            path=self.path,
+            files={"train": self.train, "validation": self.validation, "test": self.test},
+            csv=self.csv.spec(),
+            max_columns=self.max_columns,
+            unseen_only=self.unseen_only,
+            read=ReadSpec(
+                columns=self.columns,
+                labels=self.labels,
+                separator=self.label_separator,
+                dates=self.dates,
+                dates_strict=self.dates_strict,
+                empty_bodies=self.empty_bodies,
+                fold_case=self.fold_case,
+            ),
+        )
 
 
 def _name(value: Any) -> Any:
@@ -235,19 +282,16 @@ class SourceConfig(RowsConfig):
     """What figures and messages call it; its format when null, with a number where several sources
     have that."""
 
-    weight: float = Field(1.0, gt=0.0)
+    weight: float = Field(_SOURCE.weight, gt=0.0)
     """What a training row of this source counts in the loss, where others count 1."""
 
-    only: Annotated[
-        tuple[Literal["train", "validation", "test"], ...], BeforeValidator(as_tuple)
-    ] = ()
+    only: Annotated[tuple[Split, ...], BeforeValidator(as_tuple)] = _SOURCE.only
     """Of rows whose split the source's files give, use only those of these splits; `[]` uses
     all."""
 
     split: (
         Annotated[
-            Annotated[Literal["train", "validation", "test", "none"], Tag("word")]
-            | Annotated[SplitConfig, Tag("section")],
+            Annotated[Literal[Split, "none"], Tag("word")] | Annotated[SplitConfig, Tag("section")],
             Discriminator(_kind_of_split),
         ]
         | None
@@ -255,6 +299,11 @@ class SourceConfig(RowsConfig):
     """`train`, `validation` or `test` puts all rows there; `none` draws them by `data.split`,
     whatever the files say; a section like `data.split` shares this source's rows out alone.
     Null keeps the splits that the files give, and draws the others by `data.split`."""
+
+    def spec(self) -> SourceSpec:
+        """The plain object that the loader takes, but for its name."""
+        split = self.split.spec() if isinstance(self.split, SplitConfig) else self.split
+        return replace(super().spec(), weight=self.weight, only=self.only, split=split)
 
 
 class DataConfig(RowsConfig):
@@ -290,23 +339,14 @@ class DataConfig(RowsConfig):
             names.append(name)
         return names
 
-    def loading(self) -> dict[str, Any]:
-        """Where the rows are, as the loader takes it."""
+    def specs(self) -> SourceSpec | tuple[SourceSpec, ...]:
+        """Where the rows are: in one place, or in several with their names."""
         if self.sources is None:
-            return _reading(self)
-        sources = []
-        for name, source in zip(self.source_names(), self.sources, strict=True):
-            split = source.split
-            sources.append(
-                _reading(source, self.path)
-                | {
-                    "name": name,
-                    "weight": source.weight,
-                    "only": source.only,
-                    "split": split.model_dump() if isinstance(split, SplitConfig) else split,
-                }
-            )
-        return {"sources": sources}
+            return self.spec()
+        return tuple(
+            replace(source.spec(), name=name, path=_below(self.path, source))
+            for name, source in zip(self.source_names(), self.sources, strict=True)
+        )
 
     def origin(self) -> dict[str, str | None]:
         """`form` and `path` of the rows, as a run notes them."""
@@ -314,29 +354,10 @@ class DataConfig(RowsConfig):
         return {"form": ", ".join(map(str, formats)), "path": self.path}
 
 
-def _reading(rows: RowsConfig, root: str | None = None) -> dict[str, Any]:
-    """How rows are read, as the loader takes it."""
-    return {
-        "format": rows.format,
-        "path": rows.path if root is None else _below(root, rows),
-        "files": {"train": rows.train, "validation": rows.validation, "test": rows.test},
-        "reading": {
-            "columns": rows.columns,
-            "labels": rows.labels,
-            "separator": rows.label_separator,
-            "dates": rows.dates,
-            "dates_strict": rows.dates_strict,
-            "empty_bodies": rows.empty_bodies,
-            "fold_case": rows.fold_case,
-        },
-        "csv": rows.csv.model_dump(),
-        "max_columns": rows.max_columns,
-        "unseen_only": rows.unseen_only,
-    }
-
-
-def _below(root: str, rows: RowsConfig) -> str | None:
+def _below(root: str | None, rows: RowsConfig) -> str | None:
     """A source's path under the folder of all; absolute paths and the hub's are as they are."""
+    if root is None:
+        return rows.path
     if rows.format == "corpus":
         return None
     if rows.path is None:

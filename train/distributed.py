@@ -58,7 +58,7 @@ def join_fit(path: str, overrides: Sequence[str]) -> None:
 
 
 def _fit(config: Config, folder: Path) -> None:
-    news = load(**config.loading())
+    news = load(config.loading())
     rows, validation = (Rows(news, news.numbers(split)) for split in ("train", "validation"))
     checkpoints = Unfinished(news.folder, news.digest)
     trainer = TransformerTrainer.of(config, RunContext.alone(checkpoints, folder))

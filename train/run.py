@@ -231,7 +231,7 @@ def _check_tracking(config: Config, resume: str | None) -> None:
 
 def _load(config: Config, stages: Clock, reporter: Reporter) -> _Data:
     with stages.stage("load") as note:
-        news = load(**config.loading(), progress=reporter.progress)
+        news = load(config.loading(), progress=reporter.progress)
         absent = [x for x in config.evaluation.f_avg if x not in news.labels.names]
         if absent:
             raise DataError(f"evaluation.f_avg: no row has the label '{absent[0]}'")

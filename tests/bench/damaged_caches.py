@@ -22,10 +22,12 @@ from safetensors.torch import save
 import small_fit
 from cache_damages import OF_FILES, OF_FOLDERS
 from newsstand.data.loader import load
+from newsstand.data_specs import DataSpec, NearDuplicateSpec, SourceSpec, SplitSpec
 from newsstand.encode import Example
 from newsstand.encoder import Encoder
 from newsstand.errors import NewsstandError
 from newsstand.features import FeatureSpec
+from newsstand.text import TextSpec
 from newsstand.train import fit_stream as streamed
 from newsstand.train.fit_stream import fit_stream
 from newsstand.train.vector_cache import CachedVectors
@@ -57,9 +59,17 @@ class Rows:
         root = self.path.parent
         datasets.config.HF_DATASETS_CACHE = str(root / "cache")
         news = load(
-            format="table", task="topic", labels="from-data", path=str(self.path),
-            near_duplicates={},
-        )  # fmt: skip
+            DataSpec(
+                task="topic",
+                labels="from-data",
+                sources=SourceSpec(format="table", path=str(self.path)),
+                text=TextSpec(),
+                repeats="drop",
+                near_duplicates=NearDuplicateSpec(),
+                split=SplitSpec(),
+                seed=0,
+            )
+        )
         assert news.near is not None
         return repr([news.rows[:], news.digest, news.near.cluster.tolist()])
 

@@ -28,6 +28,7 @@ import numpy as np
 
 from newsstand.article import Article
 from newsstand.data.duplicates import near_duplicates
+from newsstand.data_specs import NearDuplicateSpec
 from newsstand.text import TextSpec, normalise
 
 COLUMNS = ("content_original", "content", "body", "text")
@@ -207,7 +208,7 @@ def compete(texts: list[str], made: list[Made], datasketch: bool) -> None:
     print("| | recall, half or more shared | found pairs | of them right | seconds |")
     print("|---|---:|---:|---:|---:|")
     start = time.perf_counter()
-    near = near_duplicates(batches(texts))
+    near = near_duplicates(batches(texts), NearDuplicateSpec())
     seconds = time.perf_counter() - start
     members: dict[int, list[int]] = {}
     for number, name in enumerate(near.cluster.tolist()):
@@ -286,7 +287,7 @@ def measure(texts: list[str], size: int) -> None:
             yield batch
 
     memory, before = peak(), [clock() for clock in clocks]
-    near_duplicates(some())
+    near_duplicates(some(), NearDuplicateSpec())
     wall, cpu = (clock() - before[at] - making[at] for at, clock in enumerate(clocks))
     print(f"| {size:,} | {wall:.1f} | {cpu:.1f} | {peak():,} | {memory:,} |", flush=True)
 

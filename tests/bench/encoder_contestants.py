@@ -33,7 +33,7 @@ def loaded(job: Record) -> tuple[Any, Any]:
     from newsstand.data.loader import load
 
     config = load_config(str(CONFIG), [f"data.path={job['data']}", *job.get("overrides", ())])
-    return config, load(**config.loading())
+    return config, load(config.loading())
 
 
 def split(job: Record, name: str) -> tuple[list[Any], Texts, NDArray[np.int64]]:

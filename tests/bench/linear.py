@@ -81,7 +81,7 @@ def prepare(chosen: DataSet, path: Path | None, folder: Path) -> None:
     from newsstand.data.loader import load
 
     config = load_config(path_of(chosen.config), [*located(path)])
-    news = load(**config.loading())
+    news = load(config.loading())
     splits = {**news.splits, "spare": news.spare_rows}
     sizes = Counter(splits["train"]["label"])
     kept = [label for label in range(len(news.labels)) if sizes[label] >= chosen.least]

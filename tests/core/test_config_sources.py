@@ -6,7 +6,11 @@ import pytest
 
 from config_texts import Write, problems
 from newsstand.config import flatten
+from newsstand.config_data import CsvConfig, DataConfig, NearDuplicatesConfig, SplitConfig
 from newsstand.config_file import dump_config, load_config
+from newsstand.data_specs import DataSpec, NearDuplicateSpec, ReadSpec, SourceSpec, SplitSpec
+from newsstand.records import CsvFormat
+from newsstand.text import TextSpec
 
 CONFIG = """\
 task: stance
@@ -27,9 +31,9 @@ tracking: {experiment: x}
 
 def test_each_source_has_a_name_a_place_and_settings_of_its_own(write: Write) -> None:
     config = load_config(write(CONFIG))
-    loading = config.loading()
-    assert "format" not in loading
-    assert [(x["name"], x["format"], x["path"]) for x in loading["sources"]] == [
+    sources = config.loading().sources
+    assert isinstance(sources, tuple)
+    assert [(x.name, x.format, x.path) for x in sources] == [
         ("corpus", "corpus", None),
         ("vast", "vast", str(Path("sets", "vast"))),
         ("table-2", "table", "hf:desk/stances"),
@@ -37,10 +41,11 @@ def test_each_source_has_a_name_a_place_and_settings_of_its_own(write: Write) ->
         ("table", "table", "~/x"),
         ("table-4", "table", "sets"),
     ]
-    second, third, fourth, fifth = loading["sources"][1:5]
-    assert (second["weight"], second["only"], second["unseen_only"]) == (0.5, ("train",), True)
-    assert (second["split"], fourth["split"], fifth["split"]["by"]) == (None, "test", ("target",))
-    assert third["reading"]["columns"] == {"body": "text"}
+    second, third, fourth, fifth = sources[1:5]
+    assert (second.weight, second.only, second.unseen_only) == (0.5, ("train",), True)
+    assert (second.split, fourth.split) == (None, "test")
+    assert fifth.split == SplitSpec(strategy="unseen", by=("target",))
+    assert third.read == ReadSpec(columns={"body": "text"})
     assert config.data.origin()["form"] == "corpus, vast, table, table, table, table"
     assert flatten(config)["data.sources.1.weight"] == 0.5
 
@@ -101,3 +106,65 @@ tracking: {experiment: x}
 def test_sources_are_a_list(write: Write, sources: str) -> None:
     found = problems(write(CONFIG), f"data.sources={sources}")
     assert "command line: data.sources: expected a list" in found[0]
+
+
+def test_every_setting_reaches_the_loader(write: Write) -> None:
+    text = """\
+task: topic
+labels: from-data
+seed: 7
+data:
+  format: table
+  path: p
+  train: a.csv
+  columns: {body: text}
+  labels: {x: y}
+  fold_case: true
+  label_separator: "|"
+  dates: day-first
+  dates_strict: true
+  empty_bodies: keep
+  csv: {delimiter: ";", quote: double, header: false, encoding: cp1252}
+  max_columns: 9
+  repeats: keep
+  near_duplicates: {share: 0.7, window_days: 3}
+  split: {strategy: unseen, by: [outlet], validation: 0.3, test: 0.4, hold_out: [Wire]}
+text: {max_characters: 99}
+model: {kind: linear}
+tracking: {experiment: x}
+"""
+    assert load_config(write(text)).loading() == DataSpec(
+        task="topic",
+        labels="from-data",
+        sources=SourceSpec(
+            format="table",
+            path="p",
+            files={"train": "a.csv", "validation": None, "test": None},
+            csv=CsvFormat(delimiter=";", quote='"', header=False, encoding="cp1252"),
+            max_columns=9,
+            read=ReadSpec(
+                columns={"body": "text"},
+                labels={"x": "y"},
+                separator="|",
+                dates="day-first",
+                dates_strict=True,
+                empty_bodies="keep",
+                fold_case=True,
+            ),
+        ),
+        text=TextSpec(max_characters=99),
+        repeats="keep",
+        near_duplicates=NearDuplicateSpec(share=0.7, window_days=3),
+        split=SplitSpec(
+            strategy="unseen", by=("outlet",), validation=0.3, test=0.4, hold_out=("Wire",)
+        ),
+        seed=7,
+    )
+
+
+def test_a_config_that_says_nothing_has_the_defaults_of_the_plain_objects() -> None:
+    assert SplitConfig().spec() == SplitSpec()
+    assert NearDuplicatesConfig().spec() == NearDuplicateSpec()
+    files = dict.fromkeys(("train", "validation", "test"))
+    assert DataConfig(format="table").spec() == SourceSpec(format="table", files=files)
+    assert CsvConfig().spec() == CsvFormat()

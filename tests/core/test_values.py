@@ -7,6 +7,7 @@ import pytest
 
 from newsstand.article import Article
 from newsstand.data.validate import Validator
+from newsstand.data_specs import ReadSpec
 from newsstand.records import Record
 from newsstand.values import read_values
 
@@ -44,7 +45,7 @@ NAMES = ("title", "body", "id", "outlet", "author", "published", "url", "languag
 def test_training_and_scoring_read_the_same(name: str, value: Any, text: str | None) -> None:
     row = {"body": "Wheat fell.", "label": "acq", name: value}
     article = Article.from_mapping(row)
-    validator = Validator(task="topic", scheme="from-data")
+    validator = Validator(task="topic", scheme="from-data", read=ReadSpec())
     [trained] = validator.rows([(None, Record(row, "w.jsonl", "w.jsonl:1"))])
     expected = "" if text is None and name == "title" else text
     assert getattr(article, name) == expected
@@ -69,7 +70,7 @@ def test_an_article_of_a_title_alone_is_scored_and_learned_from_only_if_asked(bo
     assert (article.title, article.body.strip()) == ("Wheat falls", "")
     told = {}
     for choice in ("drop", "keep"):
-        validator = Validator(task="topic", scheme="from-data", empty_bodies=choice)
+        validator = Validator(task="topic", scheme="from-data", read=ReadSpec(empty_bodies=choice))
         rows = list(validator.rows([(None, Record(row, "w.jsonl", "w.jsonl:1"))]))
         told[choice] = len(rows), [note.what for note in validator.notes]
     assert told["drop"] == (0, ["1 row left out with an empty body"])

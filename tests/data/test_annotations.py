@@ -7,6 +7,7 @@ import pytest
 
 from checking import OTHERS, STANCES, check, found, problems
 from newsstand.data.validate import Validator
+from newsstand.data_specs import ReadSpec
 
 VOTES: list[tuple[list[object], str | None, list[str] | None]] = [
     (["favor", "against", "favor"], "favor", ["favor", "against", "favor"]),
@@ -31,8 +32,10 @@ def test_the_majority_of_votes_is_the_label(
     validator = Validator(
         task="topic",
         scheme=STANCES,
-        columns={"label": names} if how == "columns" else {},
-        separator="|" if how == "separator" else None,
+        read=ReadSpec(
+            columns={"label": tuple(names)} if how == "columns" else {},
+            separator="|" if how == "separator" else None,
+        ),
     )
     rows = list(validator.rows(found([{"body": "x", **values}])))
     assert validator.ties == (label is None)

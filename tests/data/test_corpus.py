@@ -19,8 +19,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score
 
 import newsstand.data
+from loading import load_rows
 from newsstand.data import formats
-from newsstand.data.loader import load
 from newsstand.encode import Example
 from newsstand.encoder import Encoder
 from newsstand.encoders import MINILM, find_encoder
@@ -246,11 +246,11 @@ def test_every_check_can_fail(
 
 def test_all_of_it_is_read(rows: Rows, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(formats, "CORPUS", FOLDER)
-    topic = load(
-        format="corpus", task="topic", labels="iptc-media-topics", reading={"empty_bodies": "keep"}
+    topic = load_rows(
+        format="corpus", task="topic", labels="iptc-media-topics", read={"empty_bodies": "keep"}
     )
     assert len(topic.rows) == len(of(rows, "articles"))
-    stance = load(format="corpus", task="stance", labels="favor-against-neutral")
+    stance = load_rows(format="corpus", task="stance", labels="favor-against-neutral")
     assert len(stance.rows) == len(pairs(rows))
     assert stance.left_out == {}
     # A curriculum begins where the text alone tells the side, and ends with what is hardest.

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from loading import load_rows
 from newsstand.data.describe import describe
-from newsstand.data.loader import NewsData, load
+from newsstand.data.loader import NewsData
 
 CSV = """\
 id,label,title,body,outlet,published,split
@@ -23,7 +24,7 @@ g,sport,,the umpire  apologised.,Post,2021-05-02,test
 def news(tmp_path: Path) -> NewsData:
     path = tmp_path / "w.csv"
     path.write_text(CSV, encoding="utf-8")
-    return load(
+    return load_rows(
         format="table",
         task="topic",
         labels="from-data",
@@ -72,7 +73,7 @@ def test_a_story_told_again_is_counted_once_for_each_text(tmp_path: Path) -> Non
         for target in ("the pier", "the levy")
     ]
     path.write_text("target,label,body\n" + "".join(rows), encoding="utf-8")
-    news = load(
+    news = load_rows(
         format="table",
         task="stance",
         labels="from-data",

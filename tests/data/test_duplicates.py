@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from newsstand.data import duplicates, shingles
 from newsstand.data.duplicates import Near, near_duplicates
+from newsstand.data_specs import NearDuplicateSpec
 
 WORDS = [a + b + c for a in ("bar", "fen", "lom") for b in "aeiou" for c in ("d", "k", "rn", "st")]
 
@@ -26,8 +27,13 @@ def parts(text: str) -> list[str]:
     return text.split("\n\n")
 
 
+def by_settings(batches, *, published=None, progress=None, **settings) -> Near:
+    spec = NearDuplicateSpec(**settings)
+    return near_duplicates(batches, spec, published=published, progress=progress)
+
+
 def found(*texts: str, **options: object) -> Near:
-    return near_duplicates([texts], **options)
+    return by_settings([texts], **options)
 
 
 def together(*texts: str, **options: object) -> bool:
@@ -190,7 +196,7 @@ def test_nothing_to_compare(texts):
     assert near.cluster.tolist() == list(range(len(texts)))
     assert near.pairs.shape == (0, 2)
     assert near.shared.shape == (0,)
-    assert near_duplicates([]).cluster.tolist() == []
+    assert by_settings([]).cluster.tolist() == []
 
 
 @pytest.mark.parametrize("words", [*range(7), 29, 30])
@@ -259,10 +265,10 @@ def test_batches_blocks_and_chunks_make_no_difference(size, monkeypatch):
     monkeypatch.setattr(duplicates, "_BLOCK", 50)
     monkeypatch.setattr(duplicates, "_PAIRS", 10_000)
     batches = [texts[start : start + size] for start in range(0, len(texts), size)]
-    assert same(near_duplicates(batches, progress=told.append), whole)
+    assert same(by_settings(batches, progress=told.append), whole)
     assert told == [len(batch) for batch in batches]
     monkeypatch.setattr(duplicates, "_PAIRS", 2)  # links in a cluster are not looked for
-    few = near_duplicates(batches)
+    few = by_settings(batches)
     assert np.array_equal(few.cluster, whole.cluster)
     assert set(map(tuple, few.pairs.tolist())) <= set(map(tuple, whole.pairs.tolist()))
 
@@ -273,7 +279,7 @@ def test_a_small_sample_finds_them_too(monkeypatch):
     expected = list(range(60)) * 2
     monkeypatch.setattr(shingles, "_KEPT", 2000)  # of 23,000 hashes
     assert found(*texts).cluster.tolist() == expected
-    assert near_duplicates([text] for text in texts).cluster.tolist() == expected
+    assert by_settings([text] for text in texts).cluster.tolist() == expected
 
 
 def test_a_thousand_reprints_cost_thousands_of_links():
@@ -317,11 +323,11 @@ def test_a_passage_of_the_share_asked_for_is_always_found(own, shared, place, lo
 )
 def test_impossible_options(options, message):
     with pytest.raises(ValueError, match=message):
-        near_duplicates([["a text"]], **options)
+        by_settings([["a text"]], **options)
 
 
 def test_too_many_texts(monkeypatch):
     monkeypatch.setattr(shingles, "_ROW_BITS", 3)
-    assert len(near_duplicates([["a"] * 8]).cluster) == 8
+    assert len(by_settings([["a"] * 8]).cluster) == 8
     with pytest.raises(ValueError, match="expected at most 8 texts"):
-        near_duplicates([["a"] * 8, ["a"]])
+        by_settings([["a"] * 8, ["a"]])

@@ -11,8 +11,9 @@ from typing import Any
 import datasets
 import pytest
 
+from loading import load_rows
 from newsstand.data.formats import FORMATS
-from newsstand.data.loader import NewsData, data_digest, load
+from newsstand.data.loader import NewsData, data_digest
 from newsstand.data.sources import UNUSED, Source
 from newsstand.data.validate import COLUMNS
 from newsstand.errors import DataError
@@ -40,7 +41,7 @@ def rows(count: int, **more: str) -> list[dict[str, str]]:
 
 
 def load_table(path: str = "w.csv", **settings: Any) -> NewsData:
-    return load(
+    return load_rows(
         **{"format": "table", "task": "topic", "labels": "from-data", "path": path} | settings
     )
 
@@ -178,7 +179,7 @@ def test_a_file_with_many_faults_is_reported_whole() -> None:
     ("task", "labels"), [("topic", "iptc-media-topics"), ("stance", "favor-against-neutral")]
 )
 def test_the_corpus_loads(task: str, labels: str) -> None:
-    news = load(format="corpus", task=task, labels=labels)
+    news = load_rows(format="corpus", task=task, labels=labels)
     assert all(len(part) >= len(news.labels) for part in news.splits.values())
     groups = [set(part["group"]) for part in news.splits.values()]
     assert None not in set.union(*groups)
@@ -259,7 +260,7 @@ def test_a_second_load_finds_what_the_first_prepared(monkeypatch: pytest.MonkeyP
     assert (first.cached, second.cached) == (False, True)
     assert (first.digest, first.split) == (second.digest, second.split)
     assert first.rows.to_list() == second.rows.to_list()
-    assert not load_table(spec=TextSpec(strip=())).cached
+    assert not load_table(text=TextSpec(strip=())).cached
     assert not load_table(labels=("earn", "acq", "ship")).cached
     table("w.csv", [*rows(59), {"id": "n59", "label": "ship", "body": "other text"}])
     assert not load_table().cached
@@ -357,7 +358,7 @@ def test_rows_between_training_and_validation_are_spare() -> None:
     ]
     table("train.csv", pairs)
     table("test.csv", [{**row, "body": f"{row['body']} tested"} for row in pairs])
-    split = {"strategy": "unseen", "by": ["text", "target"]}
+    split = {"strategy": "unseen", "by": ("text", "target")}
     news = load_table(".", task="stance", labels=("pro", "con"), split=split)
     parts = [news.splits["train"], news.splits["validation"], news.spare_rows]
     assert len(news.spare_rows) == news.left_out["astride"] > 0

@@ -33,7 +33,7 @@ def _in_tmp_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def loaded(*overrides: str) -> NewsData:
-    return load(**load_config("c.yaml", overrides).loading())
+    return load(load_config("c.yaml", overrides).loading())
 
 
 def messy() -> bytes:

@@ -3,25 +3,27 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from newsstand.data.prepare import PreparedRows, content_key, prepare, row_digest
 from newsstand.data.sources import Source
 from newsstand.data.validate import COLUMNS, Row
+from newsstand.data_specs import ReadSpec
 from newsstand.text import TextSpec
 
 BASE = Row(id="1", title="T", body="B", label="acq", target="x", split="train")
 
 
 def prepared(
-    tmp_path: Path, text: str, spec: TextSpec | None = None, **settings: object
+    tmp_path: Path, text: str, spec: TextSpec | None = None, **settings: Any
 ) -> PreparedRows:
     path = tmp_path / "w.jsonl"
     path.write_text(text, encoding="utf-8")
     source = Source(task="topic", path=str(path))
     return prepare(
-        source, form="table", scheme="from-data", reading=settings, spec=spec or TextSpec()
+        source, form="table", scheme="from-data", read=ReadSpec(**settings), spec=spec or TextSpec()
     )
 
 

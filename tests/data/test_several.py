@@ -10,7 +10,10 @@ import datasets
 import numpy as np
 import pytest
 
-from newsstand.data.loader import NewsData, load
+import loading
+from loading import load_rows
+from newsstand.data.loader import NewsData
+from newsstand.data_specs import SourceSpec
 from newsstand.errors import DataError
 
 STORY = (
@@ -33,15 +36,13 @@ def table(name: str, rows: list[dict[str, str]]) -> None:
         writer.writerows(rows)
 
 
-def source(path: str, **settings: Any) -> dict[str, Any]:
-    return {"name": path.removesuffix(".csv"), "format": "table", "path": path} | settings
+def source(path: str, **settings: Any) -> SourceSpec:
+    name = path.removesuffix(".csv")
+    return loading.source(**{"name": name, "format": "table", "path": path} | settings)
 
 
-def load_all(*sources: dict[str, Any], **settings: Any) -> NewsData:
-    return load(
-        **{"task": "topic", "labels": "from-data", "sources": sources, "near_duplicates": None}
-        | settings
-    )
+def load_all(*sources: SourceSpec, **settings: Any) -> NewsData:
+    return load_rows(**{"task": "topic", "labels": "from-data", "sources": sources} | settings)
 
 
 def own(prefix: str, count: int, **more: str) -> list[dict[str, str]]:
@@ -64,7 +65,7 @@ def sizes(news: NewsData) -> dict[str, dict[str, int]]:
     }
 
 
-def problems(*sources: dict[str, Any], **settings: Any) -> list[str]:
+def problems(*sources: SourceSpec, **settings: Any) -> list[str]:
     with pytest.raises(DataError) as caught:
         load_all(*sources, **settings)
     return caught.value.problems
@@ -75,7 +76,7 @@ def test_sources_are_drawn_together_with_labels_and_columns_of_their_own() -> No
     table("b.csv", [{"text": x["body"], "class": x["label"].upper()} for x in own("b", 30)])
     columns = {"body": "text", "label": "class"}
     names = {"EARN": "earn", "ACQ": "acq", "SHIP": "ship"}
-    more = source("b.csv", weight=2.0, reading={"columns": columns, "labels": names})
+    more = source("b.csv", weight=2.0, read={"columns": columns, "labels": names})
     news = load_all(source("a.csv"), more)
     assert {name: len(part) for name, part in news.splits.items()} == {
         "train": 42,
@@ -140,7 +141,7 @@ def test_what_another_source_tests_on_leaves_training(repeats: str) -> None:
     assert news.spare == ([last] if repeats == "keep" else [])
     # Within one source, given splits are as published.
     table("whole.csv", first + [{**x, "split": "train"} for x in other])
-    alone = load(
+    alone = load_rows(
         task="topic",
         labels="from-data",
         format="table",
@@ -174,7 +175,7 @@ def test_groups_and_ids_of_sources_are_their_own() -> None:
 def test_problems_of_all_sources_are_told_at_once() -> None:
     table("a.csv", [{**x, "label": ""} if n == 4 else x for n, x in enumerate(own("a", 6))])
     table("b.csv", own("b", 6))
-    bad = source("b.csv", reading={"labels": {"earnings": "earn"}})
+    bad = source("b.csv", read={"labels": {"earnings": "earn"}})
     assert problems(source("a.csv"), bad) == [
         "a.csv: row 5, line 6: field 'label': empty; expected a label",
         "data.labels: 'earnings' matches no label of the data (labels there: 'earn', 'acq', "

@@ -9,6 +9,7 @@ import pytest
 from checking import OTHERS, STANCES, check, found, problems
 from newsstand.data.sources import UNUSED, Found
 from newsstand.data.validate import Row, Validator
+from newsstand.data_specs import ReadSpec
 from newsstand.errors import DataError
 from newsstand.labels import FROM_DATA, LabelSet
 from newsstand.records import Problem
@@ -262,7 +263,7 @@ def test_rows_stream_and_know_their_place() -> None:
         while True:
             yield from found(OTHERS, "train")
 
-    validator = Validator(task="topic", scheme=FROM_DATA)
+    validator = Validator(task="topic", scheme=FROM_DATA, read=ReadSpec())
     rows = validator.rows(endless())
     assert [next(rows).place for _ in range(3)] == ["d/w.csv:2", "d/w.csv:3", "d/w.csv:2"]
     assert validator.labels().labels == ("acq", "earn")

@@ -7,6 +7,7 @@ import pytest
 
 from newsstand.data.sources import Found
 from newsstand.data.validate import Row, Validator
+from newsstand.data_specs import ReadSpec
 from newsstand.errors import DataError
 from newsstand.labels import FROM_DATA, LabelSet
 from newsstand.records import Record
@@ -32,7 +33,7 @@ def check(
     scheme: str | tuple[str, ...] = FROM_DATA,
     **settings: Any,
 ) -> tuple[list[Row], LabelSet]:
-    validator = Validator(task=task, scheme=scheme, **settings)
+    validator = Validator(task=task, scheme=scheme, read=ReadSpec(**settings))
     rows = list(validator.rows(items))
     found = validator.problems()
     if found:

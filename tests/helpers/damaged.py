@@ -9,6 +9,7 @@ from newsstand.article import Article
 from newsstand.data.formats import FORMATS
 from newsstand.data.sources import Source
 from newsstand.data.validate import COLUMNS, Row, Validator
+from newsstand.data_specs import ReadSpec
 from newsstand.errors import DataError, InputError
 from newsstand.records import Problem, read_records
 
@@ -23,7 +24,7 @@ def outcome(case: Case, root: Path) -> tuple[list[Row], list[str]]:
     if not good.names and len(good.files) == 1:
         path = root / next(iter(good.files))
     source = Source(task=good.task, path=str(path), files=good.names)
-    validator = Validator(task=good.task, scheme=good.scheme, name=str(path))
+    validator = Validator(task=good.task, scheme=good.scheme, read=ReadSpec(), name=str(path))
     try:
         rows = list(validator.rows(FORMATS[good.form].read(source)))
     except DataError as error:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from newsstand.data.split import Keys, Splits, assign_splits
+from newsstand.data_specs import SplitSpec
 from newsstand.errors import DataError
 
 
@@ -32,7 +33,8 @@ def keys(rows: Sequence[Entry]) -> Keys:
 
 
 def split(rows: Sequence[Entry], **options: Any) -> Splits:
-    return assign_splits(keys(rows), **options)
+    seed = options.pop("seed", 0)
+    return assign_splits(keys(rows), SplitSpec(**options), seed=seed)
 
 
 def plain(count: int, **values: Any) -> list[Entry]:

@@ -18,8 +18,8 @@ import numpy as np
 import pytest
 
 from cache_damages import OF_FILES, OF_FOLDERS, Damage, delete, forbid
+from loading import load_rows
 from newsstand.data.kept import DamagedError, flaw, keep, kept, seal
-from newsstand.data.loader import load
 from newsstand.train import vector_cache
 from newsstand.train.vector_cache import CachedVectors
 
@@ -38,7 +38,7 @@ def table(path: Path, seed: int) -> Path:
 
 def content(path: Path) -> tuple[str, Path]:
     """A digest of all that is loaded, and where it is kept."""
-    news = load(
+    news = load_rows(
         format="table", task="topic", labels="from-data", path=str(path), near_duplicates={}
     )
     assert news.near is not None

@@ -15,10 +15,10 @@ from pyarrow import parquet
 
 import newsstand
 from given import Trained
+from loading import load_rows
 from newsstand.bundle import bundle_hash, verify
 from newsstand.config import flatten
 from newsstand.config_file import load_config
-from newsstand.data.loader import load
 from newsstand.train import fit_stream
 from newsstand.train.run import Result, train
 from quick_run import runs, write_rows
@@ -84,7 +84,7 @@ def test_the_run_in_mlflow_has_params_metrics_and_tags(
 def test_the_run_names_its_data_by_our_digest(trained: Trained, client: MlflowClient) -> None:
     reading = {"empty_bodies": "keep"}
     labels = "iptc-media-topics"
-    digest = load(format="corpus", task="topic", labels=labels, reading=reading).digest
+    digest = load_rows(format="corpus", task="topic", labels=labels, read=reading).digest
     run = client.get_run(trained.topic.run_id)
     [used] = run.inputs.dataset_inputs
     assert used.dataset.digest == digest == run.data.tags["newsstand.data_digest"]
@@ -114,7 +114,7 @@ def test_predictions_agree_with_the_metrics(trained: Trained) -> None:
         ]
         columns = table.to_pydict()
         scheme = "iptc-media-topics" if result.task == "topic" else "favor-against-neutral"
-        rows = load(format="corpus", task=result.task, labels=scheme).splits["test"]
+        rows = load_rows(format="corpus", task=result.task, labels=scheme).splits["test"]
         assert columns["id"] == rows["id"]
         assert all(columns["target"]) == (result.task == "stance")
         probabilities = np.column_stack([columns[f"p_{label}"] for label in labels])

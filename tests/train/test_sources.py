@@ -55,7 +55,7 @@ def loaded(model: str, weight: float) -> tuple[Any, NewsData]:
     text = CONFIG.replace("MODEL", model).replace("RIGHT", str(weight))
     Path("s.yaml").write_text(text, encoding="utf-8")
     config = load_config("s.yaml")
-    return config, load(**config.loading())
+    return config, load(config.loading())
 
 
 @pytest.mark.parametrize(
