@@ -1,25 +1,18 @@
 """Readers: one function a format, each yielding records with their split where the files say.
 
 To add a format, write a function that takes a `Source` and yields `(split, record)` pairs,
-and name it in `FORMATS` and in the config's `data.format`. Readers only read: what a value
-means, and whether it is right, is decided in `validate`. Those of the publishers' own files
-are in `publishers` and `debates`.
+and name it in `FORMATS` of `newsstand.formats`. Readers only read: what a value means, and whether
+it is right, is decided in `validate`. Those of the publishers' own files are in `publishers` and
+`debates`.
 """
 
 import glob
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from importlib import import_module
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from newsstand.data.debates import read_argkp, read_iam, read_ibm_claims, read_vast
-from newsstand.data.publishers import (
-    read_article_bias,
-    read_fnc1,
-    read_newsmtsc,
-    read_tweeteval,
-)
 from newsstand.data.sources import (
     Found,
     Source,
@@ -28,8 +21,8 @@ from newsstand.data.sources import (
     split_files,
 )
 from newsstand.errors import DataError
+from newsstand.formats import FORMATS
 from newsstand.records import (
-    TABLES,
     LineTooLong,
     Problem,
     Record,
@@ -85,12 +78,9 @@ def read_table(source: Source) -> Iterator[Found]:
             yield split, item
 
 
-_TSV = (".tsv", ".txt")
-
-
 def read_tsv(source: Source) -> Iterator[Found]:
     """Lines of label, tab, text, as TextGCN's R8 and many fastText corpora have them."""
-    for split, path in split_files(source, _TSV):
+    for split, path in split_files(source, FORMATS["tsv"].suffixes):
         for item in _tsv(path):
             yield split, item
 
@@ -161,38 +151,16 @@ def hub_fingerprint(path: str) -> str:
     return "\n".join(f"{split} {rows._fingerprint}" for split, rows in _load_hf(path).items())
 
 
-@dataclass(frozen=True, slots=True)
-class Format:
-    """How rows are read, and from which files.
+def reader(form: str) -> Callable[[Source], Iterator[Found]]:
+    """The function that reads a format.
 
     Args:
-        read: Yields each record, or problem, with its split.
-        patterns: Globs of the files under `data.path` that are read beside those that
-            `data.train`, `data.validation` and `data.test` name; None for those, or the
-            file, folder or glob of `data.path`, alone.
-        suffixes: Of the files that are read of a folder when none are named.
+        form: A key of `FORMATS`.
     """
-
+    module, _, name = FORMATS[form].read.partition(".")
     read: Callable[[Source], Iterator[Found]]
-    patterns: tuple[str, ...] | None = None
-    suffixes: tuple[str, ...] = TABLES
-
-
-FORMATS: Mapping[str, Format] = {
-    "corpus": Format(read_corpus),
-    "table": Format(read_table),
-    "tsv": Format(read_tsv, suffixes=_TSV),
-    "tweeteval-stance": Format(read_tweeteval, ("mapping.txt", "*/*.txt")),
-    "fnc1": Format(read_fnc1, ("*_stances.csv", "*_bodies.csv")),
-    "newsmtsc": Format(read_newsmtsc),
-    "article-bias": Format(read_article_bias, ("jsons/*.json",)),
-    "vast": Format(
-        read_vast, ("vast_train.csv", "vast_train.zip", "vast_dev.csv", "vast_test.csv")
-    ),
-    "argkp": Format(read_argkp, ("arguments_*.csv",)),
-    "iam": Format(read_iam, ("stance-*.txt",)),
-    "ibm-claims": Format(read_ibm_claims, ("claim_stance_dataset_v1.csv",)),
-}
+    read = getattr(import_module(f"{__package__}.{module}"), name)
+    return read
 
 
 def input_files(form: str, source: Source) -> list[str]:

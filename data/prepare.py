@@ -24,7 +24,7 @@ import pyarrow as pa
 
 from newsstand.article import Article
 from newsstand.data.code_key import code_key
-from newsstand.data.formats import FORMATS, hub_fingerprint, input_files
+from newsstand.data.formats import hub_fingerprint, input_files, reader
 from newsstand.data.kept import cache_root, file_digest, flaw, seal
 from newsstand.data.notes import Note, Notes
 from newsstand.data.sources import Source
@@ -157,7 +157,7 @@ def prepare(
         name = source.path or "the corpus"
         validator = Validator(task=source.task, scheme=scheme, read=read, name=name, part=part)
         with scratch_folder(root) as scratch:
-            rows = validator.rows(FORMATS[form].read(source))
+            rows = validator.rows(reader(form)(source))
             empty = Notes()
             places, refused = _write(scratch, rows, spec, progress)
             for place in places:
@@ -323,7 +323,8 @@ def row_digest(row: Row) -> str:
 
 
 def _key(form: str, source: Source, settings: Mapping[str, Any]) -> str:
-    digest = hashlib.sha256(json.dumps([settings, code_key(__name__)]).encode())
+    code = [code_key(module) for module in (__name__, reader(form).__module__)]
+    digest = hashlib.sha256(json.dumps([settings, code]).encode())
     if source.path and source.path.startswith("hf:"):
         digest.update(hub_fingerprint(source.path).encode())
     for path in input_files(form, source):

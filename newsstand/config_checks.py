@@ -10,23 +10,12 @@ from newsstand.config_data import RowsConfig
 from newsstand.config_section import Get
 from newsstand.errors import did_you_mean
 from newsstand.families import FAMILIES
+from newsstand.formats import FORMATS
 from newsstand.labels import FNC_LABELS, FROM_DATA, SCHEMES
 
 # Each check looks values up by path (a default where the file says nothing), so that all of
 # them run even when other parts of the file are wrong.
 _TOPIC_SCHEMES = ("iptc-media-topics",)
-_OF_TARGETS = {
-    "tweeteval-stance": "stances",
-    "fnc1": "stances",
-    "newsmtsc": "sentiments toward targets",
-    "vast": "stances",
-    "argkp": "stances",
-    "iam": "stances",
-    "ibm-claims": "stances",
-}
-# Their publishers' files have fixed names.
-_NAMED = ("tweeteval-stance", "fnc1", "vast", "argkp", "iam", "ibm-claims")
-_FILE_FORMATS = ("table", "tsv", "article-bias", *_OF_TARGETS)
 # Settings of `export`: the default, and which models have no use for another value.
 _EXPORTS = {
     "weights": ("float32", "only a linear model's weights can be made smaller"),
@@ -138,16 +127,16 @@ def _impossible_rows(get: Get, task: Any, at: str) -> Iterable[tuple[str, str]]:
     form, path = get(f"{at}.format"), get(f"{at}.path")
     if form is None:
         yield f"{at}.format", "missing"
-    for name, held in _OF_TARGETS.items() if task == "topic" else ():
-        if form == name:
-            yield f"{at}.format", f"'{form}' holds {held}, but task is topic"
-    if task == "stance" and form in ("tsv", "article-bias"):
+    kind = FORMATS.get(form) if isinstance(form, str) else None
+    if kind and kind.task == "stance" and task == "topic":
+        yield f"{at}.format", f"'{form}' holds {kind.labels}, but task is topic"
+    if kind and kind.task == "topic" and task == "stance":
         yield f"{at}.format", f"'{form}' rows have no target, but task is stance"
-    if form == "corpus" and path is not None:
-        yield f"{at}.path", "the corpus is part of newsstand and has no path"
-    if form in _FILE_FORMATS and path is None and get("data.path") is None:
+    if kind and not kind.needs_path and path is not None:
+        yield f"{at}.path", f"the {form} is part of newsstand and has no path"
+    if kind and kind.needs_path and path is None and get("data.path") is None:
         yield f"{at}.path", f"missing; format '{form}' needs it (data.path=… on the command line)"
-    if form == "corpus" or str(path).startswith("hf:"):
+    if (kind and not kind.needs_path) or str(path).startswith("hf:"):
         for key, default in (("delimiter", None), ("quote", None), ("header", True)):
             if get(f"{at}.csv.{key}") != default:
                 yield f"{at}.csv.{key}", "there are no files of cells to read; leave it out"
@@ -159,12 +148,13 @@ def _impossible_rows(get: Get, task: Any, at: str) -> Iterable[tuple[str, str]]:
     if at == "data" and held and get("data.train") is None:  # a source may be for testing alone
         yield "data.train", "missing, but data.validation or data.test is given"
     hub = form == "table" and str(path).startswith("hf:")
-    if form in ("corpus", *_NAMED) or hub:
+    if (kind and not kind.named) or hub:
         for split in ("train", "validation", "test"):
             if get(f"{at}.{split}") is not None:
                 yield f"{at}.{split}", f"{'hf:' if hub else form} takes no file names; leave it out"
-    if get(f"{at}.unseen_only") is True and form != "vast":
-        yield f"{at}.unseen_only", f"only format 'vast' tells unseen topics, not '{form}'"
+    if get(f"{at}.unseen_only") is True and not (kind and kind.unseen):
+        telling = " and ".join(f"'{name}'" for name, other in FORMATS.items() if other.unseen)
+        yield f"{at}.unseen_only", f"only format {telling} tells unseen topics, not '{form}'"
 
 
 def _impossible_split(get: Get, at: str) -> Iterable[tuple[str, str]]:

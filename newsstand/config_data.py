@@ -5,7 +5,7 @@ import os
 import re
 from collections import Counter
 from dataclasses import replace
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag
 from pydantic_core import PydanticCustomError
@@ -21,6 +21,7 @@ from newsstand.data_specs import (
     SplitSpec,
     Strategy,
 )
+from newsstand.formats import FORMATS
 from newsstand.records import CsvFormat
 from newsstand.text import TextSpec
 
@@ -158,19 +159,10 @@ class NearDuplicatesConfig(Section):
         return NearDuplicateSpec(**self.model_dump())
 
 
-Format = Literal[
-    "corpus",
-    "table",
-    "tsv",
-    "tweeteval-stance",
-    "fnc1",
-    "newsmtsc",
-    "article-bias",
-    "vast",
-    "argkp",
-    "iam",
-    "ibm-claims",
-]
+if TYPE_CHECKING:
+    Format = str
+else:
+    Format = Literal[tuple(FORMATS)]
 
 
 class RowsConfig(Section):

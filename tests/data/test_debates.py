@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from newsstand.data.formats import FORMATS
+from newsstand.data.formats import reader
 from newsstand.data.sources import Source
 from newsstand.records import Problem
 from reading import inputs, put, read, refused
@@ -41,7 +41,7 @@ def stances(form: str, path: str, **settings: Any) -> list[Any]:
         item.message
         if isinstance(item, Problem)
         else (split, item.place, *(item.values[x] for x in ("target", "label", "body")))
-        for split, item in FORMATS[form].read(Source(task="stance", path=path, **settings))
+        for split, item in reader(form)(Source(task="stance", path=path, **settings))
     ]
 
 

@@ -1,15 +1,89 @@
 """The readers of tables, the corpus and the hub: which file gives which rows to which split."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import datasets
 import pytest
 
-from newsstand.data.formats import hub_fingerprint, input_files
+from newsstand.data.formats import hub_fingerprint, input_files, reader
+from newsstand.data.prepare import _key
 from newsstand.data.sources import Source
+from newsstand.formats import FORMATS
 from reading import inputs, put, read, refused
 
 pytestmark = pytest.mark.usefixtures("in_tmp_path")
+
+
+# In a process of its own: the config takes its choices from the table when it is imported.
+NEW_FORMAT = """
+import sys
+import newsstand.data.publishers as publishers
+from newsstand.formats import FORMATS, Format
+
+function, entry = sys.argv[1:]
+exec(function, vars(publishers))
+exec("FORMATS.update({" + entry + "})")
+from newsstand.config_file import load_config
+from newsstand.data.loader import load
+from newsstand.errors import ConfigError
+
+news = load(load_config("c.yaml").loading())
+print(sorted(news.column("id")), news.labels.labels)
+try:
+    load_config("c.yaml", ["task=stance", "data.path=null"])
+except ConfigError as error:
+    print(error)
+"""
+
+
+def test_a_new_format_is_a_function_and_one_entry_as_the_guide_has_them() -> None:
+    guide = (Path(__file__).parents[2] / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    section = guide.partition("## Adding a format")[2].partition("\n## ")[0]
+    blocks = [block.partition("```")[0] for block in section.split("```python\n")[1:]]
+    put(
+        {
+            "w.csv": "".join(f"{'ab'[n % 2]}|text {n}\n" for n in range(20)),
+            "c.yaml": "task: topic\nlabels: from-data\ndata: {format: mine, path: w.csv}\n"
+            "model: {kind: linear}\ntracking: {experiment: x}\n",
+        }
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", NEW_FORMAT, *blocks],
+        env={**os.environ, "HF_DATASETS_CACHE": "cache"},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.splitlines()
+    assert told == [
+        f"{sorted(f'w.csv:{n}' for n in range(1, 21))} ('a', 'b')",
+        "c.yaml:3: data.format: 'mine' rows have no target, but task is stance",
+        "command line: data.path: missing; format 'mine' needs it (data.path=… on the command "
+        "line)",
+    ]
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_each_entry_names_a_reader(form: str) -> None:
+    assert callable(reader(form))
+
+
+@pytest.mark.parametrize(("form", "module"), [("fnc1", "publishers"), ("vast", "debates")])
+def test_rows_are_kept_by_the_code_that_reads_them(
+    form: str, module: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def key(edited: str) -> str:
+        monkeypatch.setattr(
+            "newsstand.data.prepare.code_key",
+            lambda name: f"edited {name}" if name == f"newsstand.data.{edited}" else name,
+        )
+        source = Source(task="stance", path=".", files={})
+        return _key(form, source, {})
+
+    assert key(module) != key("none")
+    assert key("annotations") == key("none")
 
 
 def test_corpus_gives_a_row_an_article_or_a_row_a_target() -> None:

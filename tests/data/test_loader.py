@@ -3,7 +3,6 @@
 import csv
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import datasets
 import pytest
 
 from loading import load_rows
-from newsstand.data.formats import FORMATS
+from newsstand.data.formats import reader
 from newsstand.data.loader import NewsData, data_digest
 from newsstand.data.sources import UNUSED, Source
 from newsstand.data.validate import COLUMNS
@@ -314,13 +313,13 @@ def test_a_reader_that_fails_leaves_nothing_behind(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("newsstand.data.prepare._BATCH", 10)
     monkeypatch.setattr("newsstand.data.prepare._INLINE", 20)
     table("w.csv", rows(300))
-    real = FORMATS["table"]
+    real = reader("table")
 
     def failing(source: Source) -> Iterator[Any]:
-        yield from islice(real.read(source), 200)
+        yield from islice(real(source), 200)
         raise DataError("the disk is gone")
 
-    monkeypatch.setitem(FORMATS, "table", replace(real, read=failing))
+    monkeypatch.setattr("newsstand.data.formats.read_table", failing)
     cache = Path(datasets.config.HF_DATASETS_CACHE) / "newsstand"
     before = set(cache.glob("*"))
     with pytest.raises(DataError, match=r"^the disk is gone$"):
@@ -331,14 +330,14 @@ def test_a_reader_that_fails_leaves_nothing_behind(monkeypatch: pytest.MonkeyPat
 def test_a_label_of_rows_left_out_is_no_label_of_the_model() -> None:
     lost = {"label": "rare", "body": "In no list."}
     table("w.csv", [*({**row, "split": ""} for row in rows(30)), {"id": "x", **lost, "split": ""}])
-    real = FORMATS["table"]
+    real = reader("table")
 
     def listing(source: Source) -> Iterator[Any]:
-        for split, item in real.read(source):
+        for split, item in real(source):
             yield UNUSED if item.values["label"] == "rare" else split, item
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(FORMATS, "table", replace(real, read=listing))
+        patch.setattr("newsstand.data.formats.read_table", listing)
         news = load_table()
     assert news.left_out == {"unused": 1}
     assert news.labels.labels == ("acq", "earn", "ship")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from damages import Case
 from newsstand.article import Article
-from newsstand.data.formats import FORMATS
+from newsstand.data.formats import reader
 from newsstand.data.sources import Source
 from newsstand.data.validate import COLUMNS, Row, Validator
 from newsstand.data_specs import ReadSpec
@@ -26,7 +26,7 @@ def outcome(case: Case, root: Path) -> tuple[list[Row], list[str]]:
     source = Source(task=good.task, path=str(path), files=good.names)
     validator = Validator(task=good.task, scheme=good.scheme, read=ReadSpec(), name=str(path))
     try:
-        rows = list(validator.rows(FORMATS[good.form].read(source)))
+        rows = list(validator.rows(reader(good.form)(source)))
     except DataError as error:
         return [], error.problems
     left_out = [note.why.removeprefix("first ") for note in validator.notes]

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from newsstand.data.formats import FORMATS, input_files
+from newsstand.data.formats import input_files, reader
 from newsstand.data.sources import Source
 from newsstand.errors import DataError
 from newsstand.records import Problem
@@ -23,7 +23,7 @@ def read(form: str, path: str | None, task: str = "topic", **files: str | None) 
     source = Source(task=task, path=path, files=files)
     return [
         item.message if isinstance(item, Problem) else (split, item.where, item.values)
-        for split, item in FORMATS[form].read(source)
+        for split, item in reader(form)(source)
     ]
 
 
