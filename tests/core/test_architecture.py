@@ -177,11 +177,13 @@ def test_packages_are_all_folders_with_modules() -> None:
     }
 
 
-def test_package_data_exists() -> None:
-    folders = {package: ROOT / folder for folder, package in ROOMS.items()}
-    for package, patterns in SETUPTOOLS["package-data"].items():
-        for pattern in patterns:
-            assert list(folders[package].glob(pattern)), f"{package}: {pattern}"
+def test_package_data_are_all_files_that_are_no_modules() -> None:
+    listed = SETUPTOOLS["package-data"]
+    for package, folder in {package: ROOT / folder for folder, package in ROOMS.items()}.items():
+        matched = {pattern: set(folder.glob(pattern)) for pattern in listed.get(package, ())}
+        assert all(matched.values()), f"{package}: {matched}"
+        files = {x for x in folder.rglob("*") if x.is_file() and "__pycache__" not in x.parts}
+        assert {x for x in files if x.suffix != ".py"} == set().union(*matched.values())
 
 
 CONFIGS = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "configs").rglob("*.y*ml"))

@@ -9,6 +9,7 @@ from typing import Any
 from newsstand.data.audit import LIMITS, audit
 from newsstand.data.findings import Finding
 from newsstand.data.report import html
+from newsstand.terminal import visible
 
 Make = Callable[..., Any]
 
@@ -93,16 +94,18 @@ def test_nothing_is_fetched_or_run(make_rows: Make, make_news: Make) -> None:
 
 
 def test_text_of_the_data_is_escaped_everywhere(make_rows: Make, make_news: Make) -> None:
-    evil = '<script>alert("x")</script>&amp;'
+    evil = '<script>alert("x")</script>&amp;{{ 7 * 7 }}\x1b[2J\u202e\u2066'
     rows = make_rows(20)
     for row in rows:
         row |= {"label": row["label"] + evil, "outlet": evil, "published": evil}
     bad = finding(title=evil, examples=[evil], advice=evil, threshold=evil, chart=((evil, 0.5),))
     calm = finding(check="dates", verdict="ok", title=evil)
     news = make_news(rows)
-    page = Page(html([bad, calm], name=evil, news=news))
+    raw = html([bad, calm], name=evil, news=news)
+    assert not set(raw) & set("\x1b\u202e\u2066")
+    page = Page(raw)
     assert "script" not in {tag for tag, _ in page.tags}
-    assert page.text.count(evil) == 11
+    assert page.text.count(visible(evil)) == 11
 
 
 def test_headings_tables_and_marks_are_accessible(make_rows: Make, make_news: Make) -> None:
@@ -138,4 +141,4 @@ def test_the_worst_verdict_is_the_headline(make_rows: Make, make_news: Make) -> 
 def test_bars_are_as_long_as_their_shares(make_rows: Make, make_news: Make) -> None:
     page = html([finding()], name="x", news=make_news(make_rows(20)))
     assert 'style="width:90.0%"' in page
-    assert '<td class="n">90.0 %</td>' in page
+    assert '<td class="n">90.0 %</td>' in _flat(page)
