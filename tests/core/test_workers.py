@@ -60,11 +60,18 @@ def test_tasks_are_read_as_they_are_needed(workers: int) -> None:
         results = run(abs, tasks())
         for _ in range(5):
             next(results)
-        assert len(read) < 20
+        # Enough that two workers are busy, and not much more.
+        assert len(read) in (range(5, 6) if workers == 1 else range(5 + workers, 20))
 
 
-def test_there_is_a_processor() -> None:
-    assert processors() >= 1
+def test_processors_are_those_that_this_process_may_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0, 3, 5}, raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: 8)
+    assert processors() == 3
+    monkeypatch.delattr(os, "sched_getaffinity")  # as on macOS
+    assert processors() == 8
+    monkeypatch.setattr(os, "cpu_count", lambda: None)
+    assert processors() == 1
 
 
 def test_workers_share_the_processors(monkeypatch: pytest.MonkeyPatch) -> None:

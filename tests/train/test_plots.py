@@ -1,10 +1,12 @@
-"""The plots: pictures that open and show something, whatever the labels are called."""
+"""The plots: the values they show, and pictures that open whatever the labels are called."""
 
 from pathlib import Path
 
 import matplotlib.image
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 from newsstand.calibration import Floats
 from newsstand.labels import IPTC_MEDIA_TOPICS
@@ -39,17 +41,48 @@ def test_both_plots_have_ink(names: tuple[str, ...], rows: int, tmp_path: Path) 
         assert (dark < 0.1).mean() > 0.3
 
 
-def test_more_right_means_a_darker_diagonal(tmp_path: Path) -> None:
-    truth = np.arange(40) % 2
-    pictures = []
-    for right in (40, 20):
-        predicted = np.where(np.arange(40) < right, truth, 1 - truth)
-        confusion_matrix(tmp_path / "c.png", np.eye(2)[predicted], truth, ("a", "b"))
-        pictures.append(ink(tmp_path / "c.png"))
-    assert pictures[0].shape == pictures[1].shape
-    # All right: two cells are full and two are empty. Half right: all four are half dark.
-    assert pictures[0].max() > pictures[1].max() - 1e-9
-    assert (pictures[0] > 0.6).mean() > (pictures[1] > 0.6).mean() + 0.05
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
+    """The figures that are saved while the test runs."""
+    figures: list[Figure] = []
+    monkeypatch.setattr(Figure, "savefig", lambda figure, path: figures.append(figure))
+    return figures
+
+
+def test_the_confusion_matrix_counts_predictions_by_true_label(
+    drawn: list[Figure], tmp_path: Path
+) -> None:
+    counts = np.array([[5, 2, 1], [0, 3, 1], [0, 0, 0]])  # rows are true labels
+    truth, predicted = (places.repeat(counts.ravel()) for places in np.divmod(np.arange(9), 3))
+    confusion_matrix(tmp_path / "c.png", np.eye(3)[predicted], truth, ("a", "b", "c" * 30))
+    [axes] = drawn[0].axes
+    shares = np.asarray(axes.images[0].get_array())
+    assert shares == pytest.approx(np.array([[5 / 8, 2 / 8, 1 / 8], [0, 3 / 4, 1 / 4], [0, 0, 0]]))
+    assert axes.images[0].get_clim() == (0, 1)
+    texts = {text.get_position(): text.get_text() for text in axes.texts}  # (column, row)
+    assert texts == {(0, 0): "5", (1, 0): "2", (2, 0): "1", (1, 1): "3", (2, 1): "1"}
+    assert (axes.get_ylabel(), axes.get_xlabel()) == ("true", "predicted")
+    for labels in (axes.get_yticklabels(), axes.get_xticklabels()):
+        assert [label.get_text() for label in labels] == ["a", "b", "c" * 27 + "…"]
+    assert axes.get_title() == "Confusion matrix, 12 test rows"
+
+
+def test_the_reliability_diagram_shows_accuracy_by_confidence(
+    drawn: list[Figure], tmp_path: Path
+) -> None:
+    # Ten rows at 0.9, of which 8 are right; four at 0.6, of which 1 is right.
+    first = np.repeat([0.9, 0.6], [10, 4])
+    truth = np.array([0] * 8 + [1] * 2 + [0] + [1] * 3)
+    reliability_diagram(tmp_path / "r.png", np.stack([first, 1 - first], axis=1), truth)
+    axes, below = drawn[0].axes
+    model = next(line for line in axes.lines if line.get_label() == "model")
+    assert np.asarray(model.get_xydata()) == pytest.approx(np.array([[0.6, 0.25], [0.9, 0.8]]))
+    bars = [bar for bar in below.patches if isinstance(bar, Rectangle) and bar.get_height()]
+    assert [bar.get_height() for bar in bars] == [4, 10]
+    for bar, confidence in zip(bars, (0.6, 0.9), strict=True):
+        assert bar.get_x() - 1e-9 <= confidence <= bar.get_x() + bar.get_width() + 1e-9
+    error = (10 * 0.1 + 4 * 0.35) / 14
+    assert axes.get_title() == f"Reliability, 14 test rows, ECE {error:.3f}"
 
 
 def test_very_many_labels_still_fit_in_memory(tmp_path: Path) -> None:
