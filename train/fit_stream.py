@@ -32,11 +32,7 @@ from newsstand.train.fit_linear import check_features, linear_model
 from newsstand.train.unfinished import held
 from newsstand.workers import Run, pool, processors
 
-# Full articles have a thousand features each: 8,192 of them are 80 MB, in three copies at a time.
-_BLOCK = 512  # rows that are read together
-_SHUFFLED = 16  # blocks whose rows are shuffled together
 _INLINE = 16  # so few blocks are counted faster than worker processes start
-_SAVED_EVERY = 20.0  # seconds
 # Without a number of epochs: enough for this many rows in all, within limits.
 _ROWS_SEEN, _FEWEST, _MOST = 100_000, 3, 50
 
@@ -94,8 +90,15 @@ def fit_stream(
     seed: int,
     file: Path,
     progress: Progress | None = None,
+    block: int = 512,
+    shuffled: int = 16,
+    saved_every: float = 20.0,
+    workers: int | None = None,
 ) -> LinearModel:
     """Fits features and weights.
+
+    Full articles have a thousand features each: the 8,192 that are shuffled together are 80 MB,
+    in three copies at a time.
 
     Args:
         examples: Training examples, read in slices.
@@ -108,6 +111,11 @@ def fit_stream(
         file: Where the fit keeps what it has learned. If it is there, the fit goes on from it, so
             its name must tell examples and settings apart.
         progress: Hears of the rows that are done, over all passes.
+        block: Rows that are read together.
+        shuffled: Blocks whose rows are shuffled together.
+        saved_every: Seconds between two writings of the file.
+        workers: Processes that count; None: one a processor, where there are many blocks. The
+            weights do not depend on it.
 
     Raises:
         DataError: No n-gram occurs often enough to be a feature.
@@ -120,10 +128,13 @@ def fit_stream(
         shuffle=False,
         n_jobs=-1,  # threads, one a label
     )
-    fit = _Fit(examples, labels, weights, spec, epochs, seed, file, progress)
+    fit = _Fit(
+        examples, labels, weights, spec, epochs, seed, file, progress, block, shuffled, saved_every
+    )
     state = _State(estimator, [np.zeros(1 << spec.bits, np.int64) for _ in spec.kinds])
     state.restore(file)
-    with pool(processors() if fit.blocks > _INLINE else 1) as run:
+    workers = workers or (processors() if fit.blocks > _INLINE else 1)
+    with pool(workers) as run:
         features = fit.learn(state, run)
         fit.update(state, features, run)
     weights = state.estimator.coef_
@@ -142,17 +153,20 @@ class _Fit:
     seed: int
     file: Path
     progress: Progress | None
+    block: int
+    shuffled: int
+    saved_every: float
     saved: float = field(default_factory=time.monotonic)
 
     @property
     def blocks(self) -> int:
         """How many blocks the rows make."""
-        return ceil(len(self.examples) / _BLOCK)
+        return ceil(len(self.examples) / self.block)
 
     def learn(self, state: _State, run: Run) -> Features:
         """The first pass: in how many examples each bucket occurs."""
         rest = range(state.counted, self.blocks)
-        for found in run(_frequencies, ((self.spec, self.block(number)) for number in rest)):
+        for found in run(_frequencies, ((self.spec, self.rows(number)) for number in rest)):
             for total, more in zip(state.frequency, found, strict=True):
                 total += more
             state.counted += 1
@@ -162,14 +176,14 @@ class _Fit:
 
     def update(self, state: _State, features: Features, run: Run) -> None:
         """The epochs."""
-        groups = ceil(self.blocks / _SHUFFLED)
+        groups = ceil(self.blocks / self.shuffled)
         kept: csr_array | None = None  # the rows, where one group holds all of them
         while state.epoch < self.epochs:
             order = self.random(state.epoch, 0).permutation(self.blocks)
             chosen = [sorted(order[g::groups].tolist()) for g in range(groups)]
             rest = chosen[state.group :]
             numbers = (number for group in rest for number in group)
-            counts = run(count, ((self.spec, self.block(number)) for number in numbers))
+            counts = run(count, ((self.spec, self.rows(number)) for number in numbers))
             for group in rest:
                 if kept is None or groups > 1:
                     kept = None  # freed before the next one is made
@@ -194,9 +208,9 @@ class _Fit:
 
     def span(self, block: int) -> tuple[int, int]:
         """The first row of a block, and the row after its last."""
-        return block * _BLOCK, min((block + 1) * _BLOCK, len(self.examples))
+        return block * self.block, min((block + 1) * self.block, len(self.examples))
 
-    def block(self, number: int) -> Sequence[Example]:
+    def rows(self, number: int) -> Sequence[Example]:
         return self.examples[slice(*self.span(number))]
 
     def random(self, epoch: int, group: int) -> np.random.Generator:
@@ -204,12 +218,12 @@ class _Fit:
 
     def done(self, state: _State, stage: str, blocks: int) -> None:
         """So many blocks are done, over all passes."""
-        if time.monotonic() - self.saved >= _SAVED_EVERY:
+        if time.monotonic() - self.saved >= self.saved_every:
             state.save(self.file)
             self.saved = time.monotonic()
         if self.progress:
             total = len(self.examples) * (1 + self.epochs)
-            self.progress(stage, min(blocks * _BLOCK, total), total)
+            self.progress(stage, min(blocks * self.block, total), total)
 
 
 def _weighed(features: Features, blocks: Iterable[Sequence[csr_array]]) -> csr_array:

@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
-from types import ModuleType
 
 import datasets
 import numpy as np
@@ -105,6 +104,7 @@ class Streamed:
         model = fit_stream(
             self.examples, labels, np.ones(len(labels)), spec=FeatureSpec(bits=10), C=1.0,
             epochs=2, seed=5, file=self.file, progress=progress,
+            block=32, shuffled=4, saved_every=0.0,  # many groups, saved after each
         )  # fmt: skip
         return repr([model.coefficients.tolist(), model.intercepts.tolist()])
 
@@ -158,7 +158,6 @@ def test_damages(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    small(streamed, monkeypatch)
     for user in (Vectors, Checkpoints):
         monkeypatch.setattr(user, "tiny", tiny_encoder, raising=False)
     random = Random(SEED)
@@ -189,9 +188,3 @@ def test_damages(
             ends[f"EXCEPTION {damage.__name__} of {place}: {error!r}"] += 1
     print(f"\n{kind.__name__}: {dict(ends)}")
     assert ends["the same"] == kind.runs
-
-
-def small(module: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Blocks so small that a few hundred rows are many groups, saved after each."""
-    for name, value in (("_BLOCK", 32), ("_SHUFFLED", 4), ("_SAVED_EVERY", 0.0)):
-        monkeypatch.setattr(module, name, value)

@@ -1,5 +1,6 @@
 """The streaming fit: as good as the solvers in memory, and the same after any interruption."""
 
+import json
 import os
 import pickle
 import signal
@@ -30,6 +31,8 @@ WORDS = [
 ]
 COMMON = ["the", "a", "of", "on", "said", "will", "after", "new", "city", "people", "week"]
 SPEC = FeatureSpec(words=(1, 2), bits=12)
+# A thousand rows are many groups; saved after each, in one process.
+SMALL: dict[str, Any] = {"block": 32, "shuffled": 4, "saved_every": 0.0, "workers": 1}
 
 
 def rows(count: int, seed: int = 0, labels: int = 3) -> tuple[list[Example], NDArray[np.int64]]:
@@ -63,25 +66,14 @@ def same(first: LinearModel, second: LinearModel) -> bool:
     )
 
 
-@pytest.fixture
-def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Blocks so small that a thousand rows are many groups; saved after each, in one process."""
-    monkeypatch.setattr(module, "_BLOCK", 32)
-    monkeypatch.setattr(module, "_SHUFFLED", 4)
-    monkeypatch.setattr(module, "_INLINE", 10**6)
-    monkeypatch.setattr(module, "_SAVED_EVERY", 0.0)
-
-
 @pytest.mark.parametrize("labels", [2, 3])
-def test_it_is_as_good_as_a_solver_that_converges(
-    small_blocks: None, tmp_path: Path, labels: int
-) -> None:
+def test_it_is_as_good_as_a_solver_that_converges(tmp_path: Path, labels: int) -> None:
     examples, truth = rows(1200, labels=labels)
     unseen, expected = rows(600, seed=1, labels=labels)
     solver = fit_linear(
         count(SPEC, examples), truth, spec=SPEC, classifier="svc", C=1.0, class_weight=None, seed=0
     )
-    streamed = fit(examples, truth, tmp_path / "fit")
+    streamed = fit(examples, truth, tmp_path / "fit", **SMALL)
     assert streamed.coefficients.shape == solver.coefficients.shape
     reached = accuracy(solver, unseen, expected)
     assert reached > 0.85
@@ -95,30 +87,27 @@ def test_a_few_rows_are_learned_by_heart(tmp_path: Path) -> None:
     assert accuracy(model, examples, truth) == 1.0
 
 
-def test_blocks_and_processes_change_nothing_that_they_should_not(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_processes_change_nothing_and_the_seed_does(tmp_path: Path) -> None:
     examples, truth = rows(600)
-    monkeypatch.setattr(module, "_BLOCK", 100)
-    monkeypatch.setattr(module, "_SHUFFLED", 2)
-    monkeypatch.setattr(module, "processors", lambda: 2)
-    models = []
-    for inline in (10**6, 0):  # all in this process, then in two others
-        monkeypatch.setattr(module, "_INLINE", inline)
-        models.append(fit(examples, truth, tmp_path / f"{inline}"))
-    assert same(*models)
-    other = fit(examples, truth, tmp_path / "other", seed=6)
-    assert not same(models[0], other)
+    blocks = {"block": 100, "shuffled": 2}
+    # All in this process, then in two others.
+    one, two = (
+        fit(examples, truth, tmp_path / f"{workers}", workers=workers, **blocks)
+        for workers in (1, 2)
+    )
+    assert same(one, two)
+    other = fit(examples, truth, tmp_path / "other", seed=6, **blocks)
+    assert not same(one, other)
 
 
-def test_weights_count(small_blocks: None, tmp_path: Path) -> None:
+def test_weights_count(tmp_path: Path) -> None:
     # The same words for both labels: only what the rows weigh can decide.
     examples = [Example.of_prepared("", "rain on the coast", None)] * 100
     truth = np.repeat([0, 1], [80, 20])
     gaps = []
     for heavy in (1.0, 20.0):
         weights = np.where(truth == 1, heavy, 1.0)
-        model = fit(examples, truth, tmp_path / f"{heavy}", weights=weights)
+        model = fit(examples, truth, tmp_path / f"{heavy}", weights=weights, **SMALL)
         scores = model.forward(examples[:1])[0]
         gaps.append(scores[1] - scores[0])
     assert gaps[0] < 0 < gaps[1]
@@ -143,47 +132,45 @@ def stop_at(step: int) -> Callable[[str, int, int | None], None]:
 
 
 @pytest.mark.parametrize("block", [32, 4096])  # many groups; all rows in one
-def test_an_interrupted_fit_goes_on_to_the_same_weights(
-    small_blocks: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, block: int
-) -> None:
-    monkeypatch.setattr(module, "_BLOCK", block)
+def test_an_interrupted_fit_goes_on_to_the_same_weights(tmp_path: Path, block: int) -> None:
     examples, truth = rows(700)
-    whole = fit(examples, truth, tmp_path / "whole")
+    settings = SMALL | {"block": block}
+    whole = fit(examples, truth, tmp_path / "whole", **settings)
     file = tmp_path / "fit"
     stops = 0
     for step in (1, 3, 2, 9, 1, 5, 7, 12, 1, 1, 8):
         try:
-            model = fit(examples, truth, file, progress=stop_at(step))
+            model = fit(examples, truth, file, progress=stop_at(step), **settings)
             break
         except StoppedError:
             stops += 1
             assert file.exists()
     else:
-        model = fit(examples, truth, file)
+        model = fit(examples, truth, file, **settings)
     assert stops >= 2
     assert same(model, whole)
 
 
-def test_it_does_not_begin_again(small_blocks: None, tmp_path: Path) -> None:
+def test_it_does_not_begin_again(tmp_path: Path) -> None:
     examples, truth = rows(700)
     file = tmp_path / "fit"
     with pytest.raises(StoppedError):
-        fit(examples, truth, file, progress=stop_at(30))  # 22 blocks counted, 8 groups fitted
+        fit(
+            examples, truth, file, progress=stop_at(30), **SMALL
+        )  # 22 blocks counted, 8 groups fitted
     done: list[int] = []
-    fit(examples, truth, file, progress=lambda stage, rows, total: done.append(rows))
+    fit(examples, truth, file, progress=lambda stage, rows, total: done.append(rows), **SMALL)
     assert min(done) > 700
 
 
 @pytest.mark.parametrize("damage", [b"", b"not a state", None])
-def test_a_damaged_file_is_passed_over(
-    small_blocks: None, tmp_path: Path, damage: bytes | None
-) -> None:
+def test_a_damaged_file_is_passed_over(tmp_path: Path, damage: bytes | None) -> None:
     examples, truth = rows(300)
     file = tmp_path / "fit"
-    whole = fit(examples, truth, file)
+    whole = fit(examples, truth, file, **SMALL)
     held = file.read_bytes()
     file.write_bytes(held[: len(held) // 2] if damage is None else damage)
-    assert same(fit(examples, truth, file), whole)
+    assert same(fit(examples, truth, file, **SMALL), whole)
 
 
 class Planted:
@@ -196,15 +183,13 @@ class Planted:
         return os.mkdir, (str(self.path),)
 
 
-def test_a_planted_pickle_is_never_run(
-    small_blocks: None, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_planted_pickle_is_never_run(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     examples, truth = rows(300)
-    whole = fit(examples, truth, tmp_path / "whole")
+    whole = fit(examples, truth, tmp_path / "whole", **SMALL)
     file = Unfinished(tmp_path, "digest").file(C=1.0)
     for path in (file, file.with_suffix(".pickle")):
         path.write_bytes(pickle.dumps(Planted(tmp_path / "ran")))
-    assert same(fit(examples, truth, file), whole)
+    assert same(fit(examples, truth, file, **SMALL), whole)
     assert not (tmp_path / "ran").exists()
     [said] = [record.getMessage() for record in caplog.records]
     assert said.startswith(f"{file}: damaged (")
@@ -214,16 +199,15 @@ def test_a_planted_pickle_is_never_run(
 @pytest.mark.parametrize("who", ["others", "another user", "others, in the folder"])
 def test_what_somebody_else_may_have_written_is_not_gone_on_from(
     who: str,
-    small_blocks: None,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     examples, truth = rows(300)
-    whole = fit(examples, truth, tmp_path / "whole")
+    whole = fit(examples, truth, tmp_path / "whole", **SMALL)
     file = tmp_path / "fit"
     with pytest.raises(StoppedError):
-        fit(examples, truth, file, progress=stop_at(12))
+        fit(examples, truth, file, progress=stop_at(12), **SMALL)
     assert file.stat().st_mode & 0o777 == 0o600
     if who == "others":
         file.chmod(0o666)
@@ -235,21 +219,22 @@ def test_what_somebody_else_may_have_written_is_not_gone_on_from(
         tmp_path.chmod(0o777)
         expected = f"others may write to {tmp_path}"
     done: list[int] = []
-    found = fit(examples, truth, file, progress=lambda stage, rows, total: done.append(rows))
+    found = fit(
+        examples, truth, file, progress=lambda stage, rows, total: done.append(rows), **SMALL
+    )
     assert same(found, whole)
     assert min(done) == 32  # from the first block on
     assert caplog.records[0].getMessage() == f"{file}: {expected}; the fit begins anew"
 
 
 KILLED = """
-import os, signal, sys
+import json, os, signal, sys
 from pathlib import Path
 import numpy as np
 from newsstand.encode import Example
 from newsstand.features import FeatureSpec
 from newsstand.train import fit_stream as module
 
-module._BLOCK, module._SHUFFLED, module._INLINE, module._SAVED_EVERY = 32, 4, 10**6, 0.0
 seen = 0
 def progress(stage, done, total):
     global seen
@@ -259,23 +244,25 @@ def progress(stage, done, total):
 texts = Path(sys.argv[1]).read_text().splitlines()
 examples = [Example.of_prepared("", text, None) for text in texts]
 truth = np.arange(len(texts)) % 3
-model = module.fit_stream(examples, truth, np.ones(len(texts)), spec=FeatureSpec(bits=12), C=1.0,
-    epochs=2, seed=5, file=Path(sys.argv[1]).with_suffix(".fit"), progress=progress)
+model = fit_stream(examples, truth, np.ones(len(texts)), spec=FeatureSpec(bits=12), C=1.0,
+    epochs=2, seed=5, file=Path(sys.argv[1]).with_suffix(".fit"), progress=progress,
+    **json.loads(sys.argv[3]))
 np.save(Path(sys.argv[1]).with_suffix(".npy"), model.coefficients)
 """
 
 
-def test_a_killed_fit_goes_on_to_the_same_weights(small_blocks: None, tmp_path: Path) -> None:
+def test_a_killed_fit_goes_on_to_the_same_weights(tmp_path: Path) -> None:
     examples, _ = rows(300)
     texts = tmp_path / "rows.txt"
     texts.write_text("\n".join(example.text for example in examples))
     ends = []
     for step in (7, 5, 1, 2, 0):  # while counting, in the first epoch, at its end, in the second
-        command = [sys.executable, "-c", KILLED, str(texts), str(step)]
+        command = [sys.executable, "-c", KILLED, str(texts), str(step), json.dumps(SMALL)]
         ends.append(subprocess.run(command, check=False).returncode)
     assert ends == [-signal.SIGKILL] * 4 + [0]
     truth = np.arange(len(examples)) % 3
-    whole = fit(examples, truth, tmp_path / "whole", spec=FeatureSpec(bits=12), epochs=2)
+    spec = FeatureSpec(bits=12)
+    whole = fit(examples, truth, tmp_path / "whole", spec=spec, epochs=2, **SMALL)
     assert np.array_equal(np.load(texts.with_suffix(".npy")), whole.coefficients)
 
 
