@@ -351,6 +351,7 @@ tracking: {experiment: exported}
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "more"),
     [

@@ -55,6 +55,7 @@ def killed(step: int, *settings: str) -> str:
     return folder.name
 
 
+@pytest.mark.slow
 def test_a_run_that_was_killed_goes_on_and_ends_in_the_same_bundle(run: Callable[..., Any]) -> None:
     done = run("t.yaml", "--json")
     assert done.code == 0, done.err
@@ -95,6 +96,7 @@ def test_a_run_that_was_killed_goes_on_and_ends_in_the_same_bundle(run: Callable
     assert not any(Path("mlruns/.checkpoints").iterdir())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seeds", [1, 2])
 def test_refit_learns_from_all_rows_and_goes_on_after_a_kill(
     seeds: int, run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch

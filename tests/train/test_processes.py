@@ -77,6 +77,7 @@ def assert_same_fit(one: dict[str, Any], other: dict[str, Any]) -> None:
     assert one["metrics"] == pytest.approx(figures, abs=1e-3)
 
 
+@pytest.mark.slow
 def test_two_processes_fit_as_one_that_accumulates(
     plain_encoder: Path, run: Callable[..., Any]
 ) -> None:
@@ -89,6 +90,7 @@ def test_two_processes_fit_as_one_that_accumulates(
     assert not any(Path("mlruns/.checkpoints").iterdir())
 
 
+@pytest.mark.slow
 def test_a_network_that_is_shared_out_learns_as_a_whole_one_and_goes_on(
     plain_encoder: Path, run: Callable[..., Any]
 ) -> None:
