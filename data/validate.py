@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from typing import Any
 
 from newsstand.article import is_place
@@ -184,13 +184,7 @@ class Validator:
         title, body = texts.get("title", ""), texts.get("body", "")
         wrong = {name for name, _ in read.flaws}
         empty = not wrong & {"title", "body"} and self._is_empty(item, title, body)
-        target = None
-        if self._stance:
-            target = texts.get("target", "").strip()
-            if not target and "target" not in wrong and self._columns["target"] in values:
-                self._say(item, self._columns["target"], "empty; a stance needs its target")
-            elif flaw := target_flaw(target):
-                self._say(item, self._columns["target"], flaw)
+        target = self._target(item, texts, wrong) if self._stance else None
         label, votes, flaws = self._label.read(values)
         for column, flaw in flaws:
             self._say(item, column, flaw)
@@ -225,6 +219,15 @@ class Validator:
             own_id=bool(own),
             **{x: texts[x].strip() or None for x in _STRIPPED if x in texts},
         )
+
+    def _target(self, item: Record, texts: Mapping[str, str], wrong: Set[str]) -> str:
+        column = self._columns["target"]
+        target = texts.get("target", "").strip()
+        if not target and "target" not in wrong and column in item.values:
+            self._say(item, column, "empty; a stance needs its target")
+        elif flaw := target_flaw(target):
+            self._say(item, column, flaw)
+        return target
 
     def _new_layout(self, names: tuple[str, ...]) -> _Layout:
         if any(column not in names for column in self._required) and not self._layouts:

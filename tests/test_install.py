@@ -44,6 +44,18 @@ def test_importing_newsstand_costs_next_to_nothing(tmp_path: Path) -> None:
     assert not loaded & {"numpy", "scipy", "pydantic", "typer", "rich", "ruamel", *TRAINING}
 
 
+def write_files(folder: Path) -> None:
+    """An article of each kind, and a config."""
+    (folder / "a.txt").write_text("The goalkeeper saved a penalty in the match.")
+    (folder / "a.html").write_text("<h1>Final</h1><p>The goalkeeper saved a penalty.</p>")
+    (folder / "a.csv").write_text("body,target\nIt is cheap.,the levy\n")
+    (folder / "a.parquet").write_bytes(b"PAR1")
+    (folder / "c.yaml").write_text(
+        "task: topic\nlabels: from-data\ndata: {format: table, path: x}\n"
+        "model: {kind: linear}\ntracking: {experiment: x}\n"
+    )
+
+
 def test_scoring_needs_no_training_library(
     small: Bundle, small_stance: Bundle, tiny_encoder: Path, tmp_path: Path
 ) -> None:
@@ -52,14 +64,7 @@ def test_scoring_needs_no_training_library(
     encoder = Encoder.open(tiny_encoder, max_tokens=16, device="cpu")
     zeros = np.zeros((encoder.width, 3), np.float32), np.zeros(3, np.float32)
     replace(small, model=EmbeddingModel(encoder, *zeros)).save(tmp_path / "embedding")
-    (tmp_path / "a.txt").write_text("The goalkeeper saved a penalty in the match.")
-    (tmp_path / "a.html").write_text("<h1>Final</h1><p>The goalkeeper saved a penalty.</p>")
-    (tmp_path / "a.csv").write_text("body,target\nIt is cheap.,the levy\n")
-    (tmp_path / "a.parquet").write_bytes(b"PAR1")
-    (tmp_path / "c.yaml").write_text(
-        "task: topic\nlabels: from-data\ndata: {format: table, path: x}\n"
-        "model: {kind: linear}\ntracking: {experiment: x}\n"
-    )
+    write_files(tmp_path)
     commands = [
         "score --model topic --explain --format table a.txt",
         "score --model topic a.html",

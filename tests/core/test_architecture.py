@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[2]
 SETUPTOOLS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"][
     "setuptools"
 ]
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
 ROOMS = {"newsstand": "newsstand", **{x: f"newsstand.{x}" for x in ("data", "train", "serve")}}
 # Every folder with modules, and its import name.
 FOLDERS = {
@@ -184,6 +185,41 @@ def test_package_data_are_all_files_that_are_no_modules() -> None:
         assert all(matched.values()), f"{package}: {matched}"
         files = {x for x in folder.rglob("*") if x.is_file() and "__pycache__" not in x.parts}
         assert {x for x in files if x.suffix != ".py"} == set().union(*matched.values())
+
+
+LONGEST = 60  # lines of a function, from its def to its end
+LONGER = {
+    "newsstand/config_checks.py:impossible",
+    "train/fit.py:fit",
+    "train/fit_encoder.py:fit_encoder",
+    "train/run.py:_train",
+    "train/seeds.py:fit_seeds",
+    "train/siamese.py:fine_tune_vectors",
+    "train/trainer.py:arguments",
+}
+
+
+def functions_over(lines: int, path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            assert node.end_lineno is not None
+            if node.end_lineno - node.lineno + 1 > lines:
+                yield node.name
+
+
+def test_no_function_is_over_60_lines(tmp_path: Path) -> None:
+    sample = tmp_path / "x.py"
+    sample.write_text(
+        "@a\ndef two():\n    pass\nclass K:\n    def three():\n        1\n        2\n"
+    )
+    assert list(functions_over(2, sample)) == ["three"]
+    found = {
+        f"{path.relative_to(ROOT).as_posix()}:{name}"
+        for path in [path for room in ROOMS for path in modules(room)] + TESTS
+        for name in functions_over(LONGEST, path)
+    }
+    assert found - LONGER == set()
+    assert LONGER - found == set()  # a function that is short by now needs no exception
 
 
 CONFIGS = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "configs").rglob("*.y*ml"))
