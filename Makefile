@@ -6,7 +6,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export HF_HUB_DISABLE_TELEMETRY := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: train train-large test format clean
+.PHONY: train train-large test format clean FORCE
 
 train: .venv/train.stamp
 	$(BIN)/newsstand train configs/topic.yaml
@@ -28,7 +28,7 @@ train-large: .venv/large.stamp
 test: .venv/dev.stamp
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	rm -rf build
+	rm -rf build/wheel build/lib
 	$(BIN)/pip install --quiet --no-deps --target build/wheel .
 	MYPYPATH=build/wheel $(BIN)/mypy -p newsstand
 	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
@@ -45,21 +45,34 @@ clean:
 		|| { echo "newsstand needs Python 3.11 or newer; set PYTHON=python3.11"; exit 2; }
 	$(PYTHON) -m venv .venv
 
+# Installed as links under build/, which type checkers can follow. An edited file is used at once; a
+# file that was added, moved or deleted needs another installation, so the stamps depend on the list
+# of files, which is written only when it changes.
+install = $(BIN)/pip install --quiet --no-compile --constraint constraints.txt \
+	--config-settings editable_mode=strict --editable
+
+build/sources.txt: FORCE
+	@mkdir -p build
+	@find newsstand data train serve -type f \
+		\( -name '*.py' -o -name py.typed -o -path 'data/corpus/*' \) | LC_ALL=C sort > $@.new
+	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
+
 # Byte code is made by all cores, where pip uses one; without it, scoring one article takes twice as
 # long wherever PYTHONDONTWRITEBYTECODE is set. A few packages hold files that are no Python.
-compile = @$(BIN)/python -m compileall -q -j 0 -x '/tests?/' .venv/lib newsstand train serve data >/dev/null || true
+compile = @$(BIN)/python -m compileall -q -j 0 -x '/tests?/' \
+	.venv/lib build/__editable__* newsstand >/dev/null || true
 
-.venv/train.stamp: .venv/bin/python pyproject.toml constraints.txt
-	$(BIN)/pip install --quiet --no-compile --constraint constraints.txt --editable '.[train,offline]'
+.venv/train.stamp: .venv/bin/python pyproject.toml constraints.txt build/sources.txt
+	$(install) '.[train,offline]'
 	$(compile)
 	@touch $@
 
-.venv/large.stamp: .venv/bin/python pyproject.toml constraints.txt
-	$(BIN)/pip install --quiet --no-compile --constraint constraints.txt --editable '.[train,offline,offline-large]'
+.venv/large.stamp: .venv/bin/python pyproject.toml constraints.txt build/sources.txt
+	$(install) '.[train,offline,offline-large]'
 	$(compile)
 	@touch $@ .venv/train.stamp
 
-.venv/dev.stamp: .venv/bin/python pyproject.toml constraints.txt
-	$(BIN)/pip install --quiet --no-compile --constraint constraints.txt --editable '.[train,offline,dev]'
+.venv/dev.stamp: .venv/bin/python pyproject.toml constraints.txt build/sources.txt
+	$(install) '.[train,offline,dev]'
 	$(compile)
 	@touch $@ .venv/train.stamp

@@ -32,7 +32,7 @@ from newsstand.records import (
     text_flaw,
 )
 
-CORPUS = Path(__file__).parent / "corpus"
+CORPUS = Path(__file__).resolve().parent / "corpus"
 
 
 def _stage(values: Mapping[str, Any], stance: Mapping[str, str]) -> str:

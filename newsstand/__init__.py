@@ -5,9 +5,14 @@
 'Grain falls'
 """
 
+from pkgutil import extend_path
 from typing import TYPE_CHECKING, Any
 
 from newsstand.version import __version__
+
+# Python started in a clone finds this folder before the installed package, and only the installed
+# package contains newsstand.data, newsstand.train and newsstand.serve.
+__path__ = extend_path(__path__, __name__)
 
 if TYPE_CHECKING:
     from newsstand.article import Article

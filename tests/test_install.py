@@ -1,18 +1,21 @@
-"""The scoring install: what it must do without any of the training libraries."""
+"""The install: found by type checkers and from any folder; scoring without training libraries."""
 
 import json
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 import newsstand
 from newsstand.bundle import Bundle
 from newsstand.embedding import EmbeddingModel
 from newsstand.encoder import Encoder
 
+ROOT = Path(__file__).parent.parent
 TRAINING = (
     *("sklearn", "torch", "transformers", "datasets", "mlflow", "pandas", "pyarrow"),
     *("matplotlib", "optuna", "trafilatura", "lxml"),
@@ -111,3 +114,66 @@ print(json.dumps(codes), file=sys.stderr)
         "newsstand: encoders need torch and transformers: pip install 'newsstand[encoder]'",
         *["newsstand: this needs datasets: pip install 'newsstand[train]'"] * 3,
     ]
+
+
+USER_SCRIPT = """\
+import newsstand
+from newsstand.data.findings import Finding
+
+scorer = newsstand.load("bundle")
+score = scorer.score("The coach.")
+reveal_type(scorer)
+reveal_type(score.probability)
+scorer.scores("The coach.")
+Finding.wrong
+"""
+
+
+def test_a_type_checker_finds_the_types(tmp_path: Path) -> None:
+    (tmp_path / "user.py").write_text(USER_SCRIPT)
+    (tmp_path / "mypy.ini").write_text(
+        "[mypy]\nfollow_imports = skip\n[mypy-newsstand.*]\nfollow_imports = normal\n"
+    )
+    command = [sys.executable, "-m", "mypy", "--cache-dir", str(tmp_path / "cache"), "user.py"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.stdout.splitlines()[:-1] == [
+        'user.py:6: note: Revealed type is "newsstand.serve.scorer.Scorer"',
+        'user.py:7: note: Revealed type is "float"',
+        'user.py:8: error: "Scorer" has no attribute "scores"; maybe "score"?  [attr-defined]',
+        'user.py:9: error: "type[Finding]" has no attribute "wrong"  [attr-defined]',
+    ]
+
+
+@pytest.mark.parametrize("folder", [".", "newsstand"])
+def test_newsstand_is_imported_whole_from_a_clone_and_from_the_folder_above(
+    folder: str, tmp_path: Path
+) -> None:
+    # A clone is named newsstand, and has a folder of that name without the other packages.
+    (tmp_path / "newsstand").symlink_to(ROOT)
+    code = "import newsstand; print(newsstand.load.__module__); import newsstand.data.findings"
+    done = python(code, tmp_path / folder)
+    assert (done.stdout.strip(), done.stderr) == ("newsstand.serve.scorer", "")
+
+
+def test_the_list_of_source_files_changes_only_with_the_set_of_files(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    for name in ("newsstand/io", "data/corpus", "train", "serve"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "newsstand/io/old.py").touch()
+    listed = tmp_path / "build/sources.txt"
+
+    def changed() -> bool:
+        before = listed.stat().st_mtime_ns if listed.exists() else None
+        subprocess.run(["make", "-s", "build/sources.txt"], cwd=tmp_path, check=True)
+        return listed.stat().st_mtime_ns != before
+
+    assert changed()
+    assert not changed()
+    (tmp_path / "newsstand/io/old.py").write_text("edited = True")
+    (tmp_path / "newsstand/io/notes.swp").touch()
+    assert not changed()
+    (tmp_path / "newsstand/io/old.py").rename(tmp_path / "serve/moved.py")
+    assert changed()
+    (tmp_path / "data/corpus/rows.jsonl").touch()
+    assert changed()
+    assert listed.read_text().splitlines() == ["data/corpus/rows.jsonl", "serve/moved.py"]
