@@ -33,6 +33,8 @@ def located(uri: str | Path) -> Iterator[Path]:
         raise BundleError(f"expected a bundle folder or a URI, got {type(uri).__name__}")
     text = str(uri)
     if text.startswith(MLFLOW):
+        from newsstand.serve.local_registry import local_artifact  # which imports SQLite
+
         local = local_artifact(text)
         if local is not None:
             yield _inside(local, text)

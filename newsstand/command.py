@@ -1,9 +1,12 @@
 """What all commands of the command line have in common."""
 
+import gc
 import logging
 import signal
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 import typer
@@ -40,6 +43,24 @@ def as_program() -> None:
     logging.getLogger("newsstand").addHandler(_SHOWN)
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _end)
+
+
+@contextmanager
+def importing(module: str) -> Iterator[None]:
+    """A block that imports a module and what it needs, without garbage collection.
+
+    Imports create many objects and hardly any garbage. What exists after the block is never
+    examined again, not even at exit, so this is for programs and not for a library.
+    """
+    if module in sys.modules:
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 class _Warnings(logging.Handler):
