@@ -1,4 +1,4 @@
-"""Web pages: the story, and nothing else of the page, by both readers."""
+"""Web pages: by trafilatura the story and nothing else, by the plain reader all of the story."""
 
 import logging
 import random
@@ -8,8 +8,6 @@ from pathlib import Path
 import pytest
 
 from newsstand.article import Article
-from newsstand.page_tokens import Tag, tokens
-from newsstand.page_tree import read_tree
 from web_pages import HOSTILE, PREFIXES, READERS, SUFFIXES, Gold, gold, hostile, reading_by
 
 PAGES = gold(Path(__file__).parent / "pages" / "pages.jsonl")
@@ -18,6 +16,10 @@ PARAGRAPHS = (
     "Two fishing boats carry the post and the milk until the part has come from the mainland.",
 )
 STORY = "\n\n".join(PARAGRAPHS)
+PLAIN = (
+    "the page was read by the plain reader, which finds less exactly what is the article; "
+    "install newsstand[html] to have it read by trafilatura"
+)
 
 
 @pytest.fixture(params=READERS)
@@ -31,12 +33,37 @@ def test_there_is_a_page_of_every_kind() -> None:
     assert {page.path for page in PAGES} == set(PAGES[0].path.parent.glob("*.html"))
 
 
-@pytest.mark.usefixtures("_reader")
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.path.stem)
 def test_pages_of_all_kinds(page: Gold) -> None:
     article = Article.from_html(page.path.read_bytes(), id="7")
     assert page.judged(article.body) == ([], [])
     assert (article.title, article.id, article.warning) == (page.title, "7", None)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.path.stem)
+def test_the_plain_reader_finds_title_and_paragraphs(page: Gold) -> None:
+    with reading_by("plain"):
+        article = Article.from_html(page.path.read_bytes())
+    missing, _ = page.judged(article.body)
+    assert (article.title, missing, article.warning) == (page.title, [], PLAIN)
+
+
+def test_the_plain_reader_leaves_out_what_is_no_text() -> None:
+    page = (
+        "<title>Ferry &amp; post</title><style>p {{}}</style><nav><p>All our islands.</nav>"
+        "<header><p>Skerry Times, since 1911.</p></header><script>var a = '<p>x</p>';</script>"
+        "<p>{} <script>let b = 1 < 2;</script><p hidden>For nobody to see.<p>{}"
+        "<form><p>Your address, please.</form><aside><p>Also read this.</aside><footer>Imprint."
+    )
+    with reading_by("plain"):
+        article = Article.from_html(page.format(*PARAGRAPHS))
+    assert (article.title, article.body) == ("Ferry & post", STORY)
+
+
+def test_a_short_text_beside_comments_is_read() -> None:
+    with reading_by("plain"):
+        page = f"<p>Closed today</p><div class=comments><p>{STORY}</div>"
+        assert Article.from_html(page).body == "Closed today"
 
 
 @pytest.mark.usefixtures("_reader")
@@ -46,7 +73,6 @@ def test_bytes_and_text_are_read_alike(page: Gold) -> None:
     assert Article.from_html(content) == Article.from_html(content.decode())
 
 
-@pytest.mark.usefixtures("_reader")
 @pytest.mark.parametrize(
     "page",
     [
@@ -90,14 +116,12 @@ def test_a_story_is_found_in_any_markup(page: str) -> None:
     assert Article.from_html(page.format(*PARAGRAPHS)).body == STORY
 
 
-@pytest.mark.usefixtures("_reader")
 def test_a_story_about_cookies_is_one() -> None:
     line = "We baked cookies for the crew on Sunday."
     page = f"<p>{PARAGRAPHS[0]}</p><p>{line}</p><p>{PARAGRAPHS[1]}</p>"
     assert line in Article.from_html(page).body
 
 
-@pytest.mark.usefixtures("_reader")
 def test_subheads_and_lists_stay_in_their_places() -> None:
     page = (
         "<h1>Ferry</h1><p>{}</p><h3>What is missing</h3><ul><li>A pump</li><li>Two seals</ul><p>{}"
@@ -146,7 +170,6 @@ def test_title(head: str, body: str, title: str) -> None:
     assert (article.title, article.body) == (title, STORY)
 
 
-@pytest.mark.usefixtures("_reader")
 @pytest.mark.parametrize(
     ("page", "warning"),
     [
@@ -164,9 +187,12 @@ def test_title(head: str, body: str, title: str) -> None:
 )
 def test_a_page_of_hardly_any_text_has_a_warning(page: str, warning: str | None) -> None:
     assert Article.from_html(page).warning == warning
+    with reading_by("plain"):
+        plain = Article.from_html(page).warning
+    assert plain == (f"{warning}; {PLAIN}" if warning else PLAIN)
 
 
-def test_what_trafilatura_cannot_do_the_small_reader_does(caplog: pytest.LogCaptureFixture) -> None:
+def test_what_trafilatura_cannot_do_the_plain_reader_does(caplog: pytest.LogCaptureFixture) -> None:
     deep = "<div>" * 3000 + "".join(f"<p>{paragraph}</p>" for paragraph in PARAGRAPHS)
     with caplog.at_level(logging.ERROR), reading_by("trafilatura"):
         assert Article.from_html(deep).body == STORY
@@ -179,35 +205,6 @@ def test_json_ld_is_read_where_the_page_shows_nothing() -> None:
     page = script.format("[" * 9999) + script.format("{broken") + script.format(told)
     assert Article.from_html(page).body == "A & B.\n\nSecond line."
     assert Article.from_html(page + "<p>" + STORY * 2).body.startswith(STORY[:50])
-
-
-def test_tokens() -> None:
-    page = (
-        "a &lt; b<P Class='x y' id=z hidden>c</p ><!-- <b> --><br/>1 < 2<SCRIPT><p>&amp;</script>"
-    )
-    assert list(tokens(page)) == [
-        "a < b",
-        Tag("p", {"class": "x y", "id": "z", "hidden": ""}, False),
-        "c",
-        Tag("p", {}, True),
-        Tag("br", {}, False),
-        "1 < 2",
-        Tag("script", {}, False),
-        "<p>&amp;",
-        Tag("script", {}, True),
-    ]
-
-
-def test_blocks_and_their_links() -> None:
-    tree = read_tree("<div>a<a href=x>b c</a></div><ul><li>d<li>e</ul>f<br>g<br> <br>h")
-    assert [(block.text, block.linked) for block in tree.blocks] == [
-        ("ab c", 2),
-        ("d", 0),
-        ("e", 0),
-        ("f\ng", 0),
-        ("h", 0),
-    ]
-    assert [tree.elements[block.owner].tag for block in tree.blocks[:3]] == ["div", "li", "li"]
 
 
 def seconds(page: str) -> float:

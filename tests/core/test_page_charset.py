@@ -5,7 +5,7 @@ import codecs
 import pytest
 
 from newsstand.article import Article
-from newsstand.page_charset import declared_codec, page_text
+from newsstand.page import declared_codec, page_text
 
 META = '<meta charset="{}">'
 HTTP = "<META content='text/html; charset={}' http-equiv=Content-Type>"

@@ -12,7 +12,7 @@ import pytest
 
 from newsstand import page as page_module
 
-READERS = ("trafilatura", "small")
+READERS = ("trafilatura", "plain")
 
 
 class Gold(NamedTuple):
@@ -51,7 +51,7 @@ def reading_by(reader: str) -> Iterator[None]:
     """Pages are read by trafilatura, or as where it is not installed."""
     page_module._trafilatura.cache_clear()
     with pytest.MonkeyPatch.context() as patch:
-        if reader == "small":
+        if reader == "plain":
             patch.setitem(sys.modules, "trafilatura", None)
         yield
     page_module._trafilatura.cache_clear()
@@ -97,6 +97,7 @@ HOSTILE = (
     "<pre>\n\nx",
     "<svg><p>x",
     "<select><option>x",
+    "<select><html>x<p>",
     "<button>x",
     "<form>",
     "<header>",
