@@ -54,7 +54,7 @@ install = $(BIN)/pip install --quiet --no-compile --constraint constraints.txt \
 build/sources.txt: FORCE
 	@mkdir -p build
 	@find newsstand data train serve -type f \
-		\( -name '*.py' -o -name py.typed -o -path 'data/corpus/*' \) | LC_ALL=C sort > $@.new
+		\( -name '*.py' -o -name py.typed -o -name '*.jinja' -o -path 'data/corpus/*' \) | LC_ALL=C sort > $@.new
 	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 
 # Byte code is made by all cores, where pip uses one; without it, scoring one article takes twice as

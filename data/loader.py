@@ -15,7 +15,7 @@ from newsstand.data.code_key import code_key
 from newsstand.data.duplicates import Near, near_duplicates
 from newsstand.data.kept import DamagedError, discard, keep, kept
 from newsstand.data.notes import Note
-from newsstand.data.placing import Columns, Places, no_rows, place_rows
+from newsstand.data.placing import Columns, no_rows, place_rows
 from newsstand.data.prepare import PreparedRows, Progress, prepare, values
 from newsstand.data.several import Origins, Part, prepare_all
 from newsstand.data.sources import SPLITS

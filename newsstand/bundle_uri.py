@@ -12,7 +12,6 @@ from urllib.parse import unquote, urlparse
 
 from newsstand.bundle import MANIFEST
 from newsstand.errors import BundleError
-from newsstand.local_registry import local_artifact
 from newsstand.mlflow_settings import database, mlflow_settings
 
 # How names of models in MLflow begin.
@@ -33,7 +32,7 @@ def located(uri: str | Path) -> Iterator[Path]:
         raise BundleError(f"expected a bundle folder or a URI, got {type(uri).__name__}")
     text = str(uri)
     if text.startswith(MLFLOW):
-        from newsstand.serve.local_registry import local_artifact  # which imports SQLite
+        from newsstand.local_registry import local_artifact  # which imports SQLite
 
         local = local_artifact(text)
         if local is not None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeAlias
 
 import typer
 
-from newsstand.command import Command, as_program, importing
+from newsstand.command import Command, as_program
 from newsstand.errors import ConfigError, InputError, NewsstandError
 from newsstand.files import write_whole
 from newsstand.terminal import (

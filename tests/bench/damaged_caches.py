@@ -27,7 +27,6 @@ from newsstand.encoder import Encoder
 from newsstand.errors import NewsstandError
 from newsstand.features import FeatureSpec
 from newsstand.text import TextSpec
-from newsstand.train import fit_stream as streamed
 from newsstand.train.fit_stream import fit_stream
 from newsstand.train.vector_cache import CachedVectors
 

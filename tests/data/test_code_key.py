@@ -25,7 +25,7 @@ def key(edited: str) -> str:
     "module",
     [
         *("newsstand.text", "newsstand.cleaning", "newsstand.boilerplate_rules"),
-        *("newsstand.encode", "newsstand.article", "newsstand.page_tree", "newsstand.labels"),
+        *("newsstand.encode", "newsstand.article", "newsstand.page_plain", "newsstand.labels"),
         *("newsstand.records", "newsstand.csv_table", "newsstand.dates", "newsstand.values"),
         *("newsstand.formats", "newsstand.data_specs", "newsstand.data.formats"),
         *("newsstand.data.validate", "newsstand.data.annotations", "newsstand.data.prepare"),

@@ -19,7 +19,6 @@ from newsstand.encode import Example
 from newsstand.errors import DataError
 from newsstand.features import FeatureSpec, count
 from newsstand.linear import LinearModel
-from newsstand.train import fit_stream as module
 from newsstand.train.fit_linear import fit_linear
 from newsstand.train.fit_stream import fit_stream
 from newsstand.train.unfinished import Unfinished
