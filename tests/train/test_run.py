@@ -282,7 +282,9 @@ def test_a_streaming_fit_that_was_stopped_goes_on(
 ) -> None:
     whole = quick(model__classifier="sgd", seed=3)
     with monkeypatch.context() as patch:
-        patch.setattr("newsstand.train.families.linear.fit_stream", partial(fit_stream, saved_every=0.0))
+        patch.setattr(
+            "newsstand.train.families.linear.fit_stream", partial(fit_stream, saved_every=0.0)
+        )
         patch.setattr(reporter, "progress", stop_while_fitting)
         with pytest.raises(KeyboardInterrupt):
             quick(model__classifier="sgd", seed=3)
