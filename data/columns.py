@@ -5,7 +5,7 @@ import shlex
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
 
-from newsstand.values import listing, shortened
+from newsstand.io.values import listing, shortened
 
 # What other tables call our columns: lower case, with a blank for each sign between words; the
 # likelier first.

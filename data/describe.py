@@ -7,10 +7,10 @@ from typing import Any, TypeAlias
 import numpy as np
 from pyarrow import compute
 
-from newsstand.data.loader import NewsData
-from newsstand.data.several import Origins
-from newsstand.data.sources import SPLITS
-from newsstand.encode import Example
+from newsstand.data.join import Origins
+from newsstand.data.load import NewsData
+from newsstand.data.readers.sources import SPLITS
+from newsstand.text.example import Example
 
 _SAMPLES = 3
 _QUANTILES = {"shortest": 0.0, "median": 0.5, "95 %": 0.95, "longest": 1.0}

@@ -22,20 +22,20 @@ from typing import Any, TypeAlias
 import datasets
 import pyarrow as pa
 
-from newsstand.article import Article
+from newsstand.config.data_specs import ReadSpec
 from newsstand.data.code_key import code_key
-from newsstand.data.formats import hub_fingerprint, input_files, reader
-from newsstand.data.kept import cache_root, file_digest, flaw, seal
 from newsstand.data.notes import Note, Notes
-from newsstand.data.sources import Source
+from newsstand.data.readers.formats import hub_fingerprint, input_files, reader
+from newsstand.data.readers.sources import Source
+from newsstand.data.sealed import cache_root, file_digest, flaw, seal
 from newsstand.data.validate import COLUMNS, Row, Validator
-from newsstand.data_specs import ReadSpec
-from newsstand.encode import Example, encode, mentioned
 from newsstand.errors import EmptyArticleError, InputError
-from newsstand.files import alone, remove, scratch_folder, sync
+from newsstand.io.files import alone, remove, scratch_folder, sync
 from newsstand.labels import LabelSet
-from newsstand.text import TextSpec
-from newsstand.workers import pool, processors
+from newsstand.parallel import pool, processors
+from newsstand.text.article import Article
+from newsstand.text.example import Example, encode, mentioned
+from newsstand.text.normalize import TextSpec
 
 _logger = logging.getLogger(__name__)
 

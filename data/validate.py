@@ -5,18 +5,18 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from typing import Any
 
-from newsstand.article import is_place
-from newsstand.data.annotations import LabelReader
+from newsstand.config.data_specs import ReadSpec
 from newsstand.data.columns import as_setting, no_column, one_slip, suggested
 from newsstand.data.notes import Note, Notes
+from newsstand.data.readers.annotations import LabelReader
+from newsstand.data.readers.sources import SPLIT_NAMES, Found
 from newsstand.data.row import COLUMNS, Row
-from newsstand.data.sources import SPLIT_NAMES, Found
-from newsstand.data_specs import ReadSpec
-from newsstand.encode import target_flaw
 from newsstand.errors import DataError
+from newsstand.io.records import Problem, Record
+from newsstand.io.values import Values, read_values, shortened
 from newsstand.labels import FROM_DATA, LabelSet
-from newsstand.records import Problem, Record
-from newsstand.values import Values, read_values, shortened
+from newsstand.text.article import is_place
+from newsstand.text.example import target_flaw
 
 __all__ = ["COLUMNS", "Row", "Validator"]
 

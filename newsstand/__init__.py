@@ -15,12 +15,12 @@ from newsstand.version import __version__
 __path__ = extend_path(__path__, __name__)
 
 if TYPE_CHECKING:
-    from newsstand.article import Article
-    from newsstand.article_files import ScoreError
     from newsstand.errors import NewsstandError
-    from newsstand.serve.evidence import Evidence
+    from newsstand.io.article_files import ScoreError
+    from newsstand.serve.explain import Evidence
     from newsstand.serve.score import Score
     from newsstand.serve.scorer import Scorer, load
+    from newsstand.text.article import Article
 
 __all__ = [
     "Article",
@@ -35,11 +35,11 @@ __all__ = [
 
 # Imported on first use, so that `import newsstand` costs next to nothing.
 _HOMES = {
-    "Article": "newsstand.article",
-    "Evidence": "newsstand.serve.evidence",
+    "Article": "newsstand.text.article",
+    "Evidence": "newsstand.serve.explain",
     "NewsstandError": "newsstand.errors",
     "Score": "newsstand.serve.score",
-    "ScoreError": "newsstand.article_files",
+    "ScoreError": "newsstand.io.article_files",
     "Scorer": "newsstand.serve.scorer",
     "load": "newsstand.serve.scorer",
 }

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import tee
 
-from newsstand.article_files import Row, ScoreError, read_articles
+from newsstand.io.article_files import Row, ScoreError, read_articles
 from newsstand.serve.score import Score
 from newsstand.serve.scorer import Scorer
 

@@ -8,13 +8,13 @@ from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from newsstand.article import Article
-from newsstand.article_files import ScoreError
-from newsstand.bundle import Bundle
 from newsstand.errors import InputError
+from newsstand.io.article_files import ScoreError
+from newsstand.io.bundle import Bundle
 from newsstand.labels import score_columns
 from newsstand.serve.score import Score
 from newsstand.serve.scorer import Scorer
+from newsstand.text.article import Article
 
 if TYPE_CHECKING:
     import pandas as pd

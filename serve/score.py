@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from newsstand.serve.evidence import Evidence
-from newsstand.text import Removed
+from newsstand.serve.explain import Evidence
+from newsstand.text.normalize import Removed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,16 +10,16 @@ from typing import Literal, NamedTuple, TypeAlias, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from newsstand.article import Article
-from newsstand.article_files import ScoreError
-from newsstand.bundle import Bundle
-from newsstand.bundle_uri import located
-from newsstand.encode import Example
 from newsstand.errors import BundleError, InputError, NewsstandError
-from newsstand.known import NOTHING_KNOWN
-from newsstand.serve.evidence import find_evidence
+from newsstand.features.coverage import NOTHING_KNOWN
+from newsstand.io.article_files import ScoreError
+from newsstand.io.bundle import Bundle
+from newsstand.io.bundle_uri import located
+from newsstand.parallel import pool
+from newsstand.serve.explain import find_evidence
 from newsstand.serve.score import Score
-from newsstand.workers import pool
+from newsstand.text.article import Article
+from newsstand.text.example import Example
 
 # Halves of surrogate pairs, which no tokenizer takes; of texts, the preparation removes them.
 _HALVES = re.compile("[\ud800-\udfff]")

@@ -14,7 +14,7 @@ import pytest
 from given import Cli, Done, Heard, Trained
 
 if TYPE_CHECKING:
-    from newsstand.bundle import Bundle
+    from newsstand.io.bundle import Bundle
 
 # Before anything imports MLflow or datasets.
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
@@ -41,7 +41,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session", autouse=True)
 def part_of_corpus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """What is read as the corpus in this process: a tenth of it, of each file and split."""
-    from newsstand.data import formats
+    from newsstand.data.readers import formats
 
     whole, folder = formats.CORPUS, tmp_path_factory.mktemp("corpus")
     for path in whole.glob("*.jsonl"):
@@ -64,7 +64,7 @@ def reporter() -> Heard:
 @pytest.fixture(scope="session")
 def trained(part_of_corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trained]:
     """Both linear configs of the corpus, trained into an MLflow store of the session."""
-    from newsstand.config_file import load_config
+    from newsstand.config.loader import load_config
     from newsstand.train.run import train
 
     folder = tmp_path_factory.mktemp("trained")
@@ -123,14 +123,14 @@ SMALL = {
 def _small(task: str, rows: list[tuple[str, str | None, str]]) -> "Bundle":
     import numpy as np
 
-    from newsstand.article import Article
-    from newsstand.bundle import Bundle
-    from newsstand.calibration import Calibration
-    from newsstand.encode import encode
-    from newsstand.features import FeatureSpec, count
+    from newsstand.features.weighting import FeatureSpec, count
+    from newsstand.io.bundle import Bundle
     from newsstand.labels import LabelSet
-    from newsstand.text import TextSpec
-    from newsstand.train.fit_linear import fit_linear
+    from newsstand.models.calibration import Calibration
+    from newsstand.text.article import Article
+    from newsstand.text.example import encode
+    from newsstand.text.normalize import TextSpec
+    from newsstand.train.families.linear_solver import fit_linear
 
     labels = LabelSet.of(dict.fromkeys(label for label, _, _ in rows))
     spec = FeatureSpec(words=(1, 2), chars=(3, 4), bits=14, cross_target=task == "stance")
@@ -196,7 +196,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cli:
     """Runs the `newsstand` command in this process."""
-    from newsstand.cli import main
+    from newsstand.cli.main import main
 
     def run(*arguments: str | Path, stdin: bytes = b"") -> Done:
         monkeypatch.setattr(sys, "argv", ["newsstand", *map(str, arguments)])

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from given import Cli
-from newsstand.bundle import Bundle
+from newsstand.io.bundle import Bundle
 
 SPORT, WEATHER = "The goalkeeper saved a penalty in the match.", "Heavy rain and snow on the coast."
 

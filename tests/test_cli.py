@@ -14,9 +14,9 @@ import pytest
 import newsstand
 from command_line import COMMAND, SPORT, environment
 from given import Cli, Trained
-from newsstand import cli as commands
-from newsstand.bundle import bundle_hash
-from newsstand.config_file import load_config
+from newsstand.cli.main import main as commands
+from newsstand.config.loader import load_config
+from newsstand.io.bundle import bundle_hash
 
 ROOT = Path(__file__).parents[1]
 COMMANDS = ("train", "data", "check", "score", "config", "verify", "log", "relocate")
@@ -251,7 +251,7 @@ def test_a_failed_run_gives_the_cursor_back(folder: Path, monkeypatch: pytest.Mo
 
     screen = io.StringIO()
     console = Console(file=screen, force_terminal=True)
-    monkeypatch.setattr("newsstand.show.stderr", lambda: console)
+    monkeypatch.setattr("newsstand.cli.display.stderr", lambda: console)
     monkeypatch.setattr(sys, "argv", ["newsstand", "train", "quick.yaml"])
     Path("quick.yaml").write_text(CONFIG)  # its rows are not there
     with pytest.raises(SystemExit):

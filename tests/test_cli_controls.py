@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from given import Cli
-from newsstand.show import show_result
-from newsstand.terminal import visible
+from newsstand.cli.display import show_result
+from newsstand.cli.terminal import visible
 from newsstand.train.evaluate import LabelReport
 from newsstand.train.run import Result
 

@@ -6,7 +6,7 @@ import datasets
 import pytest
 
 from given import Cli
-from newsstand.data import report
+from newsstand.data.checks import report
 
 ROWS = "label,body\n" + "".join(
     f"{label},{word} fell on day {day} in the city\n"

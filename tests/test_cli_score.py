@@ -16,11 +16,11 @@ from pyarrow import parquet
 
 from command_line import COMMAND, ECONOMY, SPORT, WEATHER, environment
 from given import Cli
-from newsstand.article import Article
-from newsstand.bundle import Bundle
+from newsstand.cli.terminal import visible
+from newsstand.io.bundle import Bundle
 from newsstand.labels import LabelSet
 from newsstand.serve.batch import Row
-from newsstand.terminal import visible
+from newsstand.text.article import Article
 
 
 @pytest.fixture
@@ -344,8 +344,8 @@ def test_no_control_character_of_a_text_is_printed(
 NOISY = """
 import sys
 from tokenizers import AddedToken
-from newsstand.bundle import Bundle
-from newsstand.cli import main
+from newsstand.io.bundle import Bundle
+from newsstand.cli.main import main
 
 unchecked = Bundle.unchecked
 

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 import newsstand
-from newsstand.bundle import Bundle
-from newsstand.embedding import EmbeddingModel
-from newsstand.encoder import Encoder
+from newsstand.encoders.torch_encoder import Encoder
+from newsstand.io.bundle import Bundle
+from newsstand.models.embedding import EmbeddingModel
 
 ROOT = Path(__file__).parent.parent
 TRAINING = (
@@ -88,7 +88,7 @@ import json, newsstand
 score = newsstand.load("topic").score("The goalkeeper saved a penalty.")
 [stance] = newsstand.load("stance").score_many(["It is cheap."], target="the levy")
 print(score.label, bool(score.evidence), stance.label, file=sys.stderr)
-from newsstand.cli import main
+from newsstand.cli.main import main
 codes = []
 for command in {commands}:
     sys.argv = ["newsstand", *command.split()]
@@ -118,7 +118,7 @@ print(json.dumps(codes), file=sys.stderr)
 
 USER_SCRIPT = """\
 import newsstand
-from newsstand.data.findings import Finding
+from newsstand.data.checks.findings import Finding
 
 scorer = newsstand.load("bundle")
 score = scorer.score("The coach.")
@@ -150,7 +150,7 @@ def test_newsstand_is_imported_whole_from_a_clone_and_from_the_folder_above(
 ) -> None:
     # A clone is named newsstand, and has a folder of that name without the other packages.
     (tmp_path / "newsstand").symlink_to(ROOT)
-    code = "import newsstand; print(newsstand.load.__module__); import newsstand.data.findings"
+    code = "import newsstand, newsstand.data.checks.findings; print(newsstand.load.__module__)"
     done = python(code, tmp_path / folder)
     assert (done.stdout.strip(), done.stderr) == ("newsstand.serve.scorer", "")
 

@@ -16,8 +16,8 @@ from urllib.request import urlopen
 import pytest
 
 from given import Cli
-from newsstand.config_file import load_config
-from newsstand.data import formats
+from newsstand.config.loader import load_config
+from newsstand.data.readers import formats
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

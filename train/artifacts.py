@@ -9,14 +9,14 @@ from typing import Any
 import pyarrow
 from pyarrow import parquet
 
-from newsstand.calibration import Floats
-from newsstand.config import Config
-from newsstand.config_file import dump_config
-from newsstand.decision import MOST_PROBABLE
+from newsstand.config.loader import dump_config
+from newsstand.config.schema import Config
 from newsstand.labels import LabelSet
+from newsstand.models.calibration import Floats
+from newsstand.models.decision import MOST_PROBABLE
 from newsstand.train import plots
-from newsstand.train.rows import Rows
-from newsstand.train.search import Trial
+from newsstand.train.dataset import Rows
+from newsstand.train.families.linear_search import Trial
 
 
 def write_artifacts(

@@ -6,17 +6,17 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from newsstand.bundle import Bundle
-from newsstand.calibration import Floats
-from newsstand.controls import Controls
-from newsstand.data.quick import CUT, features, learned
-from newsstand.encode import Example
-from newsstand.families import Model
+from newsstand.data.checks.probe import CUT, features, learned
+from newsstand.io.bundle import Bundle
 from newsstand.labels import opposites
-from newsstand.targets import speaks_of
+from newsstand.models.base import Model
+from newsstand.models.calibration import Floats
+from newsstand.models.controls import Controls
+from newsstand.text.example import Example
+from newsstand.text.targets import speaks_of
+from newsstand.train.dataset import Rows
 from newsstand.train.evaluate import quality
 from newsstand.train.flips import flip_figures
-from newsstand.train.rows import Rows
 
 _MOST_LEARNED = 40_000  # rows of the models that read one half
 _MOST_ASKED = 300  # rows that are asked about another target

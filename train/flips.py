@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from newsstand.decision import MOST_PROBABLE
 from newsstand.labels import opposites
+from newsstand.models.decision import MOST_PROBABLE
 
 Ints = NDArray[np.int64]
 

@@ -9,8 +9,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from newsstand.calibration import Floats
-from newsstand.decision import MOST_PROBABLE
+from newsstand.models.calibration import Floats
+from newsstand.models.decision import MOST_PROBABLE
 from newsstand.train.evaluate import expected_calibration_error, reliability
 
 _DPI = 110

@@ -5,7 +5,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlparse
 
 from newsstand.errors import NewsstandError
-from newsstand.mlflow_settings import database, mlflow_settings
+from newsstand.io.mlflow_settings import database, mlflow_settings
 from newsstand.train import local_store
 from newsstand.train.tracking import check_active, refused, store
 

@@ -9,24 +9,24 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from newsstand.bundle import Bundle
-from newsstand.calibration import Calibration, Floats
-from newsstand.config import Config, ExportConfig, flatten
-from newsstand.controls import Controls
-from newsstand.data.loader import NewsData, load
-from newsstand.data.sources import SPLITS
+from newsstand.config.schema import Config, ExportConfig, flatten
+from newsstand.data.load import NewsData, load
+from newsstand.data.readers.sources import SPLITS
 from newsstand.errors import DataError
-from newsstand.families import FAMILIES, Model
+from newsstand.io.bundle import Bundle
+from newsstand.models.base import FAMILIES, Model
+from newsstand.models.calibration import Calibration, Floats
+from newsstand.models.controls import Controls
 from newsstand.train import controls, evaluate
 from newsstand.train.artifacts import write_artifacts
 from newsstand.train.calibrate import fit_calibration
 from newsstand.train.champion import Standing
-from newsstand.train.clock import Clock, Reporter
+from newsstand.train.dataset import Rows
 from newsstand.train.families.base import Fitted, RunContext, Trainer
+from newsstand.train.fit_checkpoint import Unfinished
 from newsstand.train.outcome import Outcome, finished, kept_if_not_logged, plain_disk_errors
-from newsstand.train.rows import Rows
-from newsstand.train.tracked import TrackedRun, Tracker, untracked
-from newsstand.train.unfinished import Unfinished
+from newsstand.train.stage_timer import Clock, Reporter
+from newsstand.train.tracked_run import TrackedRun, Tracker, untracked
 
 if TYPE_CHECKING:
     from newsstand.train import tracking

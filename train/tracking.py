@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlparse
 
-from newsstand.bundle_uri import reason, without_password
 from newsstand.errors import NewsstandError
+from newsstand.io.bundle_uri import reason, without_password
+from newsstand.io.mlflow_settings import database, mlflow_settings
 from newsstand.labels import score_columns
-from newsstand.mlflow_settings import database, mlflow_settings
 
 with mlflow_settings():  # no telemetry from its import on
     import mlflow

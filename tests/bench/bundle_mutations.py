@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mutations import changed, outcome, probabilities
-from newsstand.bundle import Bundle
+from newsstand.io.bundle import Bundle
 from tiny_models import make_bundle, make_encoder
 
 FAMILIES = ("linear", "embedding", "transformer", "exported")

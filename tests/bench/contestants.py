@@ -24,8 +24,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jobs import Clock, Record, answer, peak, rate
-from newsstand.calibration import Calibration
-from newsstand.encode import Example
+from newsstand.models.calibration import Calibration
+from newsstand.text.example import Example
 
 Floats = NDArray[np.float64]
 
@@ -92,13 +92,13 @@ class Newsstand:
         self.raw = not merge
 
     def fit(self, job: Record, rows: Path, folder: Path) -> Record:
-        from newsstand.bundle import Bundle
-        from newsstand.config_file import load_config
+        from newsstand.config.loader import load_config
+        from newsstand.io.bundle import Bundle
         from newsstand.labels import CUSTOM, LabelSet
         from newsstand.train.calibrate import fit_calibration
         from newsstand.train.families.base import RunContext
         from newsstand.train.families.linear import LinearTrainer
-        from newsstand.train.fit_stream import Unfinished
+        from newsstand.train.families.sgd import Unfinished
 
         config = load_config(job["config"], job["overrides"])
         fitted, held_out, spare = (Rows.read(rows, name, self.merge) for name in FIT_SPLITS)
@@ -142,7 +142,7 @@ class Newsstand:
 
     cold = """\
 import json, sys
-from newsstand.article import Article
+from newsstand.text.article import Article
 from newsstand.serve.scorer import load
 row = json.load(open(sys.argv[2]))
 article = Article(title=row["title"], body=row["body"])
@@ -349,7 +349,7 @@ def score(contestant: Any, job: Record) -> Record:
 
 def raw_rate(scorer: Any, rows: Path) -> float:
     """From articles as published to scores: preparation, features, probabilities."""
-    from newsstand.article import Article
+    from newsstand.text.article import Article
 
     with (rows / "articles.jsonl").open(encoding="utf-8") as lines:
         found = [json.loads(line) for line in lines]

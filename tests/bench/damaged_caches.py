@@ -20,15 +20,15 @@ from safetensors.torch import save
 
 import small_fit
 from cache_damages import OF_FILES, OF_FOLDERS
-from newsstand.data.loader import load
-from newsstand.data_specs import DataSpec, NearDuplicateSpec, SourceSpec, SplitSpec
-from newsstand.encode import Example
-from newsstand.encoder import Encoder
+from newsstand.config.data_specs import DataSpec, NearDuplicateSpec, SourceSpec, SplitSpec
+from newsstand.data.load import load
+from newsstand.encoders.torch_encoder import Encoder
 from newsstand.errors import NewsstandError
-from newsstand.features import FeatureSpec
-from newsstand.text import TextSpec
-from newsstand.train.fit_stream import fit_stream
-from newsstand.train.vector_cache import CachedVectors
+from newsstand.features.weighting import FeatureSpec
+from newsstand.text.example import Example
+from newsstand.text.normalize import TextSpec
+from newsstand.train.families.sgd import fit_stream
+from newsstand.train.families.vector_cache import CachedVectors
 
 WORDS = ["harbour", "bank", "rain", "vote", "bridge", "tax", "storm", "match", "school", "river"]
 SEED = 18

@@ -26,10 +26,10 @@ from pathlib import Path
 
 import numpy as np
 
-from newsstand.article import Article
-from newsstand.data.duplicates import near_duplicates
-from newsstand.data_specs import NearDuplicateSpec
-from newsstand.text import TextSpec, normalise
+from newsstand.config.data_specs import NearDuplicateSpec
+from newsstand.data.splits.near_duplicates import near_duplicates
+from newsstand.text.article import Article
+from newsstand.text.normalize import TextSpec, normalise
 
 COLUMNS = ("content_original", "content", "body", "text")
 BATCH = 1000

@@ -33,11 +33,11 @@ from pathlib import Path
 
 from encoder_contestants import CONFIG, FITS, SCORES, WHOLE_FITS
 from jobs import Record, work
-from newsstand.bundle import Bundle
-from newsstand.encoder import ENCODER_FOLDER, Encoder
-from newsstand.exported import ExportedEncoder
-from newsstand.libraries import torch_sees_a_gpu
-from newsstand.transformer import TransformerModel
+from newsstand.encoders.libraries import torch_sees_a_gpu
+from newsstand.encoders.onnx_encoder import ExportedEncoder
+from newsstand.encoders.torch_encoder import ENCODER_FOLDER, Encoder
+from newsstand.io.bundle import Bundle
+from newsstand.models.transformer import TransformerModel
 
 WORKER = Path(__file__).with_name("encoder_contestants.py")
 OFFLINE = {"MLFLOW_DISABLE_TELEMETRY": "true", "HF_HUB_OFFLINE": "1"}

@@ -29,8 +29,8 @@ class Enough(Exception):  # noqa: N818 - not an error
 
 def loaded(job: Record) -> tuple[Any, Any]:
     """The config and its data."""
-    from newsstand.config_file import load_config
-    from newsstand.data.loader import load
+    from newsstand.config.loader import load_config
+    from newsstand.data.load import load
 
     config = load_config(str(CONFIG), [f"data.path={job['data']}", *job.get("overrides", ())])
     return config, load(config.loading())
@@ -38,7 +38,7 @@ def loaded(job: Record) -> tuple[Any, Any]:
 
 def split(job: Record, name: str) -> tuple[list[Any], Texts, NDArray[np.int64]]:
     """Examples, their texts and labels."""
-    from newsstand.train.rows import Rows
+    from newsstand.train.dataset import Rows
 
     _, news = loaded(job)
     rows = Rows(news, news.numbers(name))
@@ -47,7 +47,7 @@ def split(job: Record, name: str) -> tuple[list[Any], Texts, NDArray[np.int64]]:
 
 
 def encoder_folder(job: Record) -> str:
-    from newsstand.encoders import find_encoder
+    from newsstand.encoders.hub import find_encoder
 
     config, _ = loaded(job)
     return str(find_encoder(config.model.encoder, config.model.encoder_sha256))
@@ -84,10 +84,10 @@ class Pace:
 
 
 def fit_newsstand(job: Record, pace: Pace) -> Callable[[], NDArray[np.int64]]:
+    from newsstand.train.dataset import Rows
     from newsstand.train.families.base import RunContext
     from newsstand.train.families.transformer import TransformerTrainer
-    from newsstand.train.rows import Rows
-    from newsstand.train.unfinished import Unfinished
+    from newsstand.train.fit_checkpoint import Unfinished
 
     config, news = loaded(job)
     fitted, held_out = (Rows(news, news.numbers(x)) for x in ("train", "validation"))
@@ -112,7 +112,7 @@ def fit_run_classification(
     import datasets
     import transformers
 
-    from newsstand.libraries import torch_sees_a_gpu
+    from newsstand.encoders.libraries import torch_sees_a_gpu
 
     class Steps(transformers.TrainerCallback):  # type: ignore[misc]
         def on_step_end(self, *_: Any, **__: Any) -> None:
@@ -245,7 +245,7 @@ def score(job: Record) -> Record:
     examples, texts = [examples[x] for x in chosen], [texts[x] for x in chosen]
     name = job["contestant"]
     if name.startswith("newsstand"):
-        from newsstand.bundle import Bundle
+        from newsstand.io.bundle import Bundle
 
         bundle = Bundle.load(Path(job["bundles"]["int8" if "int8" in name else "torch"]))
 

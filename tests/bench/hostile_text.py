@@ -18,8 +18,8 @@ sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[1] / 
 import conftest  # noqa: E402 - found on the path that was just made
 
 from hostile import Passes, patterns, seconds  # noqa: E402
-from newsstand.article import Article  # noqa: E402
 from newsstand.serve.scorer import Scorer  # noqa: E402
+from newsstand.text.article import Article  # noqa: E402
 
 _SHOWN = 15
 _WORTH = 0.2  # seconds from which on growth is worth telling

@@ -28,10 +28,10 @@ from typing import Any
 
 from contestants import CONTESTANTS, SHORT, STARTS, THREADS, TIMED, merged
 from jobs import Record, work
-from newsstand.article import COLUMNS as ARTICLE_COLUMNS
-from newsstand.config_file import load_config
-from newsstand.encode import Example
+from newsstand.config.loader import load_config
 from newsstand.errors import NewsstandError
+from newsstand.text.article import COLUMNS as ARTICLE_COLUMNS
+from newsstand.text.example import Example
 
 ROOT = Path(__file__).resolve().parents[2]
 WORKER = Path(__file__).with_name("contestants.py")
@@ -78,7 +78,7 @@ def path_of(config: str) -> str:
 
 def prepare(chosen: DataSet, path: Path | None, folder: Path) -> None:
     """Writes a data set's prepared rows, once, for all contestants."""
-    from newsstand.data.loader import load
+    from newsstand.data.load import load
 
     config = load_config(path_of(chosen.config), [*located(path)])
     news = load(config.loading())

@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 from scipy.sparse import csr_array
 
-from newsstand.ngrams import HashedNgrams
+from newsstand.features.hashed_ngrams import HashedNgrams
 
 COLUMNS = ("content_original", "content", "body", "text")
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")

@@ -18,14 +18,14 @@ from pathlib import Path
 
 import numpy as np
 
-from newsstand.article import Article
-from newsstand.encode import Example, encode
-from newsstand.encoders import MINILM
-from newsstand.hypotheses import Hypotheses
-from newsstand.text import TextSpec
-from newsstand.train.fit_encoder import fit_encoder, open_classifier
-from newsstand.train.tuning import Tuning
-from newsstand.transformer import TransformerModel
+from newsstand.encoders.hub import MINILM
+from newsstand.models.hypotheses import Hypotheses
+from newsstand.models.transformer import TransformerModel
+from newsstand.text.article import Article
+from newsstand.text.example import Example, encode
+from newsstand.text.normalize import TextSpec
+from newsstand.train.finetune.fit_encoder import fit_encoder, open_classifier
+from newsstand.train.finetune.tuning import Tuning
 
 CORPUS = Path(__file__).parents[2] / "data/corpus"
 CLASSES = ("entailment", "neutral", "contradiction")

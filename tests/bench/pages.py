@@ -21,7 +21,7 @@ import time
 from itertools import product
 from pathlib import Path
 
-from newsstand.article import Article
+from newsstand.text.article import Article
 from web_pages import HOSTILE, PREFIXES, READERS, SUFFIXES, Gold, gold, hostile, reading_by
 
 

@@ -21,10 +21,10 @@ from pathlib import Path
 import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold
 
-from newsstand.config_file import load_config
-from newsstand.data.balance import Floats, share_out
-from newsstand.data.loader import load
-from newsstand.data.units import Hashes, Ints, codes, hashes, join, lots
+from newsstand.config.loader import load_config
+from newsstand.data.load import load
+from newsstand.data.splits.balance import Floats, share_out
+from newsstand.data.splits.groups import Hashes, Ints, codes, hashes, join, lots
 
 SEEDS = 5
 SHARES = {"0.8/0.1/0.1": np.array([0.1, 0.1, 0.8]), "five folds": np.full(5, 0.2)}
@@ -33,7 +33,7 @@ Way = Callable[[Ints, Hashes, Ints, Floats], Ints]
 
 
 def ours(unit: Ints, lot: Hashes, label: Ints, shares: Floats) -> Ints:
-    """The part of each unit; as in `newsstand.data.split`, validation is drawn from the rest."""
+    """The part of each unit; as in `splits.split`, validation is drawn from the rest."""
     if len(shares) > 3:
         return share_out(unit, label, lot, shares.tolist())
     part = share_out(unit, label, lots(lot, "test"), [shares[0], 1 - shares[0]], keep=2)

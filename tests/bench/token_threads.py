@@ -13,11 +13,11 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from newsstand.article import Article
-from newsstand.encode import Example, encode
-from newsstand.encoder import Encoder
-from newsstand.encoders import MINILM, find_encoder
-from newsstand.text import TextSpec
+from newsstand.encoders.hub import MINILM, find_encoder
+from newsstand.encoders.torch_encoder import Encoder
+from newsstand.text.article import Article
+from newsstand.text.example import Example, encode
+from newsstand.text.normalize import TextSpec
 
 WORDS = (
     *("the", "of", "rain", "coach", "market", "harbour", "vote", "minister", "wheat", "goalkeeper"),

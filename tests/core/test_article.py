@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from newsstand.article import COLUMNS, Article
-from newsstand.encode import encode
 from newsstand.errors import InputError
-from newsstand.text import TextSpec
+from newsstand.text.article import COLUMNS, Article
+from newsstand.text.example import encode
+from newsstand.text.normalize import TextSpec
 
 
 @pytest.mark.parametrize(

@@ -14,11 +14,11 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from mutations import reseal
-from newsstand import bundle as bundles
-from newsstand.article import Article
-from newsstand.bundle import Bundle, bundle_hash, verify
 from newsstand.errors import BundleError
-from newsstand.linear import LinearModel
+from newsstand.io import bundle as bundles
+from newsstand.io.bundle import Bundle, bundle_hash, verify
+from newsstand.models.linear import LinearModel
+from newsstand.text.article import Article
 
 GOLDEN = [
     (Article(title="Rain", body="Snow fell overnight."), None),

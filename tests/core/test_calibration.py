@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from newsstand.calibration import Calibration
+from newsstand.models.calibration import Calibration
 
 LABELS = (2, 3, 8, 17)
 

@@ -8,12 +8,12 @@ import pytest
 from typer.testing import CliRunner
 
 from config_texts import BASE, Write, edited, embedding, model, problems
-from newsstand.cli import app
-from newsstand.config import Config, flatten
-from newsstand.config_encoders import EmbeddingConfig
-from newsstand.config_file import dump_config, load_config
+from newsstand.cli.main import app
+from newsstand.config.encoders import EmbeddingConfig
+from newsstand.config.loader import dump_config, load_config
+from newsstand.config.schema import Config, flatten
 from newsstand.errors import ConfigError
-from newsstand.text import RULES
+from newsstand.text.normalize import RULES
 
 RULE = next(iter(RULES))
 LABELS = (

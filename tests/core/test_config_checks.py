@@ -3,7 +3,7 @@
 import pytest
 
 from config_texts import Write, edited, embedding, problems
-from newsstand.config_file import dump_config, load_config
+from newsstand.config.loader import dump_config, load_config
 
 IMPOSSIBLE = [
     (

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from config_texts import BASE, Write, edited, model, problems
-from newsstand.config import flatten
-from newsstand.config_file import dump_config, load_config
+from newsstand.config.loader import dump_config, load_config
+from newsstand.config.schema import flatten
 
 
 @pytest.mark.parametrize(

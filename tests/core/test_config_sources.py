@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 
 from config_texts import Write, problems
-from newsstand.config import flatten
-from newsstand.config_data import CsvConfig, DataConfig, NearDuplicatesConfig, SplitConfig
-from newsstand.config_file import dump_config, load_config
-from newsstand.data_specs import DataSpec, NearDuplicateSpec, ReadSpec, SourceSpec, SplitSpec
-from newsstand.records import CsvFormat
-from newsstand.text import TextSpec
+from newsstand.config.data import CsvConfig, DataConfig, NearDuplicatesConfig, SplitConfig
+from newsstand.config.data_specs import DataSpec, NearDuplicateSpec, ReadSpec, SourceSpec, SplitSpec
+from newsstand.config.loader import dump_config, load_config
+from newsstand.config.schema import flatten
+from newsstand.io.records import CsvFormat
+from newsstand.text.normalize import TextSpec
 
 CONFIG = """\
 task: stance

@@ -3,7 +3,7 @@
 import pytest
 
 from config_texts import Write, problems
-from newsstand.config_file import load_config
+from newsstand.config.loader import load_config
 
 CONFIG = """\
 task: TASK

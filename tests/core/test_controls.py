@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from mutations import reseal
-from newsstand.article import Article
-from newsstand.bundle import Bundle
-from newsstand.controls import FAILURES, UNFOUND, UNLIKE, Controls
 from newsstand.errors import BundleError
+from newsstand.io.bundle import Bundle
+from newsstand.models.controls import FAILURES, UNFOUND, UNLIKE, Controls
 from newsstand.serve.scorer import Scorer
+from newsstand.text.article import Article
 from tiny_models import make_bundle
 
 GOOD = {

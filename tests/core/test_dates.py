@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta, timezone
 
 import pytest
 
-from newsstand.dates import EXPECTED, parse_date
+from newsstand.io.dates import EXPECTED, parse_date
 
 DAY, POINT = "2019-05-03", "2019-05-03T10:00:00"
 

@@ -9,9 +9,9 @@ import pytest
 import torch
 import transformers
 
-from newsstand.encoder import Encoder
+from newsstand.encoders.libraries import find_device
+from newsstand.encoders.torch_encoder import Encoder
 from newsstand.errors import NewsstandError
-from newsstand.libraries import find_device
 
 TEXTS = [
     "Rain and strong winds.",
@@ -55,7 +55,7 @@ def test_vectors_are_the_mean_of_the_networks_own_states(encoder: Encoder) -> No
 def test_batches_hold_texts_of_like_length_within_the_budget(
     encoder: Encoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("newsstand.encoder._CPU_BUDGET", 40)
+    monkeypatch.setattr("newsstand.encoders.torch_encoder._CPU_BUDGET", 40)
     tokens = encoder.tokens(["rain " * count for count in (1, 28, 9, 2, 9, 1, 60)])
     batches = list(encoder.batches(tokens))
     assert sorted(chain.from_iterable(batches)) == list(range(7))

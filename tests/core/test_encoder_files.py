@@ -15,10 +15,10 @@ import torch
 from safetensors.numpy import load_file, save_file
 
 from mutations import PLANTED
-from newsstand.encoder import Encoder
-from newsstand.encoder_files import check_encoder
+from newsstand.encoders.network_files import check_encoder
+from newsstand.encoders.tokenizer import Tokens
+from newsstand.encoders.torch_encoder import Encoder
 from newsstand.errors import NewsstandError
-from newsstand.token_reader import Tokens
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def test_code_that_an_encoder_brings_is_not_run(
     monkeypatch.setattr(sys, "stdin", answers)
     assert f"{name}: auto_map: refused, as it can load code" in refused(encoder)
     # Transformers by itself does not run it either, nor does it ask.
-    monkeypatch.setattr("newsstand.encoder.check_encoder", lambda _: None)
+    monkeypatch.setattr("newsstand.encoders.torch_encoder.check_encoder", lambda _: None)
     with suppress(NewsstandError):
         Encoder.open(encoder, max_tokens=16, device="cpu")
     assert answers.tell() == 0

@@ -8,7 +8,7 @@ from pathlib import Path
 import huggingface_hub
 import pytest
 
-from newsstand.encoders import MINILM, MPNET, find_encoder, fingerprint
+from newsstand.encoders.hub import MINILM, MPNET, find_encoder, fingerprint
 from newsstand.errors import NewsstandError
 
 
@@ -16,7 +16,7 @@ from newsstand.errors import NewsstandError
 def away(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """An empty cache of the hub, which cannot be reached, and no packaged encoder."""
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
-    monkeypatch.setattr("newsstand.encoders.find_spec", lambda _: None)
+    monkeypatch.setattr("newsstand.encoders.hub.find_spec", lambda _: None)
     return tmp_path
 
 

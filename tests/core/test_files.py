@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from newsstand.files import distrusted, remove, replacing, scratch_folder, write_whole
+from newsstand.io.files import distrusted, remove, replacing, scratch_folder, write_whole
 
 
 def names(folder: Path) -> list[str]:
@@ -66,7 +66,7 @@ def test_a_pipe_is_written_to_as_it_is(tmp_path: Path) -> None:
 KILLED = """
 import sys, time
 from pathlib import Path
-from newsstand.files import replacing, scratch_folder
+from newsstand.io.files import replacing, scratch_folder
 
 root = Path(sys.argv[1])
 with replacing(root / "report[1].html") as scratch, scratch_folder(root) as folder:

@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 import torch
 
-from newsstand.article import Article
-from newsstand.encode import Example, encode
-from newsstand.encoder import Encoder
+from newsstand.encoders.long_text import CHOICES, LongText
+from newsstand.encoders.torch_encoder import Encoder
 from newsstand.errors import BundleError, NewsstandError
-from newsstand.hypotheses import Hypotheses, nli_classes
-from newsstand.long_text import CHOICES, LongText
-from newsstand.manifest import checked
-from newsstand.text import TextSpec
-from newsstand.transformer import TransformerModel
+from newsstand.io.manifest import checked
+from newsstand.models.hypotheses import Hypotheses, nli_classes
+from newsstand.models.transformer import TransformerModel
+from newsstand.text.article import Article
+from newsstand.text.example import Example, encode
+from newsstand.text.normalize import TextSpec
 
 BODY = "Rain fell on the hills. The coach praised the goalkeeper.\n\nShares fell. Snow fell again."
 FOR, OFF = "It is for {target}", "It is not for {target}"

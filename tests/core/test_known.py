@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from newsstand.article import Article
-from newsstand.bundle import Bundle
-from newsstand.encode import Example, encode
-from newsstand.features import Features, FeatureSpec
-from newsstand.known import NOTHING_KNOWN, by_beginning, in_buckets
-from newsstand.ngrams import HashedNgrams
+from newsstand.features.coverage import NOTHING_KNOWN, by_beginning, in_buckets
+from newsstand.features.hashed_ngrams import HashedNgrams
+from newsstand.features.weighting import Features, FeatureSpec
+from newsstand.io.bundle import Bundle
 from newsstand.serve.scorer import Scorer
-from newsstand.text import TextSpec
+from newsstand.text.article import Article
+from newsstand.text.example import Example, encode
+from newsstand.text.normalize import TextSpec
 
 SEEN = ["Rye fell on Monday.", "Wheat rose on Friday.", "Oats fell, and rye rose."]
 UNSEEN = ["?! …", "ꦏꦺꦴꦧꦺꦂ", "Zyxwv qponm."]
@@ -98,9 +98,9 @@ def test_other_forms_of_letters_score_as_plain_ones(small: Bundle) -> None:
 
 @pytest.mark.parametrize("family", ["embedding", "transformer"])
 def test_encoders(tiny_encoder: Path, family: str) -> None:
-    from newsstand.embedding import EmbeddingModel
-    from newsstand.encoder import Encoder
-    from newsstand.transformer import TransformerModel
+    from newsstand.encoders.torch_encoder import Encoder
+    from newsstand.models.embedding import EmbeddingModel
+    from newsstand.models.transformer import TransformerModel
 
     make: dict[str, Callable[[], EmbeddingModel | TransformerModel]] = {
         "embedding": lambda: EmbeddingModel(

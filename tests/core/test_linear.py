@@ -8,13 +8,13 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.feature_extraction.text import TfidfTransformer
 
-from newsstand.article import Article
-from newsstand.bundle import Bundle
-from newsstand.encode import Example, encode
 from newsstand.errors import BundleError
-from newsstand.features import Block, Features, FeatureSpec
-from newsstand.linear import LinearModel
-from newsstand.text import TextSpec
+from newsstand.features.weighting import Block, Features, FeatureSpec
+from newsstand.io.bundle import Bundle
+from newsstand.models.linear import LinearModel
+from newsstand.text.article import Article
+from newsstand.text.example import Example, encode
+from newsstand.text.normalize import TextSpec
 
 WORDS = FeatureSpec(words=(1, 1), bits=16)
 

@@ -3,9 +3,9 @@
 import pytest
 
 from hostile import Passes, Pattern, growth, patterns
-from newsstand.article import Article
-from newsstand.bundle import Bundle
-from newsstand.text import TextSpec, normalise
+from newsstand.io.bundle import Bundle
+from newsstand.text.article import Article
+from newsstand.text.normalize import TextSpec, normalise
 
 # A line may be short of any limit and its pattern still end only with the universe; and long enough
 # that the square of it is seen, where what is linear takes less than the floor.

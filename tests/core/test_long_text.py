@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from newsstand.article import Article
-from newsstand.encode import Example, encode
-from newsstand.encoder import Encoder
-from newsstand.long_text import CHOICES, Excerpt, LongText, Span, excerpts, joined, sources
-from newsstand.text import TextSpec
+from newsstand.encoders.long_text import CHOICES, Excerpt, LongText, Span, excerpts, joined, sources
+from newsstand.encoders.torch_encoder import Encoder
+from newsstand.text.article import Article
+from newsstand.text.example import Example, encode
+from newsstand.text.normalize import TextSpec
 
 BODY = (
     "Rain fell on the hills. The coach praised the goalkeeper. Shares fell on the market.\n\n"

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from newsstand import manifest as manifests
 from newsstand.errors import BundleError
-from newsstand.manifest import checked, read_bytes
+from newsstand.io import manifest as manifests
+from newsstand.io.manifest import checked, read_bytes
 
 OLDER = Path(__file__).parent / "bundle-format-3" / "bundle.json"
 WHERE = Path("b/bundle.json")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mutations import changed, outcome, probabilities
-from newsstand.bundle import Bundle
+from newsstand.io.bundle import Bundle
 from tiny_models import make_bundle
 
 # tests/bench/bundle_mutations.py draws many more, with limits on time and memory.

@@ -14,10 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from newsstand import ngrams as engine
-from newsstand.letters import BETWEEN as BETWEEN_WORDS
-from newsstand.letters import lowered
-from newsstand.ngrams import HashedNgrams, text_key
+from newsstand.features.char_tables import BETWEEN as BETWEEN_WORDS
+from newsstand.features.char_tables import lowered
+from newsstand.features.hashed_ngrams import HashedNgrams, text_key
+from newsstand.features.weighting import hashed_ngrams as engine
 
 WRAP = 2**64
 BETWEEN = "".join(f"\\U{first:08x}-\\U{last:08x}" for first, last in BETWEEN_WORDS)
@@ -268,7 +268,8 @@ def test_buckets_are_those_of_saved_models():
 @pytest.mark.parametrize("hash_seed", ["0", "12345"])
 def test_another_process_finds_the_same(hash_seed):
     code = (
-        "import sys, numpy as np; from newsstand.ngrams import HashedNgrams, text_key;"
+        "import sys, numpy as np;"
+        "from newsstand.features.hashed_ngrams import HashedNgrams, text_key;"
         "print(text_key('a b'), *HashedNgrams(chars=(3, 4)).places(sys.argv[1]).buckets)"
     )
     done = subprocess.run(

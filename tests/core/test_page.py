@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from newsstand.article import Article
+from newsstand.text.article import Article
 from web_pages import HOSTILE, PREFIXES, READERS, SUFFIXES, Gold, gold, hostile, reading_by
 
 PAGES = gold(Path(__file__).parent / "pages" / "pages.jsonl")

@@ -4,8 +4,8 @@ import codecs
 
 import pytest
 
-from newsstand.article import Article
-from newsstand.page import declared_codec, page_text
+from newsstand.text.article import Article
+from newsstand.text.html import declared_codec, page_text
 
 META = '<meta charset="{}">'
 HTTP = "<META content='text/html; charset={}' http-equiv=Content-Type>"

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from newsstand.errors import InputError
-from newsstand.records import Problem, Record, read_jsonl, read_records, read_text, text_flaw
+from newsstand.io.records import Problem, Record, read_jsonl, read_records, read_text, text_flaw
 
 MIB = 1 << 20
 PLAIN = "; if quotation marks are part of the text, set data.csv.quote: none"

@@ -1,6 +1,6 @@
 """Where sentences begin and end."""
 
-from newsstand.sentences import sentence_spans
+from newsstand.text.sentences import sentence_spans
 
 
 def test_sentences_end_at_marks_and_lines_and_cover_all_words() -> None:

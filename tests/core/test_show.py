@@ -5,7 +5,7 @@ import time
 
 from rich.console import Console
 
-from newsstand.show import StageProgress
+from newsstand.cli.display import StageProgress
 
 
 def test_a_long_stage_says_how_far_it_is_now_and_then() -> None:

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from newsstand.records import CsvFormat, Problem, is_table, read_records
+from newsstand.io.records import CsvFormat, Problem, is_table, read_records
 
 TEXT = b"label;Head, line;body\nacq;Wheat, again;It fell.\nearn;Corn;It rose, a bit.\n"
 ROWS = [

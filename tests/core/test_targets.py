@@ -4,8 +4,8 @@ import random
 
 import pytest
 
-from newsstand.encode import Example
-from newsstand.targets import content_spans, speaks_of
+from newsstand.text.example import Example
+from newsstand.text.targets import content_spans, speaks_of
 
 TEXT = "Campaigners want zoos closed. The city's taxes on animals are denied, they said."
 

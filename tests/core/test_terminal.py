@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from command_line import environment
-from newsstand.config_file import dump_yaml
+from newsstand.cli.terminal import complain, to_json, visible
+from newsstand.config.loader import dump_yaml
 from newsstand.errors import DataError, InputError
-from newsstand.terminal import complain, to_json, visible
 
 OBEYED = {
     "\x1b[2J": r"\x1b[2J",
@@ -89,7 +89,7 @@ def run(code: str, **variables: str) -> subprocess.CompletedProcess[bytes]:
 
 def test_native_code_does_not_write_to_standard_output() -> None:
     done = run(
-        "from newsstand.terminal import keep_stdout, put\n"
+        "from newsstand.cli.terminal import keep_stdout, put\n"
         "from tokenizers import AddedToken\n"
         "keep_stdout()\n"
         "put('first')\n"
@@ -103,7 +103,7 @@ def test_native_code_does_not_write_to_standard_output() -> None:
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252", "utf-8"])
 def test_json_is_valid_in_any_encoding(encoding: str) -> None:
     done = run(
-        "from newsstand.terminal import keep_stdout, put, to_json\n"
+        "from newsstand.cli.terminal import keep_stdout, put, to_json\n"
         "keep_stdout()\n"
         "put(to_json('é \\x9b 🙂 \\ud800 سعر'))\n",
         PYTHONIOENCODING=encoding,

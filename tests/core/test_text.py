@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from newsstand.article import Article
 from newsstand.errors import ConfigError
-from newsstand.segments import segments
-from newsstand.text import RULES, Part, Prepared, TextSpec, normalise
+from newsstand.text.article import Article
+from newsstand.text.normalize import RULES, Part, Prepared, TextSpec, normalise
+from newsstand.text.segments import segments
 
 CLEAN_ONLY = TextSpec(strip=())
 PROSE = "Wheat prices fell on Monday after rain in the plains, and nobody in the city noticed."

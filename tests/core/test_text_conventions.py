@@ -7,9 +7,9 @@ Only the conventions are real; every sentence is made up.
 
 import pytest
 
-from newsstand.article import Article
-from newsstand.boilerplate_wording import SURE
-from newsstand.text import RULES, TextSpec, normalise
+from newsstand.text.article import Article
+from newsstand.text.boilerplate_lexicon import SURE
+from newsstand.text.normalize import RULES, TextSpec, normalise
 from sentences import LEAD, REST, TWO
 
 """What agencies and papers put around their sentences, and sentences that only look like it.

@@ -7,8 +7,8 @@ Every sentence is made up.
 
 import pytest
 
-from newsstand.article import Article
-from newsstand.text import TextSpec, normalise
+from newsstand.text.article import Article
+from newsstand.text.normalize import TextSpec, normalise
 from sentences import LEAD, REST, TWO
 
 LOOKALIKES = [

@@ -9,9 +9,9 @@ import time
 
 import pytest
 
-from newsstand.article import Article
-from newsstand.boilerplate_notes import notes
-from newsstand.text import TextSpec, normalise
+from newsstand.text.article import Article
+from newsstand.text.boilerplate_notes import notes
+from newsstand.text.normalize import TextSpec, normalise
 from sentences import LEAD, REST, TWO
 
 NOTES = {

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from newsstand.article import Article
-from newsstand.encode import Example, encode
-from newsstand.encoder import Encoder
-from newsstand.text import TextSpec
+from newsstand.encoders.torch_encoder import Encoder
+from newsstand.text.article import Article
+from newsstand.text.example import Example, encode
+from newsstand.text.normalize import TextSpec
 
 SENTENCES = ("Rain fell on the hills.", "The coach praised the goalkeeper.", "Shares fell again.")
 

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from newsstand.article import Article
-from newsstand.encode import Example, encode
-from newsstand.encoder import Encoder
-from newsstand.long_text import CHOICES, LongText
-from newsstand.text import TextSpec
-from newsstand.transformer import TransformerModel, _text
+from newsstand.encoders.long_text import CHOICES, LongText
+from newsstand.encoders.torch_encoder import Encoder
+from newsstand.models.transformer import TransformerModel, _text
+from newsstand.text.article import Article
+from newsstand.text.example import Example, encode
+from newsstand.text.normalize import TextSpec
 
 BODY = "Rain fell on the hills. The coach praised the goalkeeper.\n\nShares fell. Snow fell again."
 

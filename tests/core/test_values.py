@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from newsstand.article import Article
+from newsstand.config.data_specs import ReadSpec
 from newsstand.data.validate import Validator
-from newsstand.data_specs import ReadSpec
-from newsstand.records import Record
-from newsstand.values import read_values
+from newsstand.io.records import Record
+from newsstand.io.values import read_values
+from newsstand.text.article import Article
 
 NAMES = ("title", "body", "id", "outlet", "author", "published", "url", "language")
 

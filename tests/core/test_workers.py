@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from newsstand.workers import Run, pool, processors, threads
+from newsstand.parallel import Run, pool, processors, threads
 
 # Functions of the standard library, which workers can import.
 
@@ -76,7 +76,7 @@ def test_processors_are_those_that_this_process_may_use(monkeypatch: pytest.Monk
 
 def test_workers_share_the_processors(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    monkeypatch.setattr("newsstand.workers.processors", lambda: 7)
+    monkeypatch.setattr("newsstand.parallel.processors", lambda: 7)
     assert threads() == 7
     with pool(2) as run:
         assert set(run(os.getenv, [("OMP_NUM_THREADS",)] * 6)) == {"3"}
@@ -96,7 +96,7 @@ def test_a_number_of_threads_that_is_set_holds(monkeypatch: pytest.MonkeyPatch) 
 
 OUTLIVED = """
 import os, re, sys, time
-from newsstand.workers import pool
+from newsstand.parallel import pool
 
 with pool(2) as run:
     set(run(os.getpid, [()] * 8))

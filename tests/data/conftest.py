@@ -9,13 +9,13 @@ import datasets
 import numpy as np
 import pytest
 
-from newsstand.article import Article
-from newsstand.data.duplicates import Near
-from newsstand.data.loader import NewsData
+from newsstand.data.load import NewsData
 from newsstand.data.prepare import FEATURES, content_key
-from newsstand.data.sources import SPLITS, UNUSED
+from newsstand.data.readers.sources import SPLITS, UNUSED
+from newsstand.data.splits.near_duplicates import Near
 from newsstand.labels import LabelSet
-from newsstand.text import TextSpec, normalise
+from newsstand.text.article import Article
+from newsstand.text.normalize import TextSpec, normalise
 
 Rows = list[dict[str, Any]]
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from checking import OTHERS, STANCES, check, found, problems
+from newsstand.config.data_specs import ReadSpec
 from newsstand.data.validate import Validator
-from newsstand.data_specs import ReadSpec
 
 VOTES: list[tuple[list[object], str | None, list[str] | None]] = [
     (["favor", "against", "favor"], "favor", ["favor", "against", "favor"]),

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from audits import GERMAN, Make, Rows, counted
-from newsstand.data.audit import CHECKS, LIMITS, audit, lines
+from newsstand.data.checks.audit import CHECKS, LIMITS, audit, lines
 
 """The checks that count: each fires on data made for it with the right figure, else stays calm."""
 

@@ -20,14 +20,14 @@ from sklearn.metrics import f1_score
 
 import newsstand.data
 from loading import load_rows
-from newsstand.data import formats
-from newsstand.encode import Example
-from newsstand.encoder import Encoder
-from newsstand.encoders import MINILM, find_encoder
-from newsstand.features import FeatureSpec, count
+from newsstand.data.readers import formats
+from newsstand.encoders.hub import MINILM, find_encoder
+from newsstand.encoders.torch_encoder import Encoder
+from newsstand.features.weighting import FeatureSpec, count
 from newsstand.labels import IPTC_MEDIA_TOPICS
-from newsstand.text import Part, Prepared
-from newsstand.train.fit_linear import fit_linear
+from newsstand.text.example import Example
+from newsstand.text.normalize import Part, Prepared
+from newsstand.train.families.linear_solver import fit_linear
 
 Rows = list[dict[str, Any]]
 Check = Callable[[Rows], Iterator[str]]

@@ -14,8 +14,8 @@ import pytest
 from damaged import flaws, outcome, unequal
 from damages import Case, make
 from good_files import GOODS, good, whole
-from newsstand.data import formats
-from newsstand.records import Problem, Record, read_records
+from newsstand.data.readers import formats
+from newsstand.io.records import Problem, Record, read_records
 
 
 @pytest.mark.parametrize("name", GOODS)

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from newsstand.data.formats import reader
-from newsstand.data.sources import Source
-from newsstand.records import Problem
+from newsstand.data.readers.formats import reader
+from newsstand.data.readers.sources import Source
+from newsstand.io.records import Problem
 from reading import inputs, put, read, refused
 
 pytestmark = pytest.mark.usefixtures("in_tmp_path")

@@ -6,7 +6,7 @@ import pytest
 
 from loading import load_rows
 from newsstand.data.describe import describe
-from newsstand.data.loader import NewsData
+from newsstand.data.load import NewsData
 
 CSV = """\
 id,label,title,body,outlet,published,split

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from newsstand.data import duplicates, shingles
-from newsstand.data.duplicates import Near, near_duplicates
-from newsstand.data_specs import NearDuplicateSpec
+from newsstand.config.data_specs import NearDuplicateSpec
+from newsstand.data.splits import near_duplicates as duplicates
+from newsstand.data.splits import shingles
+from newsstand.data.splits.near_duplicates import Near, near_duplicates
 
 WORDS = [a + b + c for a in ("bar", "fen", "lom") for b in "aeiou" for c in ("d", "k", "rn", "st")]
 

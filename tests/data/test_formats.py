@@ -8,10 +8,10 @@ from pathlib import Path
 import datasets
 import pytest
 
-from newsstand.data.formats import hub_fingerprint, input_files, reader
+from newsstand.config.formats import FORMATS
 from newsstand.data.prepare import _key
-from newsstand.data.sources import Source
-from newsstand.formats import FORMATS
+from newsstand.data.readers.formats import hub_fingerprint, input_files, reader
+from newsstand.data.readers.sources import Source
 from reading import inputs, put, read, refused
 
 pytestmark = pytest.mark.usefixtures("in_tmp_path")
@@ -20,14 +20,14 @@ pytestmark = pytest.mark.usefixtures("in_tmp_path")
 # In a process of its own: the config takes its choices from the table when it is imported.
 NEW_FORMAT = """
 import sys
-import newsstand.data.publishers as publishers
-from newsstand.formats import FORMATS, Format
+import newsstand.data.readers.publishers as publishers
+from newsstand.config.formats import FORMATS, Format
 
 function, entry = sys.argv[1:]
 exec(function, vars(publishers))
 exec("FORMATS.update({" + entry + "})")
-from newsstand.config_file import load_config
-from newsstand.data.loader import load
+from newsstand.config.loader import load_config
+from newsstand.data.load import load
 from newsstand.errors import ConfigError
 
 news = load(load_config("c.yaml").loading())

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from newsstand.data import quick
-from newsstand.data.audit import LIMITS, Finding
-from newsstand.data.findings import View
-from newsstand.data.leaks import CHECKS
-from newsstand.data.loader import NewsData
-from newsstand.data.quick import Sample, apart, gain
+from newsstand.data.checks import probe as quick
+from newsstand.data.checks.audit import LIMITS, Finding
+from newsstand.data.checks.findings import View
+from newsstand.data.checks.leaks import CHECKS
+from newsstand.data.checks.probe import Sample, apart, gain
+from newsstand.data.load import NewsData
 
 Rows = list[dict[str, Any]]
 Make = Callable[..., Any]

@@ -11,12 +11,12 @@ import datasets
 import pytest
 
 from loading import load_rows
-from newsstand.data.formats import reader
-from newsstand.data.loader import NewsData, data_digest
-from newsstand.data.sources import UNUSED, Source
+from newsstand.data.load import NewsData, data_digest
+from newsstand.data.readers.formats import reader
+from newsstand.data.readers.sources import UNUSED, Source
 from newsstand.data.validate import COLUMNS
 from newsstand.errors import DataError
-from newsstand.text import TextSpec
+from newsstand.text.normalize import TextSpec
 
 
 @pytest.fixture(autouse=True)
@@ -319,7 +319,7 @@ def test_a_reader_that_fails_leaves_nothing_behind(monkeypatch: pytest.MonkeyPat
         yield from islice(real(source), 200)
         raise DataError("the disk is gone")
 
-    monkeypatch.setattr("newsstand.data.formats.read_table", failing)
+    monkeypatch.setattr("newsstand.data.readers.formats.read_table", failing)
     cache = Path(datasets.config.HF_DATASETS_CACHE) / "newsstand"
     before = set(cache.glob("*"))
     with pytest.raises(DataError, match=r"^the disk is gone$"):
@@ -337,7 +337,7 @@ def test_a_label_of_rows_left_out_is_no_label_of_the_model() -> None:
             yield UNUSED if item.values["label"] == "rare" else split, item
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("newsstand.data.formats.read_table", listing)
+        patch.setattr("newsstand.data.readers.formats.read_table", listing)
         news = load_table()
     assert news.left_out == {"unused": 1}
     assert news.labels.labels == ("acq", "earn", "ship")

@@ -8,12 +8,12 @@ import datasets
 import pytest
 
 from checking import OTHERS, check, found, problems
-from newsstand.config_file import load_config
-from newsstand.data.audit import LIMITS
+from newsstand.config.loader import load_config
+from newsstand.data.checks.audit import LIMITS
+from newsstand.data.checks.counts import joined_labels
+from newsstand.data.checks.findings import View
 from newsstand.data.columns import suggested
-from newsstand.data.counts import joined_labels
-from newsstand.data.findings import View
-from newsstand.data.loader import NewsData, load
+from newsstand.data.load import NewsData, load
 from newsstand.errors import ConfigError, DataError
 
 CONFIG = """\

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
+from newsstand.config.data_specs import ReadSpec
 from newsstand.data.prepare import PreparedRows, content_key, prepare, row_digest
-from newsstand.data.sources import Source
+from newsstand.data.readers.sources import Source
 from newsstand.data.validate import COLUMNS, Row
-from newsstand.data_specs import ReadSpec
-from newsstand.text import TextSpec
+from newsstand.text.normalize import TextSpec
 
 BASE = Row(id="1", title="T", body="B", label="acq", target="x", split="train")
 

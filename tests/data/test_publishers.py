@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from newsstand.data.sources import UNUSED
+from newsstand.data.readers.sources import UNUSED
 from reading import inputs, put, read, refused
 
 pytestmark = pytest.mark.usefixtures("in_tmp_path")

@@ -6,10 +6,10 @@ from html.parser import HTMLParser
 from itertools import pairwise
 from typing import Any
 
-from newsstand.data.audit import LIMITS, audit
-from newsstand.data.findings import Finding
-from newsstand.data.report import html
-from newsstand.terminal import visible
+from newsstand.cli.terminal import visible
+from newsstand.data.checks.audit import LIMITS, audit
+from newsstand.data.checks.findings import Finding
+from newsstand.data.checks.report import html
 
 Make = Callable[..., Any]
 

@@ -12,8 +12,8 @@ import pytest
 
 import loading
 from loading import load_rows
-from newsstand.data.loader import NewsData
-from newsstand.data_specs import SourceSpec
+from newsstand.config.data_specs import SourceSpec
+from newsstand.data.load import NewsData
 from newsstand.errors import DataError
 
 STORY = (

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from entries import Entry, day, plain, problems, split
-from newsstand.data.balance import share_out
-from newsstand.data.units import hashes, join, lots
+from newsstand.data.splits.balance import share_out
+from newsstand.data.splits.groups import hashes, join, lots
 
 
 def test_rows_are_joined_at_any_remove() -> None:

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from entries import Entry, day, seen_in, split, units
-from newsstand.data.split import Splits
+from newsstand.data.splits.split import Splits
 from newsstand.errors import DataError
 
 

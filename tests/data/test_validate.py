@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from checking import OTHERS, STANCES, check, found, problems
-from newsstand.data.sources import UNUSED, Found
+from newsstand.config.data_specs import ReadSpec
+from newsstand.data.readers.sources import UNUSED, Found
 from newsstand.data.validate import Row, Validator
-from newsstand.data_specs import ReadSpec
 from newsstand.errors import DataError
+from newsstand.io.records import Problem
 from newsstand.labels import FROM_DATA, LabelSet
-from newsstand.records import Problem
 
 
 def test_rows_in_canonical_columns() -> None:

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
-from newsstand.data.audit import CHECKS, LIMITS, Finding
-from newsstand.data.findings import View
-from newsstand.data.loader import NewsData
+from newsstand.data.checks.audit import CHECKS, LIMITS, Finding
+from newsstand.data.checks.findings import View
+from newsstand.data.load import NewsData
 
 Rows = list[dict[str, Any]]
 Make = Callable[..., Any]

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from newsstand.data.sources import Found
+from newsstand.config.data_specs import ReadSpec
+from newsstand.data.readers.sources import Found
 from newsstand.data.validate import Row, Validator
-from newsstand.data_specs import ReadSpec
 from newsstand.errors import DataError
+from newsstand.io.records import Record
 from newsstand.labels import FROM_DATA, LabelSet
-from newsstand.records import Record
 
 STANCES = "favor-against-neutral"
 OTHERS = [

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from newsstand.config_file import load_config
+from newsstand.config.loader import load_config
 from newsstand.errors import ConfigError
 
 BASE = """\

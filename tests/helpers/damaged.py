@@ -5,13 +5,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from damages import Case
-from newsstand.article import Article
-from newsstand.data.formats import reader
-from newsstand.data.sources import Source
+from newsstand.config.data_specs import ReadSpec
+from newsstand.data.readers.formats import reader
+from newsstand.data.readers.sources import Source
 from newsstand.data.validate import COLUMNS, Row, Validator
-from newsstand.data_specs import ReadSpec
 from newsstand.errors import DataError, InputError
-from newsstand.records import Problem, read_records
+from newsstand.io.records import Problem, read_records
+from newsstand.text.article import Article
 
 
 def outcome(case: Case, root: Path) -> tuple[list[Row], list[str]]:

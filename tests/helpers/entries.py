@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from newsstand.data.split import Keys, Splits, assign_splits
-from newsstand.data_specs import SplitSpec
+from newsstand.config.data_specs import SplitSpec
+from newsstand.data.splits.split import Keys, Splits, assign_splits
 from newsstand.errors import DataError
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from newsstand.data.sources import UNUSED
+from newsstand.data.readers.sources import UNUSED
 from newsstand.data.validate import COLUMNS, Row
 
 SCHEME = ("positive", "negative", "neutral")

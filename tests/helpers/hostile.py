@@ -17,21 +17,21 @@ from math import inf
 from types import FrameType
 from typing import ClassVar
 
-from newsstand.article import Article
-from newsstand.boilerplate import is_boilerplate
-from newsstand.bundle import Bundle
+from newsstand.data.checks.text_flaws import text_facts
 from newsstand.data.prepare import content_key
-from newsstand.data.shingles import WORDS, _borrowed
-from newsstand.data.text_flaws import text_facts
-from newsstand.encode import LONGEST_TARGET, Example
+from newsstand.data.splits.shingles import WORDS, _borrowed
 from newsstand.errors import InputError
-from newsstand.ngrams import HashedNgrams
-from newsstand.parts import readings
-from newsstand.segments import segments
-from newsstand.sentences import sentence_spans
+from newsstand.features.fields import readings
+from newsstand.features.hashed_ngrams import HashedNgrams
+from newsstand.io.bundle import Bundle
 from newsstand.serve.scorer import Scorer
-from newsstand.targets import stem
-from newsstand.text import TextSpec, normalise
+from newsstand.text.article import Article
+from newsstand.text.boilerplate import is_boilerplate
+from newsstand.text.example import LONGEST_TARGET, Example
+from newsstand.text.normalize import TextSpec, normalise
+from newsstand.text.segments import segments
+from newsstand.text.sentences import sentence_spans
+from newsstand.text.targets import stem
 
 ALPHABET = (
     *("A", "a", "Ab", "By ", "by ", "AP", "AFP", "Reuters", "IRNA", "WAM", "(AP)", "/TASS/"),

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
 
-from newsstand.data.loader import NewsData, load
+from newsstand.config.data_specs import DataSpec, NearDuplicateSpec, ReadSpec, SourceSpec, SplitSpec
+from newsstand.data.load import NewsData, load
 from newsstand.data.prepare import Progress
-from newsstand.data_specs import DataSpec, NearDuplicateSpec, ReadSpec, SourceSpec, SplitSpec
-from newsstand.text import TextSpec
+from newsstand.text.normalize import TextSpec
 
 _OF_SOURCE = {field.name for field in fields(SourceSpec)}
 

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from newsstand.article import Article
-from newsstand.bundle import Bundle
 from newsstand.errors import NewsstandError
+from newsstand.io.bundle import Bundle
 from newsstand.serve.scorer import Scorer
+from newsstand.text.article import Article
 
 ARTICLES = (
     Article(title="Rain on the hills", body="Snow fell overnight. Strong winds are forecast."),

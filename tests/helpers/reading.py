@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from newsstand.data.formats import input_files, reader
-from newsstand.data.sources import Source
+from newsstand.data.readers.formats import input_files, reader
+from newsstand.data.readers.sources import Source
 from newsstand.errors import DataError
-from newsstand.records import Problem
+from newsstand.io.records import Problem
 
 
 def put(files: dict[str, str | bytes]) -> None:

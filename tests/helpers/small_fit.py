@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from newsstand.article import Article
-from newsstand.encode import Example, encode
-from newsstand.encoder import Encoder
-from newsstand.text import TextSpec
-from newsstand.train.fit_encoder import fit_encoder, open_classifier
-from newsstand.train.tuning import Tuning
-from newsstand.transformer import TransformerModel
+from newsstand.encoders.torch_encoder import Encoder
+from newsstand.models.transformer import TransformerModel
+from newsstand.text.article import Article
+from newsstand.text.example import Example, encode
+from newsstand.text.normalize import TextSpec
+from newsstand.train.finetune.fit_encoder import fit_encoder, open_classifier
+from newsstand.train.finetune.tuning import Tuning
 
 TOPICS = {
     "sport": ["The striker scored twice.", "The coach praised the goalkeeper.", "A penalty."],

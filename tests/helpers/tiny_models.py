@@ -6,17 +6,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from newsstand.article import Article
-from newsstand.bundle import Bundle
-from newsstand.calibration import Calibration
-from newsstand.embedding import EmbeddingModel
-from newsstand.encode import encode
-from newsstand.families import Model
-from newsstand.features import Features, FeatureSpec
+from newsstand.features.weighting import Features, FeatureSpec
+from newsstand.io.bundle import Bundle
 from newsstand.labels import LabelSet
-from newsstand.linear import LinearModel
-from newsstand.text import TextSpec
-from newsstand.transformer import TransformerModel
+from newsstand.models.base import Model
+from newsstand.models.calibration import Calibration
+from newsstand.models.embedding import EmbeddingModel
+from newsstand.models.linear import LinearModel
+from newsstand.models.transformer import TransformerModel
+from newsstand.text.article import Article
+from newsstand.text.example import encode
+from newsstand.text.normalize import TextSpec
 
 LABELS = ("near", "far", "none")
 TEXTS = (
@@ -111,7 +111,7 @@ def _encoded(
 ) -> Model:
     import torch
 
-    from newsstand.encoder import Encoder
+    from newsstand.encoders.torch_encoder import Encoder
     from newsstand.train.families.transformer import export_model
 
     assert source is not None

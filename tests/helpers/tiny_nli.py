@@ -6,10 +6,10 @@ from pathlib import Path
 
 import torch
 
-from newsstand.encode import Example
-from newsstand.encoder import ENCODER_FOLDER, Encoder
-from newsstand.train.fit_encoder import open_classifier
-from newsstand.transformer import TransformerModel
+from newsstand.encoders.torch_encoder import ENCODER_FOLDER, Encoder
+from newsstand.models.transformer import TransformerModel
+from newsstand.text.example import Example
+from newsstand.train.finetune.fit_encoder import open_classifier
 from small_fit import example
 from tiny_models import make_encoder
 

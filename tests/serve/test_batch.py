@@ -12,9 +12,9 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from newsstand.article import Article
-from newsstand.article_files import ScoreError, read_articles
-from newsstand.records import Record
+from newsstand.io.article_files import ScoreError, read_articles
+from newsstand.io.records import Record
+from newsstand.text.article import Article
 
 
 @pytest.fixture(autouse=True)
@@ -97,7 +97,7 @@ def test_a_file_that_cannot_be_read_to_its_end(monkeypatch: pytest.MonkeyPatch) 
         yield Record({"body": "one"}, str(path), f"{path}:1")
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr("newsstand.article_files.read_records", read)
+    monkeypatch.setattr("newsstand.io.article_files.read_records", read)
     first, second = read_articles(["a.jsonl"])
     assert first.article == Article(id="a.jsonl:1", body="one")
     assert str(second.article) == "a.jsonl: cannot be read (Input/output error)"

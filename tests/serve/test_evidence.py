@@ -8,11 +8,11 @@ import pytest
 
 import newsstand
 from given import Trained
-from newsstand.article import Article
-from newsstand.bundle import Bundle
-from newsstand.records import Record, read_records
-from newsstand.serve.evidence import Evidence, find_evidence
+from newsstand.io.bundle import Bundle
+from newsstand.io.records import Record, read_records
+from newsstand.serve.explain import Evidence, find_evidence
 from newsstand.serve.scorer import Scorer
+from newsstand.text.article import Article
 
 
 def check(article: Article, evidence: Iterable[Evidence]) -> None:

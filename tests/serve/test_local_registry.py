@@ -10,7 +10,7 @@ import mlflow
 import pytest
 
 from given import Trained
-from newsstand.local_registry import local_artifact
+from newsstand.io.local_registry import local_artifact
 
 CHAMPION = "models:/topic@champion"
 

@@ -10,9 +10,9 @@ import pytest
 from mlflow.models import get_model_info
 
 from given import Trained
-from newsstand.bundle import Bundle
-from newsstand.controls import UNFOUND
 from newsstand.errors import InputError
+from newsstand.io.bundle import Bundle
+from newsstand.models.controls import UNFOUND
 from newsstand.serve.mlflow_model import BundleModel, _load_pyfunc
 from newsstand.serve.scorer import Scorer
 

@@ -14,9 +14,9 @@ from pyarrow import parquet
 
 import newsstand
 from given import Trained
-from newsstand.article import Article
-from newsstand.records import Record, read_records
+from newsstand.io.records import Record, read_records
 from newsstand.serve.score import Score
+from newsstand.text.article import Article
 
 CORPUS = Path(__file__).parents[2] / "data/corpus/articles.jsonl"
 ODD = (

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from newsstand.article import Article
-from newsstand.article_files import ScoreError
-from newsstand.bundle import Bundle
-from newsstand.encode import Example
 from newsstand.errors import BundleError, InputError
-from newsstand.linear import LinearModel
+from newsstand.io.article_files import ScoreError
+from newsstand.io.bundle import Bundle
+from newsstand.models.linear import LinearModel
 from newsstand.serve.score import Score
 from newsstand.serve.scorer import Scorer
+from newsstand.text.article import Article
+from newsstand.text.example import Example
 
 SPORT, WEATHER = "The goalkeeper saved a penalty.", "Rain and snow on the coast."
 EMPTY = "empty: title and body hold no text"
@@ -132,7 +132,7 @@ def test_evidence_that_is_no_number_never_leaves(
     topic: Scorer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from newsstand.serve import scorer
-    from newsstand.serve.evidence import Evidence
+    from newsstand.serve.explain import Evidence
 
     found = (Evidence("body", 0, 3, "The", float("nan"), False),)
     monkeypatch.setattr(scorer, "find_evidence", lambda *_: found)

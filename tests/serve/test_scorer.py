@@ -14,12 +14,12 @@ import pytest
 
 import newsstand
 from given import Trained
-from newsstand.article import Article
-from newsstand.bundle import Bundle
 from newsstand.errors import BundleError, InputError
+from newsstand.io.bundle import Bundle
 from newsstand.serve.score import Score
 from newsstand.serve.scorer import Scorer
-from newsstand.text import TextSpec
+from newsstand.text.article import Article
+from newsstand.text.normalize import TextSpec
 
 SPORT, ECONOMY, WEATHER = (
     "The goalkeeper saved a penalty in the match.",

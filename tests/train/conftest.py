@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from newsstand.config_file import load_config
+from newsstand.config.loader import load_config
+from newsstand.models.transformer import TransformerModel
 from newsstand.train import local_store, tracking
 from newsstand.train.run import Result, train
-from newsstand.transformer import TransformerModel
 from quick_run import CONFIG, WORDS, write_rows
 
 

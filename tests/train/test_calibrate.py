@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from newsstand.calibration import Calibration, Floats
+from newsstand.models.calibration import Calibration, Floats
 from newsstand.train.calibrate import fit_calibration
 from newsstand.train.evaluate import expected_calibration_error
 

@@ -11,15 +11,15 @@ import pytest
 import torch
 
 from newsstand.errors import NewsstandError
-from newsstand.train import checkpoints
-from newsstand.train.checkpoints import (
+from newsstand.models.transformer import TransformerModel
+from newsstand.train.finetune import checkpoints
+from newsstand.train.finetune.checkpoints import (
     check_settings,
     explained,
     last_checkpoint,
     note_settings,
     seal_checkpoint,
 )
-from newsstand.transformer import TransformerModel
 from small_fit import QUICK, Killed, fit, same
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from newsstand.config_file import load_config
-from newsstand.controls import FAILURES, UNLIKE
+from newsstand.config.loader import load_config
+from newsstand.models.controls import FAILURES, UNLIKE
 from newsstand.serve.scorer import load
 from newsstand.train import controls
 from newsstand.train.run import Result, train

@@ -19,9 +19,9 @@ import pytest
 
 from cache_damages import OF_FILES, OF_FOLDERS, Damage, delete, forbid
 from loading import load_rows
-from newsstand.data.kept import DamagedError, flaw, keep, kept, seal
-from newsstand.train import vector_cache
-from newsstand.train.vector_cache import CachedVectors
+from newsstand.data.sealed import DamagedError, flaw, keep, kept, seal
+from newsstand.train.families import vector_cache
+from newsstand.train.families.vector_cache import CachedVectors
 
 WORDS = ["harbour", "bank", "rain", "vote", "bridge", "tax", "storm", "match", "school", "river"]
 

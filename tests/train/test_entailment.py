@@ -12,13 +12,13 @@ import pytest
 import torch
 
 import newsstand
-from newsstand.bundle import Bundle, verify
-from newsstand.exported import ExportedEncoder
-from newsstand.hypotheses import Hypotheses
-from newsstand.train.entailment import GroupCollator, GroupLoss, Groups
-from newsstand.train.trainer import Collator, TokenRows
-from newsstand.train.tuning import NO_LABEL, Loss, Tuning
-from newsstand.transformer import TransformerModel
+from newsstand.encoders.onnx_encoder import ExportedEncoder
+from newsstand.io.bundle import Bundle, verify
+from newsstand.models.hypotheses import Hypotheses
+from newsstand.models.transformer import TransformerModel
+from newsstand.train.finetune.entailment import GroupCollator, GroupLoss, Groups
+from newsstand.train.finetune.trainer import Collator, TokenRows
+from newsstand.train.finetune.tuning import NO_LABEL, Loss, Tuning
 from tiny_nli import AGAINST, FAVOR, TARGETS, UNSEEN, make_nli, said, with_three_classes
 
 CONFIG = f"""

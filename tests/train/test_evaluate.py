@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.metrics import accuracy_score, f1_score, log_loss, precision_recall_fscore_support
 
-from newsstand.calibration import Floats
+from newsstand.models.calibration import Floats
 from newsstand.train.evaluate import (
     expected_calibration_error,
     fnc_score,

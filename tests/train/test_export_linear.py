@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from newsstand.encode import Example
 from newsstand.errors import DataError
-from newsstand.features import FeatureSpec, count
-from newsstand.linear import WEIGHTS_FILE, LinearModel
-from newsstand.packing import Stored
-from newsstand.train.export_linear import LinearCost, export_linear
-from newsstand.train.fit_linear import fit_linear
+from newsstand.features.weighting import FeatureSpec, count
+from newsstand.models.linear import WEIGHTS_FILE, LinearModel
+from newsstand.models.quantize import Stored
+from newsstand.text.example import Example
+from newsstand.train.families.export_linear import LinearCost, export_linear
+from newsstand.train.families.linear_solver import fit_linear
 
 SPEC = FeatureSpec(words=(1, 2), chars=(3, 4), bits=18)
 SIGNS = ["goal", "shares", "rain"]

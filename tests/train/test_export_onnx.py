@@ -19,21 +19,21 @@ from mlflow import MlflowClient
 from transformers import DistilBertConfig, DistilBertModel, RobertaConfig, RobertaModel
 
 from mutations import changed, outcome, probabilities
-from newsstand.article import Article
-from newsstand.bundle import Bundle, verify
-from newsstand.calibration import Calibration
-from newsstand.embedding import EmbeddingModel
-from newsstand.encode import Example, encode
-from newsstand.encoder import Encoder
+from newsstand.encoders.long_text import LongText
+from newsstand.encoders.onnx_encoder import ExportedEncoder, _has_vnni, open_bundled
+from newsstand.encoders.torch_encoder import Encoder
 from newsstand.errors import NewsstandError
-from newsstand.exported import ExportedEncoder, _has_vnni, open_bundled
+from newsstand.io.bundle import Bundle, verify
 from newsstand.labels import LabelSet
-from newsstand.long_text import LongText
+from newsstand.models.calibration import Calibration
+from newsstand.models.embedding import EmbeddingModel
+from newsstand.models.transformer import TransformerModel
 from newsstand.serve.scorer import Scorer
-from newsstand.text import TextSpec
-from newsstand.train.export_onnx import OnnxCost, export_encoder
+from newsstand.text.article import Article
+from newsstand.text.example import Example, encode
+from newsstand.text.normalize import TextSpec
 from newsstand.train.families import embedding, transformer
-from newsstand.transformer import TransformerModel
+from newsstand.train.families.export_onnx import OnnxCost, export_encoder
 
 BODIES = [
     "The striker scored twice.",
@@ -81,7 +81,7 @@ def test_processors_that_would_overflow_score_the_same(
     exported.encoder.save(tmp_path)
     scores = []
     for vnni in (True, False):
-        monkeypatch.setattr("newsstand.exported._has_vnni", lambda vnni=vnni: vnni)
+        monkeypatch.setattr("newsstand.encoders.onnx_encoder._has_vnni", lambda vnni=vnni: vnni)
         encoder = ExportedEncoder.open(tmp_path, max_tokens=24, long_text="head")
         scores.append(TransformerModel(encoder).forward(EXAMPLES))
         if not vnni:
@@ -191,7 +191,7 @@ def bundle(model: Any) -> Bundle:
 
 SCORE = """
 import sys
-from newsstand.cli import main
+from newsstand.cli.main import main
 sys.argv = ["newsstand", "score", "--model", "b", "--format", "jsonl", "a.txt"]
 try:
     main()
@@ -240,7 +240,7 @@ def test_on_a_gpu_it_is_the_network_of_torch_that_scores(
     exported: TransformerModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = exported.save(tmp_path)
-    monkeypatch.setattr("newsstand.exported.torch_sees_a_gpu", lambda: True)
+    monkeypatch.setattr("newsstand.encoders.onnx_encoder.torch_sees_a_gpu", lambda: True)
     assert isinstance(open_bundled(tmp_path, **settings), Encoder)
     assert isinstance(open_bundled(tmp_path, **settings, device="cpu"), ExportedEncoder)
     assert isinstance(open_bundled(tmp_path, **{**settings, "onnx": None}), Encoder)
@@ -378,7 +378,7 @@ def test_a_run_exports_says_what_it_costs_and_judges_what_will_score(
     Path("rows.csv").write_text("split,label,body\n" + "".join(x.replace("'", '"') for x in lines))
     text = CONFIG.replace("KIND", kind).replace("MORE", more)
     Path("c.yaml").write_text(text.replace("ENCODER", str(tiny_encoder)))
-    monkeypatch.setattr(sys.modules["newsstand.train.export_onnx"], "MOST_LOST", 1.0)
+    monkeypatch.setattr(sys.modules["newsstand.train.families.export_onnx"], "MOST_LOST", 1.0)
     done = cli("train", "c.yaml", "--json")
     assert done.code == 0, done.err
     told = json.loads(done.out)
@@ -394,7 +394,7 @@ def test_a_run_exports_says_what_it_costs_and_judges_what_will_score(
     requirements = list(Path("mlruns").rglob("requirements.txt"))
     assert "newsstand[onnx]" in requirements[0].read_text()
     # Where it costs too much, the network as it is becomes the model.
-    monkeypatch.setattr(sys.modules["newsstand.train.export_onnx"], "MOST_LOST", -2.0)
+    monkeypatch.setattr(sys.modules["newsstand.train.families.export_onnx"], "MOST_LOST", -2.0)
     done = cli("train", "c.yaml", "--json")
     assert done.code == 0, done.err
     assert "left out, as int8 costs too much" in done.err

@@ -15,7 +15,7 @@ import pytest
 from mlflow import MlflowClient
 from pyarrow import parquet
 
-from newsstand.bundle import bundle_hash
+from newsstand.io.bundle import bundle_hash
 from newsstand.train.families.transformer import TransformerTrainer
 from small_fit import Killed
 from tuned_run import CONFIG
@@ -23,7 +23,7 @@ from tuned_run import CONFIG
 # Trains in a process of its own, which ends without a word after so many steps.
 KILLED = """
 import itertools, os, signal, sys
-from newsstand.train import trainer
+from newsstand.train.finetune import trainer
 
 told = trainer.Teller.on_step_end
 steps = itertools.count(1)
@@ -34,7 +34,7 @@ def on_step_end(self, args, state, control, **more):
         os.kill(os.getpid(), signal.SIGKILL)
 
 trainer.Teller.on_step_end = on_step_end
-from newsstand.cli import main
+from newsstand.cli.main import main
 
 sys.argv = ["newsstand", "train", *sys.argv[1:]]
 main()

@@ -11,19 +11,19 @@ import datasets
 import numpy as np
 import pytest
 
-from newsstand.article import Article
-from newsstand.bundle import Bundle, bundle_hash, verify
-from newsstand.calibration import Calibration
-from newsstand.config_file import load_config
-from newsstand.embedding import EmbeddingModel
-from newsstand.encode import Example, encode
-from newsstand.encoder import Encoder
+from newsstand.config.loader import load_config
+from newsstand.encoders.long_text import LongText, joined
+from newsstand.encoders.torch_encoder import Encoder
 from newsstand.errors import BundleError
+from newsstand.io.bundle import Bundle, bundle_hash, verify
 from newsstand.labels import LabelSet
-from newsstand.long_text import LongText, joined
+from newsstand.models.calibration import Calibration
+from newsstand.models.embedding import EmbeddingModel
 from newsstand.serve.scorer import Scorer
-from newsstand.text import TextSpec
-from newsstand.train.fit_embedding import fit_embedding
+from newsstand.text.article import Article
+from newsstand.text.example import Example, encode
+from newsstand.text.normalize import TextSpec
+from newsstand.train.families.vectors_head import fit_embedding
 from newsstand.train.run import train
 
 TOPICS = {

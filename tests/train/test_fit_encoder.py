@@ -9,24 +9,24 @@ import numpy as np
 import pytest
 import torch
 
-from newsstand.article import Article
-from newsstand.bundle import Bundle, verify
-from newsstand.calibration import Calibration
-from newsstand.encode import Example
+from newsstand.encoders.libraries import use_bf16
 from newsstand.errors import NewsstandError
+from newsstand.io.bundle import Bundle, verify
 from newsstand.labels import LabelSet
-from newsstand.libraries import use_bf16
-from newsstand.serve.evidence import find_evidence
+from newsstand.models.calibration import Calibration
+from newsstand.models.transformer import TransformerModel
+from newsstand.serve.explain import find_evidence
 from newsstand.serve.scorer import Scorer
-from newsstand.text import TextSpec
-from newsstand.train.checkpoints import (
+from newsstand.text.article import Article
+from newsstand.text.example import Example
+from newsstand.text.normalize import TextSpec
+from newsstand.train.evaluate import metrics
+from newsstand.train.finetune.checkpoints import (
     best_share,
     last_checkpoint,
 )
-from newsstand.train.evaluate import metrics
-from newsstand.train.lora import Lora
-from newsstand.train.tuning import Loss
-from newsstand.transformer import TransformerModel
+from newsstand.train.finetune.lora import Lora
+from newsstand.train.finetune.tuning import Loss
 from small_fit import QUICK, TOPICS, Killed, example, fit, opened, rows, same, weights
 
 LONG = " ".join(text for texts in TOPICS.values() for text in texts) * 2

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from newsstand.article import Article
-from newsstand.encode import Example, encode
 from newsstand.errors import DataError
-from newsstand.features import FeatureSpec, count
-from newsstand.linear import LinearModel
-from newsstand.text import TextSpec
-from newsstand.train.fit_linear import fit_linear, outlet_weights
+from newsstand.features.weighting import FeatureSpec, count
+from newsstand.models.linear import LinearModel
+from newsstand.text.article import Article
+from newsstand.text.example import Example, encode
+from newsstand.text.normalize import TextSpec
+from newsstand.train.families.linear_solver import fit_linear, outlet_weights
 
 CLASSIFIERS = ("svc", "logistic")
 WORDS = {

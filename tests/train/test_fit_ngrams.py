@@ -8,15 +8,15 @@ import datasets
 import numpy as np
 import pytest
 
-from newsstand.article import Article
-from newsstand.bundle import Bundle, verify
-from newsstand.config_file import load_config
-from newsstand.embedding import EmbeddingModel
-from newsstand.encode import Example, encode
-from newsstand.encoder import Encoder
+from newsstand.config.loader import load_config
+from newsstand.encoders.torch_encoder import Encoder
 from newsstand.errors import BundleError, ConfigError
-from newsstand.text import TextSpec
-from newsstand.train.fit_embedding import fit_embedding, fit_ngrams
+from newsstand.io.bundle import Bundle, verify
+from newsstand.models.embedding import EmbeddingModel
+from newsstand.text.article import Article
+from newsstand.text.example import Example, encode
+from newsstand.text.normalize import TextSpec
+from newsstand.train.families.vectors_head import fit_embedding, fit_ngrams
 from newsstand.train.run import train
 
 TEXTS = ["The striker scored twice.", "Rain fell on the coast.", "Shares fell. The bank lost."]

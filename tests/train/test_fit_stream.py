@@ -14,14 +14,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from newsstand.data.kept import keep
-from newsstand.encode import Example
+from newsstand.data.sealed import keep
 from newsstand.errors import DataError
-from newsstand.features import FeatureSpec, count
-from newsstand.linear import LinearModel
-from newsstand.train.fit_linear import fit_linear
-from newsstand.train.fit_stream import fit_stream
-from newsstand.train.unfinished import Unfinished
+from newsstand.features.weighting import FeatureSpec, count
+from newsstand.models.linear import LinearModel
+from newsstand.text.example import Example
+from newsstand.train.families.linear_solver import fit_linear
+from newsstand.train.families.sgd import fit_stream
+from newsstand.train.fit_checkpoint import Unfinished
 
 WORDS = [
     ["striker", "goal", "match", "referee", "penalty", "coach", "keeper"],
@@ -230,9 +230,9 @@ KILLED = """
 import json, os, signal, sys
 from pathlib import Path
 import numpy as np
-from newsstand.encode import Example
-from newsstand.features import FeatureSpec
-from newsstand.train import fit_stream as module
+from newsstand.text.example import Example
+from newsstand.features.weighting import FeatureSpec
+from newsstand.train.families import sgd as module
 
 seen = 0
 def progress(stage, done, total):

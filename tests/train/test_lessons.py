@@ -11,9 +11,9 @@ import pytest
 import torch
 from mlflow import MlflowClient
 
-from newsstand.article import Article
-from newsstand.bundle import Bundle
-from newsstand.train.tuning import NO_LABEL, Loss, Tuning
+from newsstand.io.bundle import Bundle
+from newsstand.text.article import Article
+from newsstand.train.finetune.tuning import NO_LABEL, Loss, Tuning
 
 LOGITS = torch.tensor([[2.0, 0.0, -1.0], [0.5, 0.5, 1.0]])
 

@@ -12,15 +12,15 @@ from numpy.typing import NDArray
 from pydantic_core import core_schema
 
 from given import Heard
-from newsstand.config import Config
-from newsstand.config_file import load_config
-from newsstand.config_section import ModelSection
-from newsstand.encode import Example
+from newsstand.config.loader import load_config
+from newsstand.config.schema import Config
+from newsstand.config.section import ModelSection
 from newsstand.errors import BundleError, ConfigError
-from newsstand.families import FAMILIES, Family, Model, Passage
+from newsstand.models.base import FAMILIES, Family, Model, Passage
 from newsstand.serve.scorer import load
+from newsstand.text.example import Example
+from newsstand.train.dataset import Rows
 from newsstand.train.families.base import BaseTrainer, Fitted, RunContext
-from newsstand.train.rows import Rows
 from newsstand.train.run import train
 
 SETTINGS = {"words": core_schema.typed_dict_field(core_schema.list_schema())}

@@ -8,8 +8,8 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from newsstand.calibration import Floats
 from newsstand.labels import IPTC_MEDIA_TOPICS
+from newsstand.models.calibration import Floats
 from newsstand.train.plots import confusion_matrix, reliability_diagram
 
 NAMES = [

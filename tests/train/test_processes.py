@@ -16,7 +16,8 @@ from mlflow import MlflowClient
 SHARED_OUT = """
 import os, signal, sys
 from accelerate import state
-from newsstand.train import processes, trainer
+from newsstand.train.finetune import processes
+from newsstand.train.finetune import trainer
 
 processes.on_gpus = lambda device: True
 processes.take_gpu = lambda device: None
@@ -40,7 +41,7 @@ def on_step_end(self, args, state, control, model=None, **more):
         os.kill(os.getpid(), signal.SIGKILL)
 
 trainer.Teller.on_step_end = on_step_end
-from newsstand.cli import main
+from newsstand.cli.main import main
 
 sys.argv = ["newsstand", "train", *sys.argv[1:]]
 main()

@@ -17,10 +17,10 @@ from pyarrow import parquet
 import newsstand
 from given import Trained
 from loading import load_rows
-from newsstand.bundle import bundle_hash, verify
-from newsstand.config import flatten
-from newsstand.config_file import load_config
-from newsstand.train import fit_stream
+from newsstand.config.loader import load_config
+from newsstand.config.schema import flatten
+from newsstand.io.bundle import bundle_hash, verify
+from newsstand.train.families import sgd as fit_stream
 from newsstand.train.run import Result, train
 from quick_run import runs, write_rows
 

@@ -11,7 +11,7 @@ from mlflow import MlflowClient
 from mlflow.entities import ViewType
 
 from given import Cli
-from newsstand.config_file import load_config
+from newsstand.config.loader import load_config
 from newsstand.errors import ConfigError, DataError, NewsstandError
 from newsstand.train import plots
 from newsstand.train.run import Result, train

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from newsstand.train.search import Found, Trial, search
+from newsstand.train.families.linear_search import Found, Trial, search
 
 
 def climb(best_c: float, best_bits: int, *, C: float = 1.0, bits: int = 20) -> Found[Trial]:  # noqa: N803

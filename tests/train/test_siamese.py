@@ -7,18 +7,19 @@ import numpy as np
 import pytest
 
 from given import Heard
-from newsstand.article import Article
-from newsstand.config_file import load_config
-from newsstand.embedding import EmbeddingModel
-from newsstand.encode import Example, encode
-from newsstand.encoder import Encoder
+from newsstand.config.loader import load_config
+from newsstand.encoders.long_text import LongText
+from newsstand.encoders.torch_encoder import Encoder
 from newsstand.errors import NewsstandError
-from newsstand.long_text import LongText
-from newsstand.text import TextSpec
-from newsstand.train import export_onnx, siamese
+from newsstand.models.embedding import EmbeddingModel
+from newsstand.text.article import Article
+from newsstand.text.example import Example, encode
+from newsstand.text.normalize import TextSpec
+from newsstand.train.families import export_onnx
+from newsstand.train.finetune import siamese
+from newsstand.train.finetune.siamese import fine_tune_vectors
+from newsstand.train.finetune.tuning import Tuning
 from newsstand.train.run import train
-from newsstand.train.siamese import fine_tune_vectors
-from newsstand.train.tuning import Tuning
 
 GOOD = ("The coach praised it.", "A welcome match.", "The final, a goal.", "Higher profits.")
 BAD = ("Shares fell on it.", "Rain and snow fell.", "A heavy storm.", "Strong winds dropped it.")

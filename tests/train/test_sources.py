@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 import torch
 
-from newsstand.config_file import load_config
-from newsstand.data.loader import NewsData, load
-from newsstand.families import FAMILIES
+from newsstand.config.loader import load_config
+from newsstand.data.load import NewsData, load
+from newsstand.models.base import FAMILIES
+from newsstand.train.dataset import Rows
 from newsstand.train.evaluate import by_source
 from newsstand.train.families.base import RunContext
-from newsstand.train.row_weights import WeightedLoss, with_weights
-from newsstand.train.rows import Rows
-from newsstand.train.tuning import NO_LABEL, Loss, Tuning
-from newsstand.train.unfinished import Unfinished
+from newsstand.train.finetune.row_weights import WeightedLoss, with_weights
+from newsstand.train.finetune.tuning import NO_LABEL, Loss, Tuning
+from newsstand.train.fit_checkpoint import Unfinished
 from small_fit import example
 
 # Two sources that say the opposite of the same words: the one that weighs more is believed.

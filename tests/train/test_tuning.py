@@ -9,9 +9,9 @@ import torch
 from accelerate.data_loader import BatchSamplerShard
 from torch.utils.data import BatchSampler
 
-from newsstand.encoder import Encoder
-from newsstand.train.order import LengthGrouped, Staged
-from newsstand.train.tuning import Loss, Tuning, freeze, parameter_groups
+from newsstand.encoders.torch_encoder import Encoder
+from newsstand.train.finetune.order import LengthGrouped, Staged
+from newsstand.train.finetune.tuning import Loss, Tuning, freeze, parameter_groups
 
 
 def test_losses_are_weighted_smoothed_and_focal() -> None:

@@ -23,9 +23,9 @@ from mlflow.exceptions import MlflowException
 import newsstand
 from command_line import environment
 from given import Cli
-from newsstand.bundle import bundle_hash
 from newsstand.errors import BundleError, NewsstandError
-from newsstand.mlflow_settings import mlflow_settings
+from newsstand.io.bundle import bundle_hash
+from newsstand.io.mlflow_settings import mlflow_settings
 from newsstand.train import outcome, tracking
 from newsstand.train.preflight import check_tracking
 from newsstand.train.run import Result
@@ -68,7 +68,8 @@ def answers(status: int, body: dict[str, Any] | str) -> Callable[[BaseHTTPReques
 
 def test_a_server_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    monkeypatch.setattr("newsstand.mlflow_settings._ASKING", {"MLFLOW_HTTP_REQUEST_TIMEOUT": "1"})
+    timeout = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "1"}
+    monkeypatch.setattr("newsstand.io.mlflow_settings._ASKING", timeout)
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
@@ -203,7 +204,7 @@ def test_a_point_of_a_curve_that_is_refused_is_logged_later(
 
 STOPPED = """
 import os, signal, sys, tempfile
-from newsstand import cli
+from newsstand.cli.main import main as cli
 from newsstand.train import tracking
 
 def app(**_):

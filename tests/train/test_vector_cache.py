@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from newsstand.encoder import Encoder, Vectors
-from newsstand.train import vector_cache
-from newsstand.train.fit_embedding import open_encoder
-from newsstand.train.vector_cache import CachedVectors, RememberedVectors
+from newsstand.encoders.torch_encoder import Encoder, Vectors
+from newsstand.train.families import vector_cache
+from newsstand.train.families.vector_cache import CachedVectors, RememberedVectors
+from newsstand.train.families.vectors_head import open_encoder
 
 TEXTS = [f"{word} on day {day}" for day in range(4) for word in ("rain", "Snow", "")]
 

@@ -7,16 +7,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, Self
 
-from newsstand.config import Config
+from newsstand.config.schema import Config
 from newsstand.data.prepare import Progress
 from newsstand.errors import NewsstandError
-from newsstand.families import Model
-from newsstand.train.clock import Clock, Silent
-from newsstand.train.processes import processes
-from newsstand.train.rows import Rows
-from newsstand.train.search import Trial
-from newsstand.train.tracked import TrackedRun, untracked
-from newsstand.train.unfinished import Unfinished
+from newsstand.models.base import Model
+from newsstand.train.dataset import Rows
+from newsstand.train.families.linear_search import Trial
+from newsstand.train.finetune.processes import processes
+from newsstand.train.fit_checkpoint import Unfinished
+from newsstand.train.stage_timer import Clock, Silent
+from newsstand.train.tracked_run import TrackedRun, untracked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,23 +5,23 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, cast
 
-from newsstand.config import Config, flatten
-from newsstand.config_encoders import EmbeddingConfig
+from newsstand.config.encoders import EmbeddingConfig
+from newsstand.config.schema import Config, flatten
 from newsstand.data.code_key import code_key
-from newsstand.embedding import EmbeddingModel
-from newsstand.encoder import Encoder
-from newsstand.encoders import find_encoder, fingerprint
-from newsstand.families import Model
-from newsstand.long_text import LongText
-from newsstand.train.export_onnx import OnnxExport, export_encoder
+from newsstand.encoders.hub import find_encoder, fingerprint
+from newsstand.encoders.long_text import LongText
+from newsstand.encoders.torch_encoder import Encoder
+from newsstand.models.base import Model
+from newsstand.models.embedding import EmbeddingModel
+from newsstand.train.dataset import Rows
 from newsstand.train.families.base import BaseTrainer, ExportCost, Fitted, RunContext
-from newsstand.train.fit_embedding import fit_embedding, fit_ngrams, open_encoder
-from newsstand.train.rows import Rows
-from newsstand.train.training_targets import stages_of
-from newsstand.train.vector_cache import RememberedVectors
+from newsstand.train.families.export_onnx import OnnxExport, export_encoder
+from newsstand.train.families.vector_cache import RememberedVectors
+from newsstand.train.families.vectors_head import fit_embedding, fit_ngrams, open_encoder
+from newsstand.train.finetune.training_targets import stages_of
 
 if TYPE_CHECKING:
-    from newsstand.train.tuning import Tuning
+    from newsstand.train.finetune.tuning import Tuning
 
 
 @dataclass(slots=True, kw_only=True)
@@ -81,7 +81,7 @@ class EmbeddingTrainer(BaseTrainer):
         given = model.model_dump(exclude={"kind", "refit", "fine_tune"})
         tuning, classifier_rate = None, 1.0
         if model.fine_tune:
-            from newsstand.train.tuning import Tuning  # imports torch
+            from newsstand.train.finetune.tuning import Tuning  # imports torch
 
             settings = model.fine_tune.model_dump()
             classifier_rate = settings.pop("classifier_rate")
@@ -160,7 +160,9 @@ class EmbeddingTrainer(BaseTrainer):
         return replace(fitted, ngrams=beside)
 
     def _fine_tuned(self, rows: Rows, tuning: "Tuning") -> EmbeddingModel:
-        from newsstand.train.siamese import fine_tune_vectors  # imports of seconds, here alone
+        from newsstand.train.finetune.siamese import (
+            fine_tune_vectors,  # imports of seconds, here alone
+        )
 
         folder = find_encoder(self.encoder, self.encoder_sha256)
         encoder = Encoder.open(

@@ -8,20 +8,20 @@ import numpy as np
 from scipy.sparse import csr_array
 from sklearn.utils.class_weight import compute_sample_weight
 
-from newsstand.config import Config
-from newsstand.config_models import LinearConfig
+from newsstand.config.linear import LinearConfig
+from newsstand.config.schema import Config
 from newsstand.data.code_key import code_key
-from newsstand.families import Model
-from newsstand.features import FeatureSpec, coarser, count
-from newsstand.linear import LinearModel
-from newsstand.packing import Stored
+from newsstand.features.weighting import FeatureSpec, coarser, count
+from newsstand.models.base import Model
+from newsstand.models.linear import LinearModel
+from newsstand.models.quantize import Stored
+from newsstand.train.dataset import Rows
 from newsstand.train.evaluate import quality
-from newsstand.train.export_linear import LinearCost, export_linear
 from newsstand.train.families.base import BaseTrainer, Fitted, RunContext
-from newsstand.train.fit_linear import fit_linear, outlet_weights
-from newsstand.train.fit_stream import fit_stream
-from newsstand.train.rows import Rows
-from newsstand.train.search import Trial, search
+from newsstand.train.families.export_linear import LinearCost, export_linear
+from newsstand.train.families.linear_search import Trial, search
+from newsstand.train.families.linear_solver import fit_linear, outlet_weights
+from newsstand.train.families.sgd import fit_stream
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,33 +6,33 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, cast
 
-from newsstand.bundle_uri import MLFLOW, located
-from newsstand.config import Config, flatten
-from newsstand.config_encoders import TransformerConfig
-from newsstand.encoder import Encoder
-from newsstand.encoders import find_encoder
+from newsstand.config.encoders import TransformerConfig
+from newsstand.config.schema import Config, flatten
+from newsstand.encoders.hub import find_encoder
+from newsstand.encoders.long_text import LongText
+from newsstand.encoders.torch_encoder import Encoder
 from newsstand.errors import NewsstandError
-from newsstand.families import Model
-from newsstand.hypotheses import Hypotheses, nli_classes
-from newsstand.long_text import LongText
-from newsstand.train.checkpoints import (
+from newsstand.io.bundle_uri import MLFLOW, located
+from newsstand.models.base import Model
+from newsstand.models.hypotheses import Hypotheses, nli_classes
+from newsstand.models.transformer import TransformerModel
+from newsstand.train.dataset import Rows
+from newsstand.train.families.base import ExportCost, Fitted, RunContext
+from newsstand.train.families.export_onnx import OnnxExport, export_encoder
+from newsstand.train.finetune.checkpoints import (
     best_share,
     check_settings,
     checkpoint_folder,
     note_settings,
 )
-from newsstand.train.entailment import hypotheses_of, own_classes
-from newsstand.train.export_onnx import OnnxExport, export_encoder
-from newsstand.train.families.base import ExportCost, Fitted, RunContext
-from newsstand.train.processes import check_sharding, processes
-from newsstand.train.rows import Rows
-from newsstand.train.seeds import fit_seeds
-from newsstand.train.training_targets import Teacher, TrainingTargets
-from newsstand.transformer import TransformerModel
+from newsstand.train.finetune.entailment import hypotheses_of, own_classes
+from newsstand.train.finetune.processes import check_sharding, processes
+from newsstand.train.finetune.seeds import fit_seeds
+from newsstand.train.finetune.training_targets import Teacher, TrainingTargets
 
 if TYPE_CHECKING:
-    from newsstand.train.lora import Lora
-    from newsstand.train.tuning import Tuning
+    from newsstand.train.finetune.lora import Lora
+    from newsstand.train.finetune.tuning import Tuning
 
 # Called with metrics and their step.
 LogStep = Callable[[dict[str, float], int], None]
@@ -109,8 +109,8 @@ class TransformerTrainer:
     @classmethod
     def of(cls, config: Config, context: RunContext) -> Self:
         """The trainer that a config asks for."""
-        from newsstand.train.lora import Lora  # imports of seconds, here alone
-        from newsstand.train.tuning import Tuning
+        from newsstand.train.finetune.lora import Lora  # imports of seconds, here alone
+        from newsstand.train.finetune.tuning import Tuning
 
         model = cast(TransformerConfig, config.model)
         stance = config.task == "stance"
@@ -200,7 +200,9 @@ class TransformerTrainer:
             NewsstandError: The encoder is not found or unreadable, its classifier is not one for
                 NLI, or hypotheses do not fit the rows' labels, or the tokens that are read.
         """
-        from newsstand.train.fit_encoder import open_classifier  # imports of seconds, here alone
+        from newsstand.train.finetune.fit_encoder import (
+            open_classifier,  # imports of seconds, here alone
+        )
 
         encoder = open_classifier(
             self.encoder,
@@ -255,7 +257,7 @@ class TransformerTrainer:
             log: Called with losses and validation metrics, and their step.
             until: Without validation rows, the share of all steps to end after.
         """
-        from newsstand.train.fit_encoder import fit_encoder
+        from newsstand.train.finetune.fit_encoder import fit_encoder
 
         held_out = None if validation is None else (list(validation.examples), validation.labels)
         return fit_encoder(
@@ -294,7 +296,7 @@ class TransformerTrainer:
             note_settings(folder, decisive)
         check_settings(folder, decisive)
         if processes() > 1:
-            from newsstand.train.distributed import call_others
+            from newsstand.train.finetune.distributed import call_others
 
             call_others(folder)
         context.checkpoints.add_folder(folder)

@@ -1,0 +1,1 @@
+"""What `newsstand check` looks for, and its report."""

@@ -1,0 +1,76 @@
+"""The formats of labelled rows, one entry each: who reads them, and what a config may say."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from newsstand.io.records import TABLES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Format:
+    """How rows are read, and from which files.
+
+    Args:
+        read: Module of `newsstand.data.readers` and function that yields each record, or
+            problem, with its split.
+        task: The only task that it has rows for; None where it has them for both.
+        labels: What the labels of a format for stance are, in messages.
+        needs_path: Whether the config must say where the files are; else it must not.
+        named: Whether `data.train`, `data.validation` and `data.test` may name files.
+        unseen: Whether it tells rows whose target no training row has.
+        patterns: Globs of the files under `data.path` that are read beside those that
+            `data.train`, `data.validation` and `data.test` name; None for those, or the
+            file, folder or glob of `data.path`, alone.
+        suffixes: Of the files that are read of a folder when none are named.
+    """
+
+    read: str
+    task: Literal["topic", "stance"] | None = None
+    labels: str = "stances"
+    needs_path: bool = True
+    named: bool = True
+    unseen: bool = False
+    patterns: tuple[str, ...] | None = None
+    suffixes: tuple[str, ...] = TABLES
+
+
+FORMATS: dict[str, Format] = {
+    "corpus": Format(read="formats.read_corpus", needs_path=False, named=False),
+    "table": Format(read="formats.read_table"),
+    "tsv": Format(read="formats.read_tsv", task="topic", suffixes=(".tsv", ".txt")),
+    "tweeteval-stance": Format(
+        read="publishers.read_tweeteval",
+        task="stance",
+        named=False,
+        patterns=("mapping.txt", "*/*.txt"),
+    ),
+    "fnc1": Format(
+        read="publishers.read_fnc1",
+        task="stance",
+        named=False,
+        patterns=("*_stances.csv", "*_bodies.csv"),
+    ),
+    "newsmtsc": Format(
+        read="publishers.read_newsmtsc", task="stance", labels="sentiments toward targets"
+    ),
+    "article-bias": Format(
+        read="publishers.read_article_bias", task="topic", patterns=("jsons/*.json",)
+    ),
+    "vast": Format(
+        read="debates.read_vast",
+        task="stance",
+        named=False,
+        unseen=True,
+        patterns=("vast_train.csv", "vast_train.zip", "vast_dev.csv", "vast_test.csv"),
+    ),
+    "argkp": Format(
+        read="debates.read_argkp", task="stance", named=False, patterns=("arguments_*.csv",)
+    ),
+    "iam": Format(read="debates.read_iam", task="stance", named=False, patterns=("stance-*.txt",)),
+    "ibm-claims": Format(
+        read="debates.read_ibm_claims",
+        task="stance",
+        named=False,
+        patterns=("claim_stance_dataset_v1.csv",),
+    ),
+}

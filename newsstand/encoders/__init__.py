@@ -1,0 +1,1 @@
+"""Pretrained encoders: found, read, run by torch or by ONNX Runtime."""

@@ -1,0 +1,99 @@
+"""The libraries of encoders, torch and transformers: imported when needed, kept quiet."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Literal
+
+from newsstand.encoders.hub import NOT_INSTALLED
+from newsstand.errors import NewsstandError
+
+
+def libraries() -> tuple[Any, Any]:
+    """The two libraries torch and transformers, imported on first use.
+
+    Raises:
+        NewsstandError: They are not installed.
+    """
+    try:
+        import torch
+        import transformers
+    except ModuleNotFoundError:
+        raise NewsstandError(NOT_INSTALLED) from None
+    return torch, transformers
+
+
+def runtime() -> tuple[Any, Any]:
+    """The two libraries onnxruntime and tokenizers, imported on first use.
+
+    Raises:
+        NewsstandError: They are not installed.
+    """
+    try:
+        import onnxruntime
+        import tokenizers
+    except ModuleNotFoundError:
+        raise NewsstandError(
+            "exported encoders need onnxruntime and tokenizers: pip install 'newsstand[onnx]'"
+        ) from None
+    return onnxruntime, tokenizers
+
+
+def torch_sees_a_gpu() -> bool:
+    """Whether torch and transformers are there, and a GPU that torch can use.
+
+    Torch takes a second to import, so it is asked only where the system has a GPU's device file.
+    """
+    if not any(Path(name).exists() for name in ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")):
+        return False
+    if find_spec("torch") is None or find_spec("transformers") is None:
+        return False
+    torch, _ = libraries()
+    return bool(torch.cuda.is_available())
+
+
+def find_device(device: Literal["auto", "cpu", "cuda"]) -> Any:
+    """The torch device of that name.
+
+    Raises:
+        NewsstandError: A GPU was asked for and there is none.
+    """
+    torch, _ = libraries()
+    there = torch.cuda.is_available()
+    if device == "cuda" and not there:
+        raise NewsstandError(
+            "model.device: no GPU that this torch can use; set it to cpu or auto, or install a "
+            "torch built for this machine's CUDA"
+        )
+    return torch.device("cuda" if there and device != "cpu" else "cpu")
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keeps transformers from writing progress and advice to standard error."""
+    _, transformers = libraries()
+    logging = transformers.utils.logging
+    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()
+
+
+def use_bf16(precision: str, device: str) -> bool:
+    """Whether to compute in bfloat16: where asked for, or with `auto` where it is faster."""
+    if precision != "auto":
+        return precision == "bf16"
+    torch, _ = libraries()
+    if device == "cuda":
+        return bool(torch.cuda.is_bf16_supported())
+    # Processors without AVX512-BF16 or AMX only imitate it.
+    asks = [
+        getattr(torch.cpu, f"_is_{name}_supported", None) for name in ("avx512_bf16", "amx_tile")
+    ]
+    return any(ask() for ask in asks if ask is not None)

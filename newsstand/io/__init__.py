@@ -1,0 +1,1 @@
+"""Tables, articles and bundles as files."""

@@ -1,0 +1,335 @@
+"""The bundle: a trained model as a folder, complete, checkable, and without pickles.
+
+`bundle.json` names everything else in the folder with its SHA-256, and ends in its own, so the
+digest of that one file identifies the model: two runs that learn the same weights give the
+same bundle hash.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from newsstand.errors import BundleError, ConfigError, InputError, first_line, reported
+from newsstand.io.manifest import FORMAT, checked, read_bytes
+from newsstand.io.manifest import MANIFEST as MANIFEST
+from newsstand.labels import LabelSet
+from newsstand.models.base import FAMILIES, Model
+from newsstand.models.calibration import Calibration
+from newsstand.models.controls import UNFOUND, UNLIKE, Controls
+from newsstand.models.decision import Decision
+from newsstand.text.article import Article
+from newsstand.text.example import Example, encode
+from newsstand.text.normalize import TextSpec
+from newsstand.text.targets import speaks_of
+from newsstand.version import __version__
+
+GOLDEN = "golden.jsonl"
+
+# Left in folders by systems that show them. No model reads these, nor names that begin with a dot.
+_INERT = ("Thumbs.db", "desktop.ini")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bundle:
+    """A trained model with all that scoring needs.
+
+    Args:
+        task: `topic` or `stance`.
+        labels: The labels, in the order of the model's outputs.
+        text: How articles are prepared.
+        model: Of any family.
+        calibration: From scores to probabilities.
+        decision: From probabilities to labels.
+        data: Digest of the training data and number of rows by split.
+        versions: Versions of the libraries the model was fitted with.
+        controls: What the controls of a stance run said of the model, if they are known.
+    """
+
+    task: str
+    labels: LabelSet
+    text: TextSpec
+    model: Model
+    calibration: Calibration
+    decision: Decision = field(default_factory=Decision)
+    data: Mapping[str, Any] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+    controls: Controls | None = None
+
+    def encode(self, article: Article, target: str | None = None) -> Example:
+        """Prepares an article and its target as in training."""
+        return encode(article, target, self.text)
+
+    def probabilities(self, examples: Sequence[Example]) -> NDArray[np.float64]:
+        """Calibrated probabilities, shape (examples, labels), each row summing to 1.
+
+        Raises:
+            BundleError: The model's scores are not finite.
+        """
+        found = self.unchecked(examples)
+        if not (np.abs(found.sum(axis=1) - 1) < 1e-6).all():
+            raise BundleError("the model's scores are not finite numbers, so it cannot be used")
+        return found
+
+    def unchecked(self, examples: Sequence[Example]) -> NDArray[np.float64]:
+        """As `probabilities`, for callers that look at each row by themselves."""
+        with np.errstate(all="ignore"):  # what comes of it is looked at
+            return self.calibration.apply(self.model.forward(examples))
+
+    def doubts(self, examples: Sequence[Example]) -> list[tuple[str, ...]]:
+        """What speaks against trusting the stance toward each example's target.
+
+        The model may have failed its controls, and the text may not speak of the target: neither
+        by its words, nor, where the bundle says how like it a text must be, by likeness.
+        """
+        if self.task != "stance":
+            return [()] * len(examples)
+        controls = self.controls or Controls()
+        found = np.array([speaks_of(example) for example in examples], dtype=np.bool_)
+        said, least = UNFOUND, controls.least_likeness
+        if least is not None:
+            rest = np.flatnonzero(~found)
+            similarity = self.model.similarity([examples[row] for row in rest.tolist()])
+            if similarity is not None:
+                said = UNLIKE
+                found[rest] = similarity >= least
+        always = () if controls.warning is None else (controls.warning,)
+        return [always if known else (*always, said) for known in found.tolist()]
+
+    def save(self, folder: Path, golden: Sequence[tuple[Article, str | None]] = ()) -> str:
+        """Writes the bundle: into a temporary folder, then renamed, so never half of one.
+
+        Args:
+            folder: Where to; a bundle already there is replaced.
+            golden: Articles, each with its target or None, kept in the bundle with their
+                probabilities, for `verify`.
+
+        Returns:
+            The bundle's hash.
+
+        Raises:
+            BundleError: The place is taken by something that is not a bundle.
+        """
+        if folder.exists() and not (folder / MANIFEST).is_file():
+            raise BundleError(f"{folder}: exists and is not a bundle, so it is not replaced")
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+        try:
+            settings = self.model.save(temporary)
+            _write_golden(temporary / GOLDEN, golden, self)
+            manifest = {
+                "format": FORMAT,
+                "newsstand": __version__,
+                "task": self.task,
+                "labels": {"scheme": self.labels.scheme, "names": dict(self.labels.names)},
+                "text": self.text.to_dict(),
+                "model": {"kind": self.model.kind, **settings},
+                "calibration": self.calibration.to_dict(),
+                "data": dict(self.data),
+                "versions": dict(self.versions),
+                **({"controls": self.controls.to_dict()} if self.controls else {}),
+                "files": {
+                    path.relative_to(temporary).as_posix(): _sha256(path)
+                    for path in sorted(temporary.rglob("*"))
+                    if path.is_file()
+                },
+            }
+            sealed = _sealed(manifest)
+            checked(_unsealed(json.loads(sealed)), folder / MANIFEST)
+            (temporary / MANIFEST).write_bytes(sealed)
+            _open_to_readers(temporary)
+            _replace(temporary, folder)
+        except BaseException:
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise
+        return bundle_hash(folder)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Reads a bundle and checks every byte of it.
+
+        Raises:
+            BundleError: Missing, damaged or additional files, an unknown format, values that no
+                model has.
+            NewsstandError: Libraries that are not installed, or an encoder that they cannot read.
+        """
+        manifest = _read_manifest(folder)
+        _check_folder(folder, manifest["files"])
+        _check_files(folder, manifest["files"])
+        try:
+            text = TextSpec.from_dict(manifest["text"])
+        except (TypeError, ValueError, ConfigError) as error:
+            raise BundleError(f"{folder / MANIFEST}: text: {first_line(error)}") from None
+        settings = dict(manifest["model"])
+        family = FAMILIES[settings.pop("kind")].model_class
+        with reported(f"{folder}: the model cannot be read"):
+            model = family.load(folder, settings)
+            outputs = model.outputs
+        labels = LabelSet(manifest["labels"]["scheme"], manifest["labels"]["names"])
+        if outputs != len(labels):
+            raise BundleError(
+                f"{folder}: the model has {outputs} outputs, {MANIFEST} names {len(labels)} labels"
+            )
+        return cls(
+            task=manifest["task"],
+            labels=labels,
+            text=text,
+            model=model,
+            calibration=Calibration.from_dict(manifest["calibration"]),
+            data=manifest["data"],
+            versions=manifest["versions"],
+            controls=Controls.from_dict(manifest["controls"]) if "controls" in manifest else None,
+        )
+
+
+def bundle_hash(folder: Path) -> str:
+    """The bundle's identity: SHA-256 of its description, which names all other files' own."""
+    return _sha256(folder / MANIFEST)
+
+
+def verify(folder: Path) -> int:
+    """Scores the bundle's golden rows again and compares, to the last bit.
+
+    With an encoder, probabilities may be off by 1e-4, and with an exported one by .05.
+
+    Returns:
+        How many rows were compared.
+
+    Raises:
+        BundleError: Damaged, or a probability that differs (another NumPy or processor may
+            round differently; the message says by how much).
+    """
+    bundle = Bundle.load(folder)
+    try:
+        lines = (folder / GOLDEN).read_text(encoding="utf-8").splitlines()
+        rows = [json.loads(line) for line in lines]
+        if not rows:
+            return 0
+        examples = [bundle.encode(Article.from_mapping(row), row["target"]) for row in rows]
+        expected = np.array([row["probabilities"] for row in rows], dtype=np.float64)
+        if expected.shape != (len(rows), len(bundle.labels)) or not np.isfinite(expected).all():
+            raise ValueError("expected a probability for each label")
+    except (OSError, KeyError, TypeError, ValueError, RecursionError, InputError) as error:
+        raise BundleError(f"{folder / GOLDEN}: not rows of this model ({error!r})") from error
+    worst = float(np.abs(bundle.probabilities(examples) - expected).max())
+    if worst > bundle.model.tolerance:
+        raise BundleError(f"{folder}: golden rows score differently here, by up to {worst:.3g}")
+    return len(rows)
+
+
+def _write_golden(path: Path, golden: Sequence[tuple[Article, str | None]], bundle: Bundle) -> None:
+    bundle = replace(bundle, model=bundle.model.uncached())  # as it is loaded
+    examples = [bundle.encode(article, target) for article, target in golden]
+    values = bundle.probabilities(examples).tolist() if golden else []
+    with path.open("w", encoding="utf-8") as stream:
+        for (article, target), probabilities in zip(golden, values, strict=True):
+            row = {"title": article.title, "body": article.body, "target": target}
+            places = {"mentions": article.mentions} if article.mentions else {}
+            stream.write(json.dumps({**row, **places, "probabilities": probabilities}) + "\n")
+
+
+def _open_to_readers(folder: Path) -> None:
+    """Gives the usual permissions, which temporary folders and safetensors files lack."""
+    mask = os.umask(0)
+    os.umask(mask)
+    for path in (folder, *folder.rglob("*")):
+        path.chmod((0o777 if path.is_dir() else 0o666) & ~mask)
+
+
+def _sealed(manifest: Mapping[str, Any]) -> bytes:
+    """A bundle's description as it is on disk, its last key the SHA-256 of the rest."""
+
+    def written(values: Mapping[str, Any]) -> bytes:
+        text = json.dumps(values, indent=2, ensure_ascii=False) + "\n"
+        return text.encode("utf-8", "surrogatepass")
+
+    return written({**manifest, "sha256": hashlib.sha256(written(manifest)).hexdigest()})
+
+
+def _replace(temporary: Path, folder: Path) -> None:
+    if not folder.exists():
+        temporary.rename(folder)
+        return
+    old = Path(tempfile.mkdtemp(prefix=f".{folder.name}.old.", dir=folder.parent))
+    kept = old / "bundle"
+    try:
+        folder.rename(kept)
+        temporary.rename(folder)
+    except BaseException:
+        if kept.exists():
+            kept.rename(folder)
+        old.rmdir()
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _unsealed(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in manifest.items() if key != "sha256"}
+
+
+def _read_manifest(folder: Path) -> dict[str, Any]:
+    """A bundle's description, its bytes as they were written and its values within bounds."""
+    if not folder.is_dir():
+        raise BundleError(f"{folder}: no such bundle folder")
+    path = folder / MANIFEST
+    if not path.is_file():
+        raise BundleError(f"{folder}: not a bundle, it has no {MANIFEST}")
+    raw, sealed = read_bytes(path)
+    manifest = _unsealed(sealed)
+    try:
+        whole = _sealed(manifest) == raw
+    except RecursionError:
+        whole = False
+    if not whole:
+        raise BundleError(
+            f"{path}: damaged, its SHA-256 is not the one in its last line; copy the bundle again"
+        )
+    return checked(manifest, path)
+
+
+def _check_files(folder: Path, files: Mapping[str, str]) -> None:
+    """Refuses files that are missing, or are not those that the description names."""
+    for name, expected in files.items():
+        path = folder / name
+        if not path.is_file():
+            raise BundleError(f"{path}: missing; copy the bundle again")
+        try:
+            found = _sha256(path)
+        except OSError as error:
+            raise BundleError(f"{path}: cannot be read ({error.strerror})") from None
+        if found != expected:
+            raise BundleError(
+                f"{path}: damaged, its SHA-256 is not the one that {MANIFEST} names; "
+                "copy the bundle again"
+            )
+
+
+def _check_folder(folder: Path, files: Mapping[str, str]) -> None:
+    """Refuses links, and files that the description does not name: a library may read them."""
+    for place, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in (*folders, *names):
+            path = Path(place, name)
+            inside = path.relative_to(folder).as_posix()
+            if name.startswith(".") or name in _INERT:
+                continue
+            if path.is_symlink():
+                raise BundleError(f"{path}: a link; copy the bundle with its files (cp -rL)")
+            if name not in folders and inside not in files and inside != MANIFEST:
+                raise BundleError(
+                    f"{path}: {MANIFEST} does not name this file, which could change the model; "
+                    "delete it"
+                )
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

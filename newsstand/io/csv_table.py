@@ -1,0 +1,234 @@
+"""Reads files of cells: comma, semicolon, tab or bar between them, with a header or without.
+
+What separates and quotes the cells is found by trying: the first lines must give as many cells each
+as the header has. `CsvFormat` says it where that fails.
+"""
+
+import contextlib
+import csv
+import io
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, BinaryIO, TextIO
+
+from newsstand.io.json_table import LONGEST, LineTooLong, bounded_lines, too_many_columns, twice
+from newsstand.io.values import MOST_COLUMNS, Problem, Record, place
+
+_MARKS = (",", ";", "\t", "|")
+_SAMPLE, _LINE, _LINES = 1 << 20, 1 << 18, 50  # characters in all, of a line, and lines tried
+_SEPARATOR = re.compile(r"sep=(?P<mark>[^\r\n])[\r\n]*", re.IGNORECASE)  # Excel's own first line
+_ESCAPED = re.compile("[\udc80-\udcff]")
+_PLAIN_QUOTES = "if quotation marks are part of the text, set data.csv.quote: none"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CsvFormat:
+    """How a file of cells is written, as far as that is known.
+
+    Args:
+        delimiter: Between the cells.
+        quote: Around cells; `none` for no sign at all.
+        header: Whether the first row names the columns (else they are `1`, `2`, …), or the names.
+        encoding: Of the text; None for UTF-8, or what a byte order mark says.
+    """
+
+    delimiter: str | None = None
+    quote: str | None = None
+    header: bool | Sequence[str] = True
+    encoding: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Dialect:
+    delimiter: str
+    quote: str
+
+    def reader(self, lines: Iterator[str], *, strict: bool = True) -> Any:
+        if self.quote == "none":
+            return csv.reader(
+                lines, delimiter=self.delimiter, quoting=csv.QUOTE_NONE, strict=strict
+            )
+        return csv.reader(lines, delimiter=self.delimiter, quotechar=self.quote, strict=strict)
+
+
+def read_cells(
+    stream: BinaryIO,
+    name: str,
+    form: CsvFormat = CsvFormat(),
+    *,
+    usual: str = ",",
+    most: int = MOST_COLUMNS,
+    advise: bool = True,
+) -> Iterator[Record | Problem]:
+    """Yields the records of a file of cells.
+
+    A byte that is not UTF-8 is read as Windows-1252: the caller has told of it, and what else is
+    wrong with the file is to be told with it.
+
+    Args:
+        stream: At its beginning.
+        name: What places call it.
+        form: What is known of it.
+        usual: The delimiter of a file that no delimiter fits.
+        most: Columns at most.
+        advise: Whether a problem names the setting that may help.
+    """
+    csv.field_size_limit(LONGEST)
+    text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline="")
+    try:
+        yield from _Cells(text, name, form, usual, most, advise).records()
+    finally:
+        text.detach()
+
+
+class _Cells:
+    """One pass through a file."""
+
+    def __init__(
+        self, text: TextIO, name: str, form: CsvFormat, usual: str, most: int, advise: bool
+    ) -> None:
+        self._text, self._name, self._most, self._advise = text, name, most, advise
+        self._skipped, told = 0, _SEPARATOR.fullmatch(text.readline(_LINE))
+        text.seek(0)
+        lines = _sample(text)
+        if told:
+            self._skipped, usual, lines = 1, told["mark"], lines[1:]
+            form = CsvFormat(
+                delimiter=form.delimiter or usual, quote=form.quote, header=form.header
+            )
+        self._dialect = _dialect(lines, form, usual)
+        self._header: list[str] | None = None
+        if not isinstance(form.header, bool):
+            self._header = list(form.header)
+        self._numbered = form.header is False
+        self._row = 0
+
+    def records(self) -> Iterator[Record | Problem]:
+        self._text.seek(0)
+        lines = bounded_lines(self._text)
+        for _ in range(self._skipped):
+            next(lines)
+        reader = self._dialect.reader(map(_readable, lines))
+        line = 1
+        while True:
+            try:
+                cells = next(reader)
+            except StopIteration:
+                break
+            except (csv.Error, LineTooLong) as error:
+                number = reader.line_num + isinstance(error, LineTooLong)
+                yield self._unreadable(error, number, line)
+                return
+            where, line = f"{self._name}:{line + self._skipped}", reader.line_num + 1
+            if not cells or (self._header is None and not "".join(cells).strip()):
+                continue
+            item = self._record(cells, where)
+            if item is not None:
+                yield item
+            if isinstance(item, Problem) and self._row == 0:
+                return  # of the header
+        if self._header is None:
+            yield Problem(f"{self._name}: nothing but blank lines")
+
+    def _record(self, cells: list[str], where: str) -> Record | Problem | None:
+        if self._header is None:
+            numbers = [str(number) for number in range(1, len(cells) + 1)]
+            self._header = numbers if self._numbered else [cell.strip() for cell in cells]
+            flaw = self._header_flaw()
+            if flaw:
+                return Problem(f"{where}: {flaw}")
+            if not self._numbered:
+                return None
+        self._row += 1
+        if len(cells) != len(self._header):
+            expected = f"expected {len(self._header)} cells as in the header, got {len(cells)}"
+            return Problem(f"{place(self._name, self._row, where)}: {expected}")
+        values = dict(zip(self._header, cells, strict=True))
+        values.pop("", None)  # nothing can name it
+        return Record(values, self._name, where, self._row)
+
+    def _header_flaw(self) -> str | None:
+        assert self._header is not None  # noqa: S101 - narrows the type
+        if len(self._header) > self._most:
+            return too_many_columns(len(self._header), self._most)
+        named = twice(name for name in self._header if name)
+        return f"columns named twice: {named}" if named else None
+
+    def _unreadable(self, error: Exception, number: int, begun: int) -> Problem:
+        begins = f", in the record that begins in line {begun + self._skipped}"
+        quoted = isinstance(error, csv.Error) and self._dialect.quote != "none" and self._advise
+        where = place(self._name, self._row + 1, f":{number + self._skipped}")
+        return Problem(
+            f"{where}: not readable as CSV ({error}){begins * (number > begun)}"
+            f"{f'; {_PLAIN_QUOTES}' * quoted}"
+        )
+
+
+def _readable(line: str) -> str:
+    if not line.isascii() and _ESCAPED.search(line):
+        return _ESCAPED.sub(_as_windows, line)
+    return line
+
+
+def _as_windows(byte: re.Match[str]) -> str:
+    return bytes([ord(byte[0]) - 0xDC00]).decode("cp1252", "replace")
+
+
+def _sample(text: TextIO) -> list[str]:
+    """The first lines that are not blank, as far as they are no longer than lines should be."""
+    lines: list[str] = []
+    size = 0
+    while len(lines) < _LINES and size < _SAMPLE:
+        line = text.readline(LONGEST)
+        if not line or len(line) > (_LINE if lines else _SAMPLE):
+            break
+        if line.strip():
+            lines.append(line)
+        size += len(line)
+    return lines
+
+
+def _dialect(lines: Sequence[str], form: CsvFormat, usual: str) -> _Dialect:
+    marks = (form.delimiter,) if form.delimiter else dict.fromkeys((usual, *_MARKS))
+    quote = form.quote or '"'
+    choices = [_Dialect(mark, quote) for mark in marks]
+    if form.quote is None:
+        single = [_Dialect(mark, "'") for mark in marks]
+        choices = [x for x in single if _is_single_quoted(lines, x)] or choices
+    return max(choices, key=lambda dialect: _fit(lines, dialect))
+
+
+def _fit(lines: Sequence[str], dialect: _Dialect) -> tuple[bool, float, int]:
+    """How well the lines agree on the number of cells; more of them tell more."""
+    widths = [len(cells) for cells in _parsed(lines, dialect)]
+    if not widths or widths[0] < 2:
+        return False, 0.0, 0
+    alike = sum(width == widths[0] for width in widths[1:]) / max(len(widths) - 1, 1)
+    return True, alike, widths[0]
+
+
+def _parsed(lines: Sequence[str], dialect: _Dialect) -> list[list[str]]:
+    """The rows up to the first that cannot be read."""
+    rows: list[list[str]] = []
+    with contextlib.suppress(csv.Error):
+        rows.extend(dialect.reader(iter(lines), strict=False))
+    return rows
+
+
+def _is_single_quoted(lines: Sequence[str], dialect: _Dialect) -> bool:
+    """Whether each row has a cell in single quotes, and with them taken as such all is well."""
+    reader = dialect.reader(iter(lines))
+    widths, quoted = [], []
+    while True:
+        first = reader.line_num
+        try:
+            cells = next(reader)
+        except StopIteration:
+            break
+        except csv.Error:
+            return False
+        widths.append(len(cells))
+        line = lines[first]
+        quoted.append(line.startswith("'") or f"{dialect.delimiter}'" in line)
+    return len(widths) > 2 and min(widths) == max(widths) > 1 and all(quoted[1:])

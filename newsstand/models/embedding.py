@@ -1,0 +1,218 @@
+"""The embedding model: an encoder's vectors, and one weight vector a label; n-grams beside them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic_core import core_schema as cs
+from safetensors.numpy import save_file
+
+from newsstand.encoders.long_text import joined, sources
+from newsstand.encoders.onnx_encoder import ExportedEncoder, open_bundled
+from newsstand.encoders.torch_encoder import Encoder, Vectors
+from newsstand.errors import BundleError
+from newsstand.features.coverage import Flags
+from newsstand.io.schemas import encoder_fields, fields, typed
+from newsstand.io.tensors import Header, read_tensors
+from newsstand.models.base import Passage
+from newsstand.models.linear import LinearModel
+from newsstand.models.passages import sentences
+from newsstand.text.example import Example
+
+WEIGHTS_FILE = "embedding.safetensors"
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingModel:
+    """Scores of each label for each example.
+
+    Args:
+        encoder: From text to vector.
+        coefficients: float32, shape (features, labels), for what `features` gives.
+        intercepts: float32, shape (labels,).
+        vectors: What computes vectors in place of the encoder, which it must agree with: a cache.
+        ngrams: A linear model whose scores are added, or None.
+    """
+
+    encoder: Encoder | ExportedEncoder
+    coefficients: Vectors
+    intercepts: Vectors
+    vectors: Callable[[Sequence[str]], Vectors] | None = None
+    ngrams: LinearModel | None = None
+
+    kind: ClassVar[str] = "embedding"
+
+    @property
+    def requires(self) -> str:
+        """The extra that scoring needs."""
+        return self.encoder.requires
+
+    @property
+    def tolerance(self) -> float:
+        """How far probabilities may differ between machines and batches."""
+        return self.encoder.tolerance
+
+    @property
+    def cross_target(self) -> bool:
+        """Whether the target is read, too."""
+        return len(self.coefficients) > self.encoder.width
+
+    @property
+    def outputs(self) -> int:
+        """Number of labels."""
+        return len(self.intercepts)
+
+    def forward(self, examples: Sequence[Example]) -> Floats:
+        """Uncalibrated scores, shape (examples, labels); in any batch the same within 1e-5."""
+        vectors = self.vectors or self.encoder.vectors
+        rows = features(examples, self.encoder, vectors, cross_target=self.cross_target)
+        scores = np.asarray(rows @ self.coefficients + self.intercepts, dtype=np.float64)
+        return scores if self.ngrams is None else scores + self.ngrams.forward(examples)
+
+    def knows(self, examples: Sequence[Example]) -> Flags:
+        """Whether the encoder has a token for anything in each text, shape (examples,)."""
+        return self.encoder.knows([x.text for x in examples])
+
+    def similarity(self, examples: Sequence[Example]) -> Floats:
+        """How similar each text is to its target, shape (examples,): cosine of their vectors."""
+        if not examples:
+            return np.zeros(0)
+        width = self.encoder.width
+        vectors = self.vectors or self.encoder.vectors
+        rows = features(examples, self.encoder, vectors, cross_target=True)
+        products = rows[:, 2 * width : 3 * width]
+        return np.asarray(products.sum(axis=1) / width, dtype=np.float64)
+
+    def explain(self, example: Example, label: int, limit: int) -> list[Passage]:
+        """The title and sentences whose tokens added most; see `gains`."""
+        return sentences(example, self.gains(example, label), limit)
+
+    def uncached(self) -> Self:
+        """The model without its cache of vectors."""
+        return replace(self, vectors=None)
+
+    def summary(self) -> str:
+        """How many features it has."""
+        columns = len(self.coefficients)
+        if self.ngrams is not None:
+            columns += len(self.ngrams.coefficients)
+        return f"{columns:,} features"
+
+    def gains(self, example: Example, label: int) -> Floats:
+        """What each character of `example.text` adds to a label's score over all labels' mean.
+
+        The features are linear in the text's vector (the absolute difference is, as long as no
+        sign changes), and that is the mean of its tokens' vectors: so the score is a sum over
+        tokens, a token's share spread over its characters. A token's vector has read the tokens
+        around it. What special tokens and the target add is no character's. What n-grams add is
+        shared out as `LinearModel.gains` does.
+
+        Returns:
+            float64, shape (characters,).
+        """
+        weights = self.coefficients[:, label] - self.coefficients.mean(axis=1)
+        weights = weights.reshape(-1, self.encoder.width).astype(np.float64)
+        read = self.encoder.excerpts(example)
+        found = [self.encoder.states(joined(example, excerpt)) for excerpt in read]
+        means = [states.mean(axis=0) for states, _ in found]
+        lengths = [float(np.linalg.norm(mean)) for mean in means]
+        whole = np.mean([x / y for x, y in zip(means, lengths, strict=True)], axis=0)
+        scale = np.sqrt(self.encoder.width) / np.linalg.norm(whole)
+        slope = weights[0]
+        if self.cross_target:
+            target = self.encoder.vectors([example.target or ""])[0] * np.sqrt(len(whole))
+            slope = slope + weights[2] * target + weights[3] * np.sign(whole * scale - target)
+        steps = np.zeros(len(example.text) + 1)
+        for excerpt, (states, places), length in zip(read, found, lengths, strict=True):
+            shares = states @ slope * (scale / length / len(states) / len(read))
+            for share, (start, end) in zip(shares, sources(excerpt, places), strict=True):
+                steps[start] += share / max(end - start, 1)
+                steps[end] -= share / max(end - start, 1)
+        gains: Floats = np.cumsum(steps)[:-1]
+        return gains if self.ngrams is None else gains + self.ngrams.gains(example, label)
+
+    def save(self, folder: Path) -> dict[str, Any]:
+        """Writes encoder and weights into a folder; returns the settings for `load`."""
+        settings = self.encoder.save(folder)
+        tensors = {"coefficients": self.coefficients, "intercepts": self.intercepts}
+        contiguous = {name: np.ascontiguousarray(value) for name, value in tensors.items()}
+        save_file(contiguous, folder / WEIGHTS_FILE)
+        if self.ngrams is not None:
+            settings = settings | {"ngrams": self.ngrams.save(folder)}
+        return settings
+
+    @classmethod
+    def load(cls, folder: Path, settings: Mapping[str, Any]) -> Self:
+        """The inverse of `save`.
+
+        Raises:
+            BundleError: The weights do not fit the encoder.
+            NewsstandError: torch or transformers are not installed.
+        """
+        told = dict(settings)
+        beside = told.pop("ngrams", None)
+        encoder = open_bundled(folder, **told)
+
+        def expected(found: Header) -> Header:
+            rows, labels = found["coefficients"][1]
+            width = 4 * encoder.width if rows > encoder.width else encoder.width
+            return {"coefficients": ("F32", (width, labels)), "intercepts": ("F32", (labels,))}
+
+        tensors = read_tensors(folder / WEIGHTS_FILE, expected)
+        ngrams = None if beside is None else LinearModel.load(folder, beside)
+        if ngrams is not None and ngrams.outputs != len(tensors["intercepts"]):
+            raise BundleError(
+                f"{folder / WEIGHTS_FILE}: {len(tensors['intercepts'])} labels, but the n-grams' "
+                f"weights are of {ngrams.outputs}"
+            )
+        return cls(encoder, tensors["coefficients"], tensors["intercepts"], ngrams=ngrams)
+
+    @classmethod
+    def settings_schema(cls) -> dict[str, cs.TypedDictField]:
+        """What `save` gives, for a bundle's description."""
+        ngrams = typed(LinearModel.settings_schema())
+        return encoder_fields() | fields({"ngrams": ngrams}, optional=("ngrams",))
+
+
+def features(
+    examples: Sequence[Example],
+    encoder: Encoder | ExportedEncoder,
+    vectors: Callable[[Sequence[str]], Vectors],
+    *,
+    cross_target: bool,
+) -> Vectors:
+    """What the head reads, float32, shape (examples, width), or (examples, 4 x width).
+
+    The text's vector, of several windows their mean brought to length 1; with `cross_target` also
+    the target's, their product and their absolute difference, as InferSent (Conneau et al. 2017)
+    compares two sentences. Scaled so that numbers are about 1 in size.
+
+    Args:
+        examples: The examples.
+        encoder: Decides what is read of each article.
+        vectors: Gives the vectors, each distinct text being asked for once.
+        cross_target: Whether to read the target, too.
+    """
+    read = [
+        [joined(example, excerpt) for excerpt in encoder.excerpts(example)] for example in examples
+    ]
+    targets = [example.target or "" for example in examples] if cross_target else []
+    every = list(dict.fromkeys([*chain.from_iterable(read), *targets]))
+    number = {text: row for row, text in enumerate(every)}
+    found = vectors(every)
+    scale = np.float32(np.sqrt(encoder.width))
+    text = np.zeros((len(examples), encoder.width), dtype=np.float32)
+    for row, parts in enumerate(read):
+        mean = found[[number[part] for part in parts]].mean(axis=0)
+        text[row] = mean / np.linalg.norm(mean) if len(parts) > 1 else mean
+    text *= scale
+    if not cross_target:
+        return text
+    target = found[[number[x] for x in targets]] * scale
+    return np.hstack([text, target, text * target, np.abs(text - target)])

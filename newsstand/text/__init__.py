@@ -1,0 +1,1 @@
+"""The one preparation of text, for training and scoring alike."""

@@ -1,0 +1,439 @@
+"""A web page's headline and text, read by trafilatura where it is installed.
+
+Without trafilatura (`pip install 'newsstand[html]'`) the plain reader of `page_plain` does it,
+and says so in a warning.
+"""
+
+import codecs
+import json
+import logging
+import re
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from newsstand.text.html_plain import (
+    DENSE,
+    HEADINGS,
+    Block,
+    PlainPage,
+    is_furniture,
+    is_prose,
+    paragraphs,
+    read_plain,
+    size,
+    unescaped,
+    word_set,
+)
+
+_PLAIN = (
+    "the page was read by the plain reader, which finds less exactly what is the article; "
+    "install newsstand[html] to have it read by trafilatura"
+)
+# A body of fewer words is hardly a story: a page that needs a browser, a login, a moved page.
+_FEWEST_WORDS = 25
+_WORD = re.compile(rf"[{DENSE}]|[^\W{DENSE}]+")
+# trafilatura is asked about no page with more tags, or with elements nested deeper: its time
+# grows faster than the page there, and libxml2 drops what is nested deeper than 256.
+_MOST_TAGS = 20_000
+_DEEPEST = 200
+# With more texts than these it is asked without jusText, whose time grows as their square.
+_MOST_TEXTS = 1_500
+
+
+class Page(NamedTuple):
+    """What was read of a page: headline, paragraphs parted by blank lines, and a doubt."""
+
+    title: str
+    body: str
+    warning: str | None
+
+
+def read_page(page: str | bytes) -> Page:
+    """Reads a page; anything is a page, and none is an error."""
+    text = page_text(page)
+    plain = read_plain(text)
+    story = plain.story()
+    title = _title(plain, story)
+    own = list(paragraphs(story, title))
+    theirs = _weeded(_by_trafilatura(text, plain, title), plain, story)
+    found = _better(theirs, own)
+    told = _told(plain.data)
+    # A page whose text a script puts in place still tells it to search engines.
+    if size("".join(told)) > 2 * size("".join(found)):
+        found = told
+    body = "\n\n".join(found)
+    warnings = [_few_words(body), None if _trafilatura() else _PLAIN]
+    return Page(title, body, "; ".join(filter(None, warnings)) or None)
+
+
+def words(text: str) -> int:
+    """The number of words; a letter of Chinese, Japanese or Korean counts as one."""
+    return len(_WORD.findall(text))
+
+
+def _few_words(body: str) -> str | None:
+    found = words(body)
+    if found >= _FEWEST_WORDS:
+        return None
+    if not found:
+        return "no text was found in the page"
+    count = "1 word of text was" if found == 1 else f"{found} words of text were"
+    return f"only {count} found in the page"
+
+
+def _weeded(theirs: list[str], plain: PlainPage, story: list[Block]) -> list[str]:
+    """Trafilatura's paragraphs without those that the page says are no part of the story.
+
+    It takes comments, related stories and captions for text where their names are not among
+    those it knows; none are left of a page that it took as a whole, menus and all, as it does
+    where the story is short.
+    """
+    wrong, links = dict[str, bool](), set[str]()
+    article = story[0].article if story else 0
+    for block in plain.blocks:
+        outside = block.apart or (article > 0 and block.article != article)
+        for line in {block.text, *block.text.split("\n")}:
+            key = _letters(line)
+            wrong[key] = outside and wrong.get(key, True)
+            if block.links > 0.7:
+                links.add(key)
+    if sum(_letters(text) in links for text in theirs) > max(2, len(theirs) / 5):
+        return []
+    return [x for x in theirs if not (wrong.get(_letters(x), False) or is_furniture(x))]
+
+
+def _better(theirs: list[str], own: list[Block]) -> list[str]:
+    """Trafilatura's paragraphs, or those of the plain reader where it found far more.
+
+    On ordinary pages trafilatura is right more often. It fails on some kinds as a whole: it
+    takes the one `<p>` of a page whose text is in `<div>`, or stops where libxml2 stopped.
+    """
+    texts = [paragraph.text for paragraph in own]
+    if _letters("".join(theirs)) == _letters("".join(texts)):
+        return texts  # it may have joined paragraphs
+    found = size("".join(theirs))
+    if words(" ".join(theirs)) < _FEWEST_WORDS or found < 0.4 * size("".join(texts)):
+        return texts or theirs
+    return _with_items(_trimmed(theirs, texts), own)
+
+
+def _trimmed(theirs: list[str], own: list[str]) -> list[str]:
+    """Trafilatura's paragraphs without labels before and after all that both readers found."""
+    known = {_letters(line) for text in own for line in (text, *text.split("\n"))}
+
+    def is_text(text: str) -> bool:
+        lines = (text, *text.split("\n"))
+        return is_prose(text) or any(_letters(line) in known for line in lines)
+
+    told = [place for place, text in enumerate(theirs) if is_text(text)]
+    return theirs[told[0] : told[-1] + 1] if told else theirs
+
+
+def _with_items(theirs: list[str], own: list[Block]) -> list[str]:
+    """Trafilatura's paragraphs with the subheads and list items that it lost between them.
+
+    Outside of an `<article>` it often takes paragraphs only.
+    """
+    places = {_letters(text): place for place, text in enumerate(theirs)}
+    lost: dict[int, list[str]] = {}
+    before, between = -1, list[Block]()
+    for paragraph in own:
+        place = places.get(_letters(paragraph.text))
+        if place is None:
+            between.append(paragraph)
+            continue
+        if before >= 0 and place == before + 1 and all(x.tag in (*HEADINGS, "li") for x in between):
+            lost[place] = [x.text for x in between]
+        before, between = place, []
+    return [text for place, one in enumerate(theirs) for text in (*lost.get(place, ()), one)]
+
+
+def _letters(text: str) -> str:
+    return "".join(text.split())
+
+
+@lru_cache(maxsize=1)
+def _trafilatura() -> Callable[..., Any] | None:
+    """Its extraction, or None where it is not installed."""
+    try:
+        from trafilatura import bare_extraction
+    except ImportError:
+        return None
+    # It warns of each page that it finds nothing in, which is printed where the host has set up
+    # no logging; a handler of the host still gets it.
+    logging.getLogger("trafilatura").addHandler(logging.NullHandler())
+    found: Callable[..., Any] = bare_extraction
+    return found
+
+
+def _by_trafilatura(text: str, plain: PlainPage, title: str) -> list[str]:
+    """The paragraphs that trafilatura finds; none where it is not installed or fails."""
+    extract = _trafilatura()
+    if extract is None or plain.tags > _MOST_TAGS or plain.depth > _DEEPEST:
+        return []
+    # It takes a text for a page only where the word is near the start.
+    page = text if "html" in text[:50].lower() else f"<html>{text}"
+    fast = len(plain.blocks) > _MOST_TEXTS
+    try:
+        # Its memory of texts seen (`deduplicate`) would make a page's text depend on others.
+        found = extract(
+            page, include_comments=False, include_tables=True, deduplicate=False, fast=fast
+        )
+    except Exception:  # of libxml2 or of any of its heuristics; the plain reader reads the page
+        return []
+    paragraphs = list(_paragraphs(found.body)) if found else []
+    if paragraphs and paragraphs[0].casefold() == title.casefold():
+        del paragraphs[0]
+    return paragraphs
+
+
+_BORDERS = word_set("p head item list quote row cell table div code body")
+
+
+def _paragraphs(body: Any) -> Iterator[str]:
+    """The texts of the blocks of trafilatura's tree, in order."""
+    from lxml.etree import iterwalk
+
+    pieces: list[str] = []
+    for event, element in iterwalk(body, events=("start", "end")):
+        if element.tag in _BORDERS:
+            pieces.append("\n\n")
+        elif element.tag == "lb" and event == "start":
+            pieces.append("\n")
+        pieces.append((element.text if event == "start" else element.tail) or "")
+    for paragraph in re.split(r"\n[^\S\n]*\n\s*", "".join(pieces)):
+        lines = (" ".join(line.split()) for line in paragraph.split("\n"))
+        if text := "\n".join(line for line in lines if line):
+            yield text
+
+
+def _told(scripts: list[str]) -> list[str]:
+    """The paragraphs of `articleBody` in a page's JSON-LD, the longest of several."""
+    texts: list[str] = []
+    for script in scripts:
+        try:
+            texts += _article_bodies(json.loads(script, strict=False))
+        except (ValueError, RecursionError):
+            continue
+    longest = max(texts, key=len, default="")
+    if "<" in longest:
+        longest = "\n".join(block.text for block in read_plain(longest).blocks)
+    return [" ".join(line.split()) for line in longest.split("\n") if line.strip()]
+
+
+def _article_bodies(value: Any) -> Iterator[str]:
+    """Each `articleBody` in a JSON value: of an object, a list of them, or a `@graph`."""
+    values = [value]
+    while values:
+        item = values.pop()
+        if isinstance(item, list):
+            values += item
+        elif isinstance(item, dict):
+            if isinstance(item.get("articleBody"), str):
+                yield unescaped(item["articleBody"])
+            values += [item[key] for key in ("@graph", "mainEntity") if key in item]
+
+
+_PARTS = re.compile(
+    r" [|\-\u2013\u2014\u00b7\u2022\u00bb\u00ab:]{1,2} | ?\| ?|: "
+    rf"|(?<=[{DENSE}])[-_\u2013\u2014]{{1,2}}(?=[{DENSE}])"
+)
+_NOT_LETTERS = re.compile(r"[\W_]+")
+# What is a heading on a page of any site.
+_NO_TITLES = word_set(
+    "login signin signup register menu mainmenu navigation mainnavigation search searchform home "
+    "homepage subscribe newsletter news latestnews breakingnews comments advertisement contact "
+    "contactus aboutus sitemap weather cookies cookiepolicy privacy logout myaccount welcome "
+    "anmelden suche startseite connexion recherche accueil iniciarsesion buscar inicio"
+)
+_LONGEST = 300  # letters of a headline that are compared
+
+
+def _title(plain: PlainPage, story: list[Block]) -> str:
+    """The headline: an `<h1>` in the story's article or main, else `og:title`, else `<title>`.
+
+    An `<h1>` elsewhere comes last; the site's name and words such as "Log in" are no headline.
+    """
+    blocks = sorted((x for x in plain.blocks if x.tag == "h1"), key=lambda x: x.apart)
+    sites = _sites(plain, blocks)
+    lines = (block.text.split("\n")[0] for block in plain.blocks)
+    seen = {_plain(line) for line in lines if len(line) < _LONGEST} - sites
+    texts = (plain.meta.get("og:title", ""), plain.title)
+    titles = [x for text in texts if _plain(x := _stripped(text, sites, seen)) not in sites]
+    blocks = [x for x in blocks if _plain(x.text) not in sites]
+    inside = [x for x in story if x.tag == "h1" and (x.article or x.main)]
+    inside = [x for x in inside if _plain(x.text) not in sites]
+    agreed = [x for x in inside or blocks if any(_alike(x.text, title) for title in titles)]
+    for block in (agreed or inside)[:1]:
+        if not (titles and 3 * len(block.text) < len(titles[0])):
+            return " ".join(block.text.split())
+    return (*titles, *(" ".join(x.text.split()) for x in blocks), "")[0]
+
+
+def _sites(plain: PlainPage, headings: list[Block]) -> set[str]:
+    """What is no headline, in plain letters: the site's names, and words such as "Log in".
+
+    A part of `<title>` that is an `<h1>` is the site's name where another part is far longer, or
+    is a lower heading, or comes before it and is not much shorter.
+    """
+    keys = ("og:site_name", "application-name", "apple-mobile-web-app-title")
+    sites = {_plain(plain.meta.get(key, "")) for key in keys} | _NO_TITLES | {""}
+    for key in ("og:url", "twitter:url"):
+        host = re.match(r"\s*https?://(?:www\.)?([^\s/:]{1,250})", plain.meta.get(key, ""))
+        if host:
+            sites |= {_plain(host[1]), *(_plain(x) for x in host[1].split(".") if len(x) > 3)}
+    lower = {_plain(x.text) for x in plain.blocks if x.tag in HEADINGS[1:]}
+    parts = [_plain(part) for part in _PARTS.split(plain.title[:_LONGEST])]
+    for name in {_plain(x.text) for x in headings}.intersection(parts):
+        most = 1.2 if name == parts[-1] else 0.5
+        others = [part for part in parts if part != name]
+        if any(len(name) <= most * len(other) or other in lower for other in others):
+            sites.add(name)
+    return sites
+
+
+def _stripped(text: str, sites: set[str], seen: set[str]) -> str:
+    """A title without the site's name after or before it, where that is sure to be one.
+
+    Args:
+        text: The title.
+        sites: Names of the site, in plain letters.
+        seen: The short texts of the page; the headline is one.
+    """
+    for last in (True, False):
+        while breaks := list(_PARTS.finditer(text[:_LONGEST])):
+            at = breaks[-1 if last else 0]
+            sides = text[: at.start()].strip(), text[at.end() :].strip()
+            title, site = sides if last else sides[::-1]
+            shown = _plain(title) in seen and len(title) > len(site)
+            if not (shown or _plain(site) in sites):
+                break
+            text = title
+    return text
+
+
+def _plain(text: str) -> str:
+    """The letters of a text, for comparison."""
+    return _NOT_LETTERS.sub("", text[:_LONGEST]).casefold()
+
+
+def _alike(one: str, other: str) -> bool:
+    """Whether one headline is in the other."""
+    short, long = sorted((_plain(one), _plain(other)), key=len)
+    return len(short) > 8 and short in long
+
+
+# Where a declaration may stand, as browsers look for one (they look at 1,024 bytes).
+_HEAD = 4096
+_META = re.compile(
+    rb"<meta\b[^>]{0,500}?charset\s{0,9}=\s{0,9}[\"']?\s{0,9}([\w.:()-]{2,40})", re.I
+)
+_XML = re.compile(rb"<\?xml\b[^>]{0,200}?encoding\s{0,9}=\s{0,9}[\"']([\w.:()-]{2,40})", re.I)
+_COMMENT = re.compile(rb"<!--.*?-->", re.S)
+
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+    (b"<\0", "utf-16-le"),
+    (b"\0<", "utf-16-be"),
+)
+# Python's codecs by the names that pages declare (https://encoding.spec.whatwg.org/#names-and-labels).
+# A label means the encoding that browsers read it as: Latin-1 is Windows-1252, GB 2312 is GB 18030.
+_LABELS = {
+    "utf-8": "utf8 unicode-1-1-utf-8 unicode11utf8 unicode20utf8 x-unicode20utf8",
+    # A page that declares UTF-16 in bytes that hold an ASCII declaration is not UTF-16.
+    "utf-8 ": "utf-16 utf-16le utf-16be unicode ucs-2 iso-10646-ucs-2 unicodefeff unicodefffe",
+    "cp1252": "windows-1252 x-cp1252 iso-8859-1 iso8859-1 iso88591 iso_8859-1 latin1 "
+    "latin-1 l1 iso_8859-1:1987 ascii us-ascii ansi_x3.4-1968 cp819 ibm819 iso-ir-100 csisolatin1",
+    "cp1250": "windows-1250 x-cp1250",
+    "cp1251": "windows-1251 x-cp1251 win-1251",
+    "cp1253": "windows-1253 x-cp1253",
+    "cp1254": "windows-1254 x-cp1254 iso-8859-9 iso8859-9 iso88599 latin5 l5 csisolatin5",
+    "cp1255": "windows-1255 x-cp1255",
+    "cp1256": "windows-1256 x-cp1256",
+    "cp1257": "windows-1257 x-cp1257",
+    "cp1258": "windows-1258 x-cp1258",
+    "cp866": "ibm866 866 csibm866",
+    "cp874": "windows-874 dos-874 tis-620 iso-8859-11 iso8859-11",
+    "iso8859-2": "iso-8859-2 iso88592 iso_8859-2 latin2 l2 csisolatin2",
+    "iso8859-3": "iso-8859-3 iso88593 iso_8859-3 latin3 l3 csisolatin3",
+    "iso8859-4": "iso-8859-4 iso88594 iso_8859-4 latin4 l4 csisolatin4",
+    "iso8859-5": "iso-8859-5 iso88595 iso_8859-5 cyrillic csisolatincyrillic",
+    "iso8859-6": "iso-8859-6 iso88596 iso_8859-6 arabic ecma-114 asmo-708",
+    "iso8859-7": "iso-8859-7 iso88597 iso_8859-7 greek greek8 elot_928 ecma-118",
+    "iso8859-8": "iso-8859-8 iso88598 iso_8859-8 hebrew visual iso-8859-8-e iso-8859-8-i logical",
+    "iso8859-10": "iso-8859-10 iso885910 latin6 l6",
+    "iso8859-13": "iso-8859-13 iso885913",
+    "iso8859-14": "iso-8859-14 iso885914",
+    "iso8859-15": "iso-8859-15 iso885915 iso_8859-15 latin-9 latin9 l9",
+    "iso8859-16": "iso-8859-16",
+    "koi8-r": "koi8 koi8_r koi cskoi8r",
+    "koi8-u": "koi8-ru",
+    "mac-roman": "macintosh mac x-mac-roman csmacintosh",
+    "mac-cyrillic": "x-mac-cyrillic x-mac-ukrainian",
+    "gb18030": "gbk gb2312 gb_2312 gb_2312-80 x-gbk chinese csgb2312 iso-ir-58 cp936 gb-2312",
+    "big5hkscs": "big5 big5-hkscs big-5 cn-big5 x-x-big5 csbig5 cp950",
+    "euc_jp": "euc-jp x-euc-jp cseucpkdfmtjapanese eucjp",
+    "cp932": "shift_jis shift-jis sjis x-sjis ms932 ms_kanji windows-31j csshiftjis",
+    "iso2022_jp": "iso-2022-jp csiso2022jp",
+    "cp949": "euc-kr ks_c_5601-1987 ks_c_5601-1989 ks_c_5601 ksc5601 ksc_5601 korean windows-949 "
+    "iso-ir-149 cseuckr csksc56011987",
+}
+_CODECS = {
+    label: codec.strip()
+    for codec, labels in _LABELS.items()
+    for label in (codec.strip(), *labels.split())
+}
+
+
+def page_text(page: str | bytes) -> str:
+    """The page as text; no page is refused for its encoding.
+
+    A byte order mark decides, then UTF-8 where the bytes are valid UTF-8 (text of another
+    encoding hardly ever is, and many pages declare the wrong one), then what the page declares,
+    then Windows-1252. Bytes that the encoding has not are read as U+FFFD.
+    """
+    return _decoded(page).replace("\0", "").removeprefix("\ufeff")
+
+
+def _decoded(page: str | bytes) -> str:
+    if isinstance(page, str):
+        # Half of a surrogate pair can be neither printed nor saved.
+        return page.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    for mark, codec in _MARKS:
+        if page.startswith(mark):
+            return page.decode(codec, "replace")
+    declared = declared_codec(page[:_HEAD])
+    # All bytes of this one are ASCII, and so valid UTF-8.
+    if declared != "iso2022_jp":
+        try:
+            return page.decode("utf-8")
+        except UnicodeDecodeError:
+            pass
+        text = page.decode("utf-8", "replace")
+        # A cut letter, or a comment in another encoding, in a page of UTF-8.
+        if _foreign(text) > 10 * text.count("\ufffd"):
+            return text
+    if declared in (None, "utf-8", "cp1252"):
+        return codecs.charmap_decode(page, "replace", _WINDOWS)[0]
+    return page.decode(declared, "replace")
+
+
+def declared_codec(head: bytes) -> str | None:
+    """Python's name of the encoding that a page's first bytes declare, or None."""
+    found = _XML.match(head.lstrip()) or _META.search(_COMMENT.sub(b"", head))
+    return _CODECS.get(found[1].decode("ascii", "replace").strip().lower()) if found else None
+
+
+def _foreign(text: str) -> int:
+    """The number of letters beyond ASCII."""
+    return len(text) - len(text.encode("ascii", "ignore")) - text.count("\ufffd")
+
+
+# The five bytes that Windows-1252 has not are read as Latin-1 has them, as browsers do.
+_WINDOWS = "".join(
+    chr(number) if number in (0x81, 0x8D, 0x8F, 0x90, 0x9D) else bytes([number]).decode("cp1252")
+    for number in range(256)
+)
