@@ -147,4 +147,11 @@ class LabelSet:
 
 def score_columns(labels: Iterable[str]) -> list[str]:
     """Columns of a table of scores; the last ones are the probabilities, `p_<label>`."""
-    return ["label", "name", "probability", "warning", "error", *(f"p_{label}" for label in labels)]
+    return [
+        "label",
+        "label_name",
+        "probability",
+        "warning",
+        "error",
+        *(f"p_{label}" for label in labels),
+    ]

@@ -4,7 +4,6 @@ Importing it needs neither MLflow nor scikit-learn, so the environment of a serv
 the scoring install alone.
 """
 
-from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ from newsstand.errors import InputError
 from newsstand.io.article_files import ScoreError
 from newsstand.io.bundle import Bundle
 from newsstand.labels import score_columns
+from newsstand.serve.frames import frame_rows
 from newsstand.serve.score import Score
 from newsstand.serve.scorer import Scorer
 from newsstand.text.article import Article
@@ -47,7 +47,7 @@ class BundleModel:
             params: None are known.
 
         Returns:
-            A DataFrame with the index of the input: `label`, `name`, `probability`, `warning`
+            A DataFrame with the index of the input: `label`, `label_name`, `probability`, `warning`
             (what to know before trusting the score, or None), `error`, and `p_<label>` for each
             label. A row that cannot be scored has the reason as its `error` and None in all other
             columns; the `error` of the others is None.
@@ -57,10 +57,7 @@ class BundleModel:
         """
         import pandas as pd
 
-        rows = [
-            {str(k): None if _missing(v) else v for k, v in row.items()}
-            for row in model_input.to_dict(orient="records")
-        ]
+        rows = frame_rows(model_input)
         stance = self.scorer.task == "stance"
         for name in ("body", "target") if stance else ("body",):
             if name not in model_input.columns:
@@ -90,11 +87,7 @@ def _article(row: dict[str, Any]) -> Article | ScoreError:
 def _flat(found: Score | ScoreError) -> dict[str, Any]:
     if isinstance(found, ScoreError):
         return {"error": found.message}
-    values = {name: getattr(found, name) for name in ("label", "name", "probability", "warning")}
+    values = {
+        name: getattr(found, name) for name in ("label", "label_name", "probability", "warning")
+    }
     return values | {f"p_{label}": value for label, value in found.probabilities.items()}
-
-
-def _missing(value: Any) -> bool:
-    # What pandas writes for a missing value: None, pd.NA, pd.NaT or NaN.
-    known = value is None or type(value).__name__ in ("NAType", "NaTType")
-    return known or (isinstance(value, Real) and bool(value != value))

@@ -14,7 +14,7 @@ class Score:
 
     Args:
         label: The most probable label.
-        name: Its readable name.
+        label_name: Its readable name.
         probability: Its calibrated probability, 0 to 1.
         probabilities: Every label's, summing to 1, in the model's order.
         target: The target the stance is toward; None for topics.
@@ -25,7 +25,7 @@ class Score:
     """
 
     label: str
-    name: str
+    label_name: str
     probability: float
     probabilities: Mapping[str, float]
     target: str | None = None

@@ -1,64 +1,64 @@
-"""The scorer: a bundle that answers for articles."""
+"""The scorer: predicts the labels of articles with a bundle."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice, repeat
-from math import isfinite
 from pathlib import Path
-from typing import Literal, NamedTuple, TypeAlias, overload
+from typing import Any, Literal, TypeAlias, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
-from newsstand.errors import BundleError, InputError, NewsstandError
-from newsstand.features.coverage import NOTHING_KNOWN
+from newsstand.errors import InputError, NewsstandError
 from newsstand.io.article_files import ScoreError
 from newsstand.io.bundle import Bundle
 from newsstand.io.bundle_uri import located
 from newsstand.parallel import pool
-from newsstand.serve.explain import find_evidence
+from newsstand.serve.frames import frame_rows, is_frame
 from newsstand.serve.score import Score
+from newsstand.serve.scoring import (
+    Batch,
+    Failed,
+    Item,
+    Results,
+    score_batch,
+    score_in_worker,
+    start_worker,
+)
 from newsstand.text.article import Article
-from newsstand.text.example import Example
 
-# Halves of surrogate pairs, which no tokenizer takes; of texts, the preparation removes them.
+# An article, its text, or its columns by name.
+ArticleLike: TypeAlias = Article | str | Mapping[str, Any]
+# One target for all articles, or one for each.
+Targets: TypeAlias = str | Iterable[str | None] | None
+
+# Halves of surrogate pairs, which no tokenizer accepts; the preparation removes them from texts.
 _HALVES = re.compile("[\ud800-\udfff]")
-
-
-class _Item(NamedTuple):
-    """An article to score, what errors call it, and its target."""
-
-    place: str
-    article: Article
-    target: str | None
-
-    def failed(self, error: NewsstandError) -> "_Failed":
-        return _Failed(
-            ScoreError(message=str(error), place=self.place, id=self.article.id), type(error)
-        )
-
-
-class _Failed(NamedTuple):
-    """An article that cannot be scored, and what is raised where errors are."""
-
-    error: ScoreError
-    kind: type[NewsstandError] = InputError
-
-
-# Articles to score, and what ended them too early.
-_Batch: TypeAlias = tuple[list[_Item | _Failed], NewsstandError | None]
-_Results: TypeAlias = tuple[list[Score | _Failed], NewsstandError | None]
+_END = object()
 
 
 class Scorer:
-    """Scores articles with a bundle.
+    r"""Scores articles with a trained model.
 
     Args:
         bundle: The model.
+        source: Where it was loaded from, for `repr`.
+
+    >>> import newsstand
+    >>> scorer = newsstand.load("models:/topic@champion")  # doctest: +SKIP
+    >>> scorer.score("Central bank raises rates\n\nThe bank ...").label_name  # doctest: +SKIP
+    'economy, business and finance'
     """
 
-    def __init__(self, bundle: Bundle) -> None:
+    def __init__(self, bundle: Bundle, *, source: str | None = None) -> None:
         self.bundle = bundle
+        self.source = source
+
+    def __repr__(self) -> str:
+        labels = list(self.labels)
+        shown = ", ".join(labels[:4]) + (f", ... ({len(labels)})" if len(labels) > 4 else "")
+        source = "" if self.source is None else f", source={self.source!r}"
+        return f"Scorer(task={self.task!r}, labels=[{shown}]{source})"
 
     @property
     def task(self) -> str:
@@ -67,21 +67,66 @@ class Scorer:
 
     @property
     def labels(self) -> Mapping[str, str]:
-        """Label to readable name, in the order of the model's outputs."""
+        """Label to readable name, in the order of the columns of `predict_proba`."""
         return self.bundle.labels.names
 
+    @property
+    def classes_(self) -> NDArray[np.str_]:
+        """The labels, shape (labels,), in the order of the columns of `predict_proba`."""
+        return np.array(self.bundle.labels.labels)
+
+    def predict(
+        self, articles: Iterable[ArticleLike], *, target: Targets = None
+    ) -> NDArray[np.str_]:
+        """Predicts the label of each article, as classifiers of scikit-learn do.
+
+        Args:
+            articles: Articles, texts, or mappings of columns; a pandas DataFrame gives its rows,
+                a Series its values.
+            target: For stance: one target for all articles, or one for each. Default: the column
+                `target` of mappings and DataFrames.
+
+        Returns:
+            Labels, shape (articles,).
+
+        Raises:
+            InputError: As `score_many`.
+        """
+        return self.classes_[
+            self.bundle.decision.predict(self.predict_proba(articles, target=target))
+        ]
+
+    def predict_proba(
+        self, articles: Iterable[ArticleLike], *, target: Targets = None
+    ) -> NDArray[np.float64]:
+        """Predicts the calibrated probability of each label, as classifiers of scikit-learn do.
+
+        Args:
+            articles: As `predict`.
+            target: As `predict`.
+
+        Returns:
+            float64, shape (articles, labels); columns in the order of `classes_`.
+
+        Raises:
+            InputError: As `score_many`.
+        """
+        scores = self.score_many(articles, target=target)
+        rows = [list(score.probabilities.values()) for score in scores]
+        return np.array(rows, dtype=np.float64).reshape(-1, len(self.labels))
+
     def score(
-        self, article: Article | str, *, target: str | None = None, explain: bool = True
+        self, article: ArticleLike, *, target: str | None = None, explain: bool = False
     ) -> Score:
         """Scores one article.
 
         Args:
-            article: An article, or its text (see `Article.from_text`).
-            target: Toward what; stance models need it, topic models take none.
-            explain: Find the evidence too.
+            article: An article, its text (see `Article.from_text`), or a mapping of its columns.
+            target: The target of the stance; required by stance models, refused by topic models.
+            explain: Whether to find the passages that contributed most to the label.
 
         Raises:
-            InputError: An empty article, or a target missing or not wanted.
+            InputError: An empty article, or a target that is missing or not expected.
             BundleError: The model gave a score that is not a finite number.
         """
         return next(self.score_many([article], target=target, explain=explain))
@@ -89,9 +134,9 @@ class Scorer:
     @overload
     def score_many(
         self,
-        articles: Iterable[Article | str | ScoreError],
+        articles: Iterable[ArticleLike | ScoreError],
         *,
-        target: str | Iterable[str | None] | None = None,
+        target: Targets = None,
         explain: bool = False,
         batch_size: int = 256,
         workers: int = 1,
@@ -101,9 +146,9 @@ class Scorer:
     @overload
     def score_many(
         self,
-        articles: Iterable[Article | str | ScoreError],
+        articles: Iterable[ArticleLike | ScoreError],
         *,
-        target: str | Iterable[str | None] | None = None,
+        target: Targets = None,
         explain: bool = False,
         batch_size: int = 256,
         workers: int = 1,
@@ -112,9 +157,9 @@ class Scorer:
 
     def score_many(
         self,
-        articles: Iterable[Article | str | ScoreError],
+        articles: Iterable[ArticleLike | ScoreError],
         *,
-        target: str | Iterable[str | None] | None = None,
+        target: Targets = None,
         explain: bool = False,
         batch_size: int = 256,
         workers: int = 1,
@@ -122,25 +167,28 @@ class Scorer:
     ) -> Iterator[Score | ScoreError]:
         """Scores articles in batches, lazily and in order.
 
-        Scores are the same to the last bit as one by one.
+        Scores do not depend on the batch: they are the same as those of `score`.
 
         Args:
-            articles: Articles or texts; any number of them. A `ScoreError` among them, of an
-                article that could not be read, fails as others do.
-            target: One target for all, or one for each.
-            explain: Find the evidence too, at some cost.
-            batch_size: Articles scored at once; a few batches a worker are in memory.
-            workers: Processes that score. More than one pay for many articles only: they take a
-                second to start, and each holds the model.
-            errors: What becomes of an article that cannot be scored: `raise` ends with it,
-                `yield` gives a `ScoreError` in its place and goes on.
+            articles: Articles, texts, or mappings of columns, any number of them; a pandas
+                DataFrame gives its rows. A `ScoreError` among them, of an article that could not
+                be read, is handled like an article that cannot be scored.
+            target: One target for all, or one for each. Default: the column `target` of mappings
+                and DataFrames.
+            explain: Whether to find the passages that contributed most to each label, which takes
+                longer.
+            batch_size: Number of articles scored at once; a few batches a worker are in memory.
+            workers: Number of processes. More than one is faster for many articles only: each
+                takes a second to start and holds a copy of the model.
+            errors: `raise` stops at the first article that cannot be scored; `yield` gives a
+                `ScoreError` in its place and continues.
 
         Yields:
-            A score for each article, or with `errors="yield"` why it has none.
+            The score of each article, or with `errors="yield"` why it has none.
 
         Raises:
-            InputError: An empty article, or a target missing or not wanted; with either choice,
-                more or fewer targets than articles.
+            InputError: An empty article, or a target that is missing or not expected; with either
+                choice, more or fewer targets than articles.
             BundleError: The model gave a score that is not a finite number.
             ValueError: `batch_size` or `workers` is below 1, or `errors` is neither.
         """
@@ -149,8 +197,8 @@ class Scorer:
                 raise ValueError(f"{name}: expected 1 or more, got {value}")
         if errors not in ("raise", "yield"):
             raise ValueError(f"errors: expected 'raise' or 'yield', got {errors!r}")
-        if isinstance(articles, (str, Article)):
-            raise InputError("articles: expected any number of them, got one; score() takes one")
+        if isinstance(articles, (str, Article, Mapping)):
+            raise InputError("articles: expected several articles, got one; use score()")
         batches = self._batches(articles, target, batch_size)
         for results, failure in self._results(batches, explain, workers):
             for result in results:
@@ -158,32 +206,30 @@ class Scorer:
                     yield result
                 elif errors == "yield":
                     yield result.error
-                else:  # only now: what came before the bad article is scored
+                else:  # only now: the articles before it are scored
                     raise result.kind(str(result.error))
             if failure:
                 raise failure
 
-    def _results(
-        self, batches: Iterable[_Batch], explain: bool, workers: int
-    ) -> Iterator[_Results]:
+    def _results(self, batches: Iterable[Batch], explain: bool, workers: int) -> Iterator[Results]:
         if workers == 1:
-            yield from (_score(self.bundle, *batch, explain) for batch in batches)
+            yield from (score_batch(self.bundle, *batch, explain) for batch in batches)
             return
-        with pool(workers, _begin, (self.bundle,)) as run:
-            yield from run(_score_begun, ((*batch, explain) for batch in batches))
+        with pool(workers, start_worker, (self.bundle,)) as run:
+            yield from run(score_in_worker, ((*batch, explain) for batch in batches))
 
     def _batches(
         self,
-        articles: Iterable[Article | str | ScoreError],
+        articles: Iterable[ArticleLike | ScoreError],
         target: str | Iterable[str | None] | None,
         size: int,
-    ) -> Iterator[_Batch]:
-        """Batches of articles to score, the last one with what ended them too early."""
+    ) -> Iterator[Batch]:
+        """Batches of articles to score, the last one with the error that ended the input early."""
         items = self._items(articles, target)
         failure: NewsstandError | None = None
         full = True
         while full and failure is None:
-            batch: list[_Item | _Failed] = []
+            batch: list[Item | Failed] = []
             try:
                 batch.extend(islice(items, size))
             except NewsstandError as error:
@@ -193,35 +239,40 @@ class Scorer:
 
     def _items(
         self,
-        articles: Iterable[Article | str | ScoreError],
+        articles: Iterable[ArticleLike | ScoreError],
         target: str | Iterable[str | None] | None,
-    ) -> Iterator[_Item | _Failed]:
+    ) -> Iterator[Item | Failed]:
         targets = repeat(target) if target is None or isinstance(target, str) else iter(target)
-        for number, article in enumerate(articles, start=1):
+        rows = frame_rows(articles) if is_frame(articles) else articles
+        for number, article in enumerate(rows, start=1):
             try:
                 wanted = next(targets)
             except StopIteration:
                 raise InputError(f"article {number}: target: fewer targets than articles") from None
             if isinstance(article, ScoreError):
-                yield _Failed(article)
+                yield Failed(article)
             else:
                 yield self._item(number, article, wanted)
         if target is not None and not isinstance(target, str) and next(targets, _END) is not _END:
             raise InputError("target: more targets than articles")
 
-    def _item(self, number: int, article: Article | str, target: str | None) -> _Item | _Failed:
+    def _item(self, number: int, article: ArticleLike, target: str | None) -> Item | Failed:
         name, key = f"article {number}", None
         try:
             if isinstance(article, str):
                 article = Article.from_text(article)
+            elif isinstance(article, Mapping):
+                if target is None and self.task == "stance":
+                    target = article.get("target")
+                article = Article.from_mapping(article)
             if not isinstance(article, Article):
                 kind = type(article).__name__
-                raise InputError(f"expected an Article or its text, got {kind}")
+                raise InputError(f"expected an Article, its text or its columns, got {kind}")
             if article.id:
                 name, key = f"article '{article.id}'", article.id
-            return _Item(name, article, self._target(target))
+            return Item(name, article, self._target(target))
         except InputError as error:
-            return _Failed(ScoreError(message=str(error), place=name, id=key))
+            return Failed(ScoreError(message=str(error), place=name, id=key))
 
     def _target(self, target: str | None) -> str | None:
         if target is not None and not isinstance(target, str):
@@ -234,101 +285,16 @@ class Scorer:
         return _HALVES.sub("\ufffd", target.strip()) if target else None
 
 
-def _score(
-    bundle: Bundle,
-    items: Sequence[_Item | _Failed],
-    failure: NewsstandError | None,
-    explain: bool,
-) -> _Results:
-    """Of each item its score, or why it has none; and what ended the items too early."""
-    encoded = [_encoded(bundle, item) for item in items]
-    examples = [found[1] for found in encoded if not isinstance(found, _Failed)]
-    with np.errstate(all="ignore"):  # what is not finite is said of its article
-        rows = iter(_rows(bundle, examples) if examples else ())
-        results = [
-            found if isinstance(found, _Failed) else _scored(bundle, *found, *next(rows), explain)
-            for found in encoded
-        ]
-    return results, failure
-
-
-def _rows(
-    bundle: Bundle, examples: Sequence[Example]
-) -> Iterator[tuple[NDArray[np.float64], tuple[str, ...]]]:
-    """Of each example its probabilities, and what speaks against trusting them."""
-    known, doubts = bundle.model.knows(examples).tolist(), bundle.doubts(examples)
-    said = [x if knows else (NOTHING_KNOWN, *x) for knows, x in zip(known, doubts, strict=True)]
-    return zip(bundle.unchecked(examples), said, strict=True)
-
-
-def _encoded(bundle: Bundle, item: _Item | _Failed) -> tuple[_Item, Example] | _Failed:
-    if isinstance(item, _Failed):
-        return item
-    try:
-        return item, bundle.encode(item.article, item.target)
-    except InputError as error:
-        return item.failed(error)
-
-
-def _scored(
-    bundle: Bundle,
-    item: _Item,
-    example: Example,
-    row: NDArray[np.float64],
-    doubts: tuple[str, ...],
-    explain: bool,
-) -> Score | _Failed:
-    [best] = bundle.decision.predict(row[np.newaxis]).tolist()
-    evidence = find_evidence(bundle.model, item.article, example, best) if explain else ()
-    if not all(map(isfinite, (*row.tolist(), *(passage.weight for passage in evidence)))):
-        return item.failed(BundleError("the model gave a score that is not a finite number"))
-    names = bundle.labels.names
-    label = bundle.labels.labels[best]
-    return Score(
-        label=label,
-        name=names[label],
-        probability=float(row[best]),
-        probabilities=dict(zip(names, row.tolist(), strict=True)),
-        target=example.target,
-        evidence=evidence,
-        removed=example.prepared.removed,
-        warning=_joined(item.article.warning, example.prepared.warning, *doubts),
-        id=item.article.id,
-    )
-
-
-def _joined(*warnings: str | None) -> str | None:
-    """Several warnings as one line."""
-    return "; ".join(filter(None, warnings)) or None
-
-
-# In a worker process, the bundle that it scores with.
-_begun: list[Bundle] = []
-
-
-def _begin(bundle: Bundle) -> None:
-    _begun[:] = [bundle]
-
-
-def _score_begun(
-    items: Sequence[_Item | _Failed], failure: NewsstandError | None, explain: bool
-) -> _Results:
-    return _score(_begun[0], items, failure, explain)
-
-
-_END = object()
-
-
 def load(uri: str | Path) -> Scorer:
     """Loads a trained model for scoring.
 
     Args:
         uri: A bundle folder, or with MLflow installed `runs:/RUN_ID`, `models:/NAME@ALIAS`,
-            `models:/NAME/VERSION` or `models:/MODEL_ID`. MLflow looks where
-            `MLFLOW_TRACKING_URI` says, else in `mlflow.db` in the working directory.
+            `models:/NAME/VERSION` or `models:/MODEL_ID`. MLflow looks at `MLFLOW_TRACKING_URI`,
+            else in `mlflow.db` in the working directory.
 
     Raises:
-        BundleError: Nothing there, a damaged bundle, or MLflow's own reason.
+        BundleError: No bundle there, a damaged bundle, or MLflow's reason.
     """
     with located(uri) as folder:
-        return Scorer(Bundle.load(folder))
+        return Scorer(Bundle.load(folder), source=str(uri))

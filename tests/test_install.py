@@ -85,7 +85,7 @@ def test_scoring_needs_no_training_library(
     done = python(
         f"""{WITHOUT}
 import json, newsstand
-score = newsstand.load("topic").score("The goalkeeper saved a penalty.")
+score = newsstand.load("topic").score("The goalkeeper saved a penalty.", explain=True)
 [stance] = newsstand.load("stance").score_many(["It is cheap."], target="the levy")
 print(score.label, bool(score.evidence), stance.label, file=sys.stderr)
 from newsstand.cli.main import main

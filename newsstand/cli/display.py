@@ -280,7 +280,7 @@ def show_scores(scores: Sequence[tuple[str, "Score | None"]]) -> None:
     for name, score in scores:
         cells = (name, *["-"] * 3)
         if score:
-            cells = (name, score.name, f"{score.probability:.3f}", score.target or "")
+            cells = (name, score.label_name, f"{score.probability:.3f}", score.target or "")
         table.add_row(*(plain(cell) for cell in cells[: 4 if stance else 3]))
     names = (cell_len(visible(name)) for name, _ in scores)
     console.width = max(console.width, _BESIDE + max(names, default=0))

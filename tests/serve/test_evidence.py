@@ -38,7 +38,7 @@ def check(article: Article, evidence: Iterable[Evidence]) -> None:
 
 
 def explained(bundle: Bundle, article: Article, target: str | None = None) -> tuple[Evidence, ...]:
-    evidence = Scorer(bundle).score(article, target=target).evidence
+    evidence = Scorer(bundle).score(article, target=target, explain=True).evidence
     check(article, evidence)
     return evidence
 
@@ -117,7 +117,7 @@ def test_a_passage_stays_within_a_sentence(small: Bundle) -> None:
 def test_stance_evidence_depends_on_the_target(small_stance: Bundle) -> None:
     article = Article(body="It is dear and much more of the same.")
     for target, label in (("the levy", "against"), ("the port", "favor")):
-        score = Scorer(small_stance).score(article, target=target)
+        score = Scorer(small_stance).score(article, target=target, explain=True)
         assert score.label == label
         check(article, score.evidence)
         assert any("dear" in item.text for item in score.evidence)

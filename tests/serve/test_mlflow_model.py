@@ -23,13 +23,22 @@ def test_a_frame_in_and_a_frame_out(small: Bundle) -> None:
     frame = pd.DataFrame({"title": ["Final", "Storm"], "body": [SPORT, WEATHER]}, index=[7, "x"])
     found = BundleModel(small).predict(frame)
     assert list(found.columns) == [
-        *("label", "name", "probability", "warning", "error", "p_sport", "p_economy", "p_weather")
+        *(
+            "label",
+            "label_name",
+            "probability",
+            "warning",
+            "error",
+            "p_sport",
+            "p_economy",
+            "p_weather",
+        )
     ]
     assert found.index.tolist() == [7, "x"]
     assert found["label"].tolist() == ["sport", "weather"]
     scores = Scorer(small).score_many(["Final\n\n" + SPORT, "Storm\n\n" + WEATHER])
     for (_, row), score in zip(found.iterrows(), scores, strict=True):
-        assert (row["name"], row["probability"]) == (score.name, score.probability)
+        assert (row["label_name"], row["probability"]) == (score.label_name, score.probability)
         assert row[["p_sport", "p_economy", "p_weather"]].tolist() == list(
             score.probabilities.values()
         )
@@ -105,7 +114,16 @@ def test_the_logged_model_declares_itself(trained: Trained) -> None:
     assert inputs == {"title": False, "body": True, "target": True}
     outputs = info.signature.outputs.input_names()
     assert outputs == [
-        *("label", "name", "probability", "warning", "error", "p_favor", "p_against", "p_neutral")
+        *(
+            "label",
+            "label_name",
+            "probability",
+            "warning",
+            "error",
+            "p_favor",
+            "p_against",
+            "p_neutral",
+        )
     ]
     folder = trained.stance_bundle.parent.parent
     assert not [x for x in folder.rglob("*") if x.suffix in {".pkl", ".pt", ".bin", ".joblib"}]

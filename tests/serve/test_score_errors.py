@@ -21,6 +21,7 @@ from newsstand.text.example import Example
 
 SPORT, WEATHER = "The goalkeeper saved a penalty.", "Rain and snow on the coast."
 EMPTY = "empty: title and body hold no text"
+NO_ARTICLE = "expected an Article, its text or its columns, got NoneType"
 NOT_FINITE = "the model gave a score that is not a finite number"
 
 
@@ -43,7 +44,7 @@ def test_errors_stand_in_their_places(topic: Scorer, batch_size: int, workers: i
         ScoreError(place="article 2", message=EMPTY),
         ScoreError(place="article 'x'", message=EMPTY, id="x"),
         ScoreError(place="rows.csv:9", message="expected 2 cells, got 3", id="9"),
-        ScoreError(place="article 6", message="expected an Article or its text, got NoneType"),
+        ScoreError(place="article 6", message=NO_ARTICLE),
     ]
 
 
@@ -131,14 +132,14 @@ def test_a_score_that_is_no_number_never_leaves(broken: Scorer) -> None:
 def test_evidence_that_is_no_number_never_leaves(
     topic: Scorer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from newsstand.serve import scorer
+    from newsstand.serve import scoring
     from newsstand.serve.explain import Evidence
 
     found = (Evidence("body", 0, 3, "The", float("nan"), False),)
-    monkeypatch.setattr(scorer, "find_evidence", lambda *_: found)
+    monkeypatch.setattr(scoring, "find_evidence", lambda *_: found)
     with pytest.raises(BundleError, match=NOT_FINITE):
-        topic.score(SPORT)
-    assert topic.score(SPORT, explain=False).label == "sport"
+        topic.score(SPORT, explain=True)
+    assert topic.score(SPORT).label == "sport"
 
 
 @pytest.mark.parametrize("kind", ["small", "small_stance"])

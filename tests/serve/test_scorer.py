@@ -40,8 +40,13 @@ def stance(small_stance: Bundle) -> Scorer:
 
 def test_a_score_says_all(topic: Scorer) -> None:
     article = Article(title="Final", body=f"{SPORT}\n\nRead more: Coach quits", id="a-1")
-    score = topic.score(article)
-    assert (score.label, score.name, score.id, score.target) == ("sport", "sport", "a-1", None)
+    score = topic.score(article, explain=True)
+    assert (score.label, score.label_name, score.id, score.target) == (
+        "sport",
+        "sport",
+        "a-1",
+        None,
+    )
     assert tuple(score.probabilities) == tuple(topic.labels) == ("sport", "economy", "weather")
     assert sum(score.probabilities.values()) == pytest.approx(1)
     assert score.probability == score.probabilities["sport"] == max(score.probabilities.values())
@@ -80,7 +85,7 @@ def test_to_dict_is_plain_json(topic: Scorer) -> None:
     assert values == {
         "id": "7",
         "label": "sport",
-        "name": "sport",
+        "label_name": "sport",
         "probability": score.probability,
         "probabilities": dict(score.probabilities),
         "target": None,
@@ -149,16 +154,18 @@ def test_an_error_of_the_caller_s_reader_comes_after_all_before_it(topic: Scorer
         next(scores)
 
 
-@pytest.mark.parametrize("item", [None, 5, {"body": SPORT}, float("nan"), b"bytes"])
+@pytest.mark.parametrize("item", [None, 5, [SPORT], float("nan"), b"bytes"])
 def test_what_is_no_article_is_named(topic: Scorer, item: Any) -> None:
     kind = type(item).__name__
-    with pytest.raises(InputError, match=rf"^article 2: expected an Article or its text.*{kind}$"):
+    with pytest.raises(
+        InputError, match=rf"^article 2: expected an Article, its text or its columns.*{kind}$"
+    ):
         list(topic.score_many([SPORT, item]))
 
 
 @pytest.mark.parametrize("one", [SPORT, Article(body=SPORT)])
 def test_one_article_in_place_of_many_is_refused(topic: Scorer, one: Any) -> None:
-    with pytest.raises(InputError, match=r"got one; score\(\) takes one"):
+    with pytest.raises(InputError, match=r"got one; use score\(\)"):
         list(topic.score_many(one))
 
 

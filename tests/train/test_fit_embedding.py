@@ -163,7 +163,7 @@ def test_a_score_comes_with_the_sentences_that_spoke_for_it(encoder: Encoder) ->
         body="PORTSIDE (Wire) - “Snow  fell overnight,” he said. Shares fell.\n\n"
         "Rain on the coast.&nbsp; Strong winds and heavy rain.",
     )
-    score = Scorer(bundle).score(handed_in)
+    score = Scorer(bundle).score(handed_in, explain=True)
     item = bundle.encode(handed_in)
     gains = bundle.model.gains(item, LABELS.index(score.label))
     ends = r"(?<=\.) |\n+"

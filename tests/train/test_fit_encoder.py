@@ -195,7 +195,7 @@ def test_bundles_of_it_are_whole_and_scored_with_evidence(
     names = {path.name for path in (tmp_path / "b").rglob("*") if path.is_file()}
     assert not [name for name in names if name.endswith((".pt", ".pth", ".bin", ".pkl"))]
     article = Article(title="Of the &amp; week", body="Snow  fell.&nbsp; “Shares  fell,” he said.")
-    score = Scorer(loaded).score(article)
+    score = Scorer(loaded).score(article, explain=True)
     prepared = loaded.encode(article)
     every = [find_evidence(whole, article, prepared, label) for label in range(3)]
     assert score.evidence == every[tuple(TOPICS).index(score.label)]
