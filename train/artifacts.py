@@ -12,11 +12,11 @@ from pyarrow import parquet
 from newsstand.config.loader import dump_config
 from newsstand.config.schema import Config
 from newsstand.labels import LabelSet
-from newsstand.models.calibration import Floats
 from newsstand.models.decision import MOST_PROBABLE
 from newsstand.train import plots
 from newsstand.train.dataset import Rows
 from newsstand.train.families.linear_search import Trial
+from newsstand.types import Floats
 
 
 def write_artifacts(

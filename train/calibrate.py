@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize, minimize_scalar
 from scipy.special import expit, log_softmax
 
-from newsstand.models.calibration import Calibration, Floats
+from newsstand.models.calibration import Calibration
+from newsstand.types import Floats
 
 
 def fit_calibration(

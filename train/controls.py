@@ -10,13 +10,13 @@ from newsstand.data.checks.probe import CUT, features, learned
 from newsstand.io.bundle import Bundle
 from newsstand.labels import opposites
 from newsstand.models.base import Model
-from newsstand.models.calibration import Floats
 from newsstand.models.controls import Controls
 from newsstand.text.example import Example
 from newsstand.text.targets import speaks_of
 from newsstand.train.dataset import Rows
 from newsstand.train.evaluate import quality
 from newsstand.train.flips import flip_figures
+from newsstand.types import Floats, Ints
 
 _MOST_LEARNED = 40_000  # rows of the models that read one half
 _MOST_ASKED = 300  # rows that are asked about another target
@@ -24,8 +24,6 @@ _MOST_LIKENED = 600  # rows that likeness is measured on
 _TRIES = 20  # to draw a target of another text
 _MOST_DOUBTED = 0.05  # share of rows on a side whose target may go unfound
 _BOUND = 1e6  # of a likeness, in a bundle
-
-Ints = NDArray[np.int64]
 
 
 def judge(

@@ -13,11 +13,10 @@ from pyarrow import compute
 from newsstand.data.load import NewsData
 from newsstand.text.article import COLUMNS, Article
 from newsstand.text.example import Example
+from newsstand.types import Ints
 
 _CHUNK = 2048
 _READ = ("prepared_title", "prepared_body", "target", "prepared_mentions")
-
-Numbers = NDArray[np.int64]
 
 
 class Examples(Sequence[Example]):
@@ -28,7 +27,7 @@ class Examples(Sequence[Example]):
         numbers: Which of them, and in which order.
     """
 
-    def __init__(self, news: NewsData, numbers: Numbers) -> None:
+    def __init__(self, news: NewsData, numbers: Ints) -> None:
         table = news.rows.select_columns(list(_READ)).data
         self._batches: list[pa.RecordBatch] = table.to_batches()
         self._ends = np.cumsum([len(batch) for batch in self._batches])
@@ -50,7 +49,7 @@ class Examples(Sequence[Example]):
         for start in range(0, len(self), _CHUNK):
             yield from self[start : start + _CHUNK]
 
-    def _read(self, numbers: Numbers) -> list[Example]:
+    def _read(self, numbers: Ints) -> list[Example]:
         """Rows by number, each batch of the file read once.
 
         Taking rows of the table as a whole would copy all of its texts, or cut it row by row.
@@ -77,7 +76,7 @@ class Rows:
         numbers: Which of them.
     """
 
-    def __init__(self, news: NewsData, numbers: Numbers) -> None:
+    def __init__(self, news: NewsData, numbers: Ints) -> None:
         self._news = news
         self._numbers = numbers
         self.examples = Examples(news, numbers)

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import f1_score, precision_recall_fscore_support
 
-from newsstand.models.calibration import Floats
 from newsstand.models.decision import MOST_PROBABLE
+from newsstand.types import Floats
 
 _BINS = 15
 

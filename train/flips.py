@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 
 from newsstand.labels import opposites
 from newsstand.models.decision import MOST_PROBABLE
-
-Ints = NDArray[np.int64]
+from newsstand.types import Ints
 
 
 def flip_figures(

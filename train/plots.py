@@ -9,9 +9,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from newsstand.models.calibration import Floats
 from newsstand.models.decision import MOST_PROBABLE
 from newsstand.train.evaluate import expected_calibration_error, reliability
+from newsstand.types import Floats
 
 _DPI = 110
 

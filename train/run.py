@@ -15,7 +15,7 @@ from newsstand.data.readers.sources import SPLITS
 from newsstand.errors import DataError
 from newsstand.io.bundle import Bundle
 from newsstand.models.base import FAMILIES, Model
-from newsstand.models.calibration import Calibration, Floats
+from newsstand.models.calibration import Calibration
 from newsstand.models.controls import Controls
 from newsstand.train import controls, evaluate
 from newsstand.train.artifacts import write_artifacts
@@ -27,6 +27,7 @@ from newsstand.train.fit_checkpoint import Unfinished
 from newsstand.train.outcome import Outcome, finished, kept_if_not_logged, plain_disk_errors
 from newsstand.train.stage_timer import Clock, Reporter
 from newsstand.train.tracked_run import TrackedRun, Tracker, untracked
+from newsstand.types import Floats
 
 if TYPE_CHECKING:
     from newsstand.train import tracking

@@ -5,17 +5,9 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from newsstand.data.checks.findings import (
-    SHOWN,
-    Finding,
-    Mask,
-    Rows,
-    View,
-    count,
-    numbered,
-    percent,
-)
+from newsstand.data.checks.findings import SHOWN, Finding, Rows, View, count, numbered, percent
 from newsstand.data.readers.sources import SPLITS
+from newsstand.types import Bools
 
 Places = NDArray[np.str_]  # the split of each row
 
@@ -195,7 +187,7 @@ def groups(view: View) -> list[Finding]:
     return [across, _groups_alike(view, group, named)]
 
 
-def _groups_alike(view: View, group: Rows, named: Mask) -> Finding:
+def _groups_alike(view: View, group: Rows, named: Bools) -> Finding:
     texts = numbered([f"{fact.title}{fact.body}" for fact in view.facts])
     told, figures, rows = [], {}, []
     for split in SPLITS:
@@ -252,7 +244,7 @@ def _halves(view: View, noun: str, keys: Rows) -> Finding:
     )
 
 
-def _again(keys: Rows) -> Mask:
+def _again(keys: Rows) -> Bools:
     """Of each key, whether an equal one stands before it."""
     again = np.ones(len(keys), dtype=np.bool_)
     again[np.unique(keys, return_index=True)[1]] = False

@@ -9,18 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import chi2_contingency
 
-from newsstand.data.checks.findings import (
-    SHOWN,
-    Finding,
-    Mask,
-    Rows,
-    View,
-    count,
-    percent,
-    shortened,
-)
+from newsstand.data.checks.findings import SHOWN, Finding, Rows, View, count, percent, shortened
 from newsstand.data.checks.text_flaws import FLAWS, NO_VALUES, canonical, languages
 from newsstand.data.readers.sources import SPLITS
+from newsstand.types import Bools
 
 FEW = 10  # rows of a label in a split; with fewer, its figures are anecdotes
 _REASONS = {
@@ -266,7 +258,7 @@ def damage(view: View) -> list[Finding]:
 
 
 def _damaged(
-    view: View, check: str, flaws: Sequence[str], advice: str, hits: Mapping[str, Mask]
+    view: View, check: str, flaws: Sequence[str], advice: str, hits: Mapping[str, Bools]
 ) -> Finding:
     rows = {flaw: np.flatnonzero(hits[flaw] & view.used) for flaw in flaws}
     every = np.unique(np.concatenate(list(rows.values())))

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from newsstand.data.checks.text_flaws import TextFacts, digest, text_facts
 from newsstand.data.readers.sources import SPLITS, UNUSED
+from newsstand.types import Bools
 
 if TYPE_CHECKING:
     from newsstand.data.load import NewsData
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 Verdict = Literal["ok", "note", "warning", "error"]
 VERDICTS: tuple[Verdict, ...] = ("ok", "note", "warning", "error")
 Rows = NDArray[np.int64]  # numbers of rows
-Mask = NDArray[np.bool_]
 
 ANY = 1e-12  # a limit that the first case exceeds
 SHOWN = 10  # examples of a finding
@@ -128,10 +128,10 @@ class View:
         # a validation split that was drawn comes out of the training file.
         self.split = np.array(news.split, dtype="U10")
         own = self.column("split")
-        self.member: Mask = np.array([x != UNUSED for x in own], dtype=np.bool_)
+        self.member: Bools = np.array([x != UNUSED for x in own], dtype=np.bool_)
         given = [x if x in SPLITS else "" for x in own]
         self.given = np.where(np.array(given, dtype="U10") == "", self.split, given)
-        self.used: Mask = self.split != ""
+        self.used: Bools = self.split != ""
         self.text = numbered(self.column("text_key"))
         self.targets = self.column("target")
         self.target = numbered(self.targets)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from newsstand.data.checks.findings import Finding, Mask, Rows, View, count, percent
+from newsstand.data.checks.findings import Finding, Rows, View, count, percent
 from newsstand.data.checks.outlets import outlet_leak
 from newsstand.data.checks.probe import (
     LEAST_ROWS,
@@ -23,6 +23,7 @@ from newsstand.data.checks.probe import (
     majority,
 )
 from newsstand.labels import opposites
+from newsstand.types import Bools
 
 _SUSPECTS = 20
 _SPANS = 4_000  # rows with boilerplate
@@ -100,9 +101,9 @@ _ALONE_ADVICE = {
 def _alone(
     view: View,
     what: str,
-    right: Mask,
-    base: Mask,
-    seen: Mask,
+    right: Bools,
+    base: Bools,
+    seen: Bools,
     drawn: str,
     f1: Sequence[float],
 ) -> Finding:

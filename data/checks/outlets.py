@@ -6,7 +6,7 @@ well the text gives its outlet away, and how a quick model does on outlets it kn
 
 import numpy as np
 
-from newsstand.data.checks.findings import Finding, Mask, Rows, View, count, numbered, percent
+from newsstand.data.checks.findings import Finding, Rows, View, count, numbered, percent
 from newsstand.data.checks.probe import (
     FOLDS,
     LEAST_ROWS,
@@ -19,6 +19,7 @@ from newsstand.data.checks.probe import (
     learned,
     majority,
 )
+from newsstand.types import Bools
 
 _OUTLETS, _OUTLET_ROWS = 20, 20  # the most frequent ones; a rarer one cannot be learned
 
@@ -93,7 +94,7 @@ def _outlet_label(
     return finding, telling
 
 
-def _right(table: Rows, labels: Rows, learned_: Rows) -> tuple[Mask, float]:
+def _right(table: Rows, labels: Rows, learned_: Rows) -> tuple[Bools, float]:
     """Where a row's line of the table names its label; accuracy of the most frequent label."""
     usual = majority(learned_)
     guess = np.where(table.any(axis=1), table.argmax(axis=1), usual)
@@ -132,7 +133,7 @@ def _outlet_in_text(view: View, sample: Sample, outlet: Rows) -> list[Finding]:
     ]
 
 
-def _outlet_score(view: View, sample: Sample, outlet: Rows, known: Mask) -> list[Finding]:
+def _outlet_score(view: View, sample: Sample, outlet: Rows, known: Bools) -> list[Finding]:
     """A quick model's accuracy on known against unknown outlets."""
     (right, new), how = _sides(view, sample, outlet, known)
     if min(len(right), len(new)) < LEAST_SIDE:
@@ -151,7 +152,9 @@ def _outlet_score(view: View, sample: Sample, outlet: Rows, known: Mask) -> list
     ]
 
 
-def _sides(view: View, sample: Sample, outlet: Rows, known: Mask) -> tuple[tuple[Mask, Mask], str]:
+def _sides(
+    view: View, sample: Sample, outlet: Rows, known: Bools
+) -> tuple[tuple[Bools, Bools], str]:
     """Right answers on known and on unknown outlets: of the test, else by holding outlets out."""
     test, labels = sample.tested, sample.labels
     if min(np.count_nonzero(known[test]), np.count_nonzero(~known[test])) >= LEAST_SIDE:

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.stats import binomtest
 
-from newsstand.data.checks.findings import Mask, Rows, View, numbered
+from newsstand.data.checks.findings import Rows, View, numbered
 from newsstand.features.hashed_ngrams import HashedNgrams
+from newsstand.types import Bools, Floats
 
 LEARNED, TESTED = 7_000, 3_000  # rows of a sample, at most
 CUT = 3_000  # characters of a text
@@ -27,7 +28,6 @@ LEAST_SIDE = 30  # for an accuracy
 _BITS = 18
 
 Matrix = csr_array[np.float32]
-Scores = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Sample:
     """
 
     rows: Rows
-    tested: Mask
+    tested: Bools
     texts: Matrix
     labels: Rows
     fold: Rows
@@ -70,7 +70,7 @@ class Sample:
         tested, labels = view.split[rows] == "test", view.label[rows]
         return cls(rows, tested, texts, labels, _folds(view)[rows], drawn)
 
-    def only(self, kept: Mask) -> "Sample":
+    def only(self, kept: Bools) -> "Sample":
         """Some of the rows."""
         return Sample(
             self.rows[kept],
@@ -81,7 +81,7 @@ class Sample:
             self.drawn,
         )
 
-    def out_of_fold(self, folds: Rows) -> Scores:
+    def out_of_fold(self, folds: Rows) -> Floats:
         """Each row's scores by models that have not seen its fold: shape (rows, labels)."""
         scores = np.full((len(self.rows), int(self.labels.max(initial=0)) + 1), -np.inf)
         for fold in np.unique(folds):
@@ -120,7 +120,7 @@ def learned(
     tested: Matrix,
     size: int,
     weights: NDArray[np.float64] | None = None,
-) -> Scores:
+) -> Floats:
     """Scores of `size` labels for tested rows by a linear SVM; an unknown label gets -inf.
 
     Of weighted rows, each counts so many times.
@@ -147,7 +147,7 @@ def majority(labels: Rows) -> int:
     return int(np.bincount(labels).argmax())
 
 
-def gain(right: Mask, base: float) -> float:
+def gain(right: Bools, base: float) -> float:
     """Share of a base rule's errors that are surely avoided: 0 when chance could explain it.
 
     Args:
@@ -163,7 +163,7 @@ def gain(right: Mask, base: float) -> float:
     return max(0.0, (float(accuracy.low) - base) / (1 - base))
 
 
-def apart(more: Mask, less: Mask) -> float:
+def apart(more: Bools, less: Bools) -> float:
     """By how much one accuracy surely is above another: the lower end of the 95 % interval."""
     if not len(more) or not len(less):
         return 0.0

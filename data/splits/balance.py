@@ -9,11 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from newsstand.data.splits.groups import Hashes, Ints, lots
-
-Floats = NDArray[np.float64]
+from newsstand.data.splits.groups import lots
+from newsstand.types import Floats, Hashes, Ints
 
 # What an error in a part's size weighs against errors in its label shares: a size wrong by a
 # tenth counts as much as two label shares wrong by 3.5 points.

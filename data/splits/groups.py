@@ -2,15 +2,12 @@
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-Ints: TypeAlias = NDArray[np.int64]
-Hashes: TypeAlias = NDArray[np.uint64]
+from newsstand.types import Hashes, Ints
 
 
 def codes(values: Sequence[str | None]) -> tuple[Ints, list[str]]:

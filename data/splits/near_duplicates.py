@@ -28,11 +28,9 @@ from scipy.sparse.csgraph import connected_components
 
 from newsstand.config.data_specs import NearDuplicateSpec
 from newsstand.data.splits.shingles import ROW, WORDS, Shingles, short_hashes
+from newsstand.types import Floats, Hashes, Ints
 
-_Ints: TypeAlias = NDArray[np.int64]
-_Floats: TypeAlias = NDArray[np.float64]
 _Shorts: TypeAlias = NDArray[np.uint32]
-_Longs: TypeAlias = NDArray[np.uint64]
 
 _GAP = 3  # words between two shingles found that are taken for an edit inside a passage
 _PASSAGE = 30  # words; what is shorter may be a sentence that two stories share
@@ -59,8 +57,8 @@ class Near:
         shared: float32, shape (m,): share of the shorter text's words that both have.
     """
 
-    cluster: _Ints
-    pairs: _Ints
+    cluster: Ints
+    pairs: Ints
     shared: NDArray[np.float32]
 
 
@@ -114,7 +112,7 @@ def near_duplicates(
         return _verified(texts, candidates, common, share)
 
 
-def _days(published: Sequence[str | None] | None, rows: int) -> _Ints:
+def _days(published: Sequence[str | None] | None, rows: int) -> Ints:
     """Days since the year 1; -1 where unknown."""
     if published is None or len(published) != rows:
         raise ValueError(f"published: expected a date or None for each of {rows} texts")
@@ -122,7 +120,7 @@ def _days(published: Sequence[str | None] | None, rows: int) -> _Ints:
     return np.array(days, dtype=np.int64)
 
 
-def _candidates(texts: Shingles, share: float, days: _Ints | None) -> tuple[_Ints, _Shorts]:
+def _candidates(texts: Shingles, share: float, days: Ints | None) -> tuple[Ints, _Shorts]:
     """Pairs that may be near-duplicates, likeliest first, and hashes that stand in many texts."""
     size, key = texts.size, texts.key
     # By date, length and content: the most alike are neighbours, whatever order they came in.
@@ -136,7 +134,7 @@ def _candidates(texts: Shingles, share: float, days: _Ints | None) -> tuple[_Int
     return pairs[likely[np.argsort(-estimate[likely], kind="stable")]], common
 
 
-def _by_hash(texts: Shingles, order: _Ints) -> _Longs:
+def _by_hash(texts: Shingles, order: Ints) -> Hashes:
     """The sample, sorted by hash and then by the rank of the text; in place."""
     rank = np.empty(len(order), dtype=np.uint64)
     rank[order] = np.arange(len(order), dtype=np.uint64)
@@ -148,7 +146,7 @@ def _by_hash(texts: Shingles, order: _Ints) -> _Longs:
     return sample
 
 
-def _links(sample: _Longs) -> tuple[_Longs, _Ints, _Shorts]:
+def _links(sample: Hashes) -> tuple[Hashes, Ints, _Shorts]:
     """Two ranks as one number, how many hashes link them, and the hashes in many texts."""
     found, common = [np.empty(0, np.uint64)], [np.empty(0, np.uint32)]
     start = 0
@@ -170,7 +168,7 @@ def _links(sample: _Longs) -> tuple[_Longs, _Ints, _Shorts]:
     return links[first], np.diff(np.append(first, len(links))), _distinct(np.concatenate(common))
 
 
-def _neighbours(hashes: _Longs, ranks: _Longs, texts: _Ints) -> Iterator[_Longs]:
+def _neighbours(hashes: Hashes, ranks: Hashes, texts: Ints) -> Iterator[Hashes]:
     for ahead in range(1, _RUN):
         linked = hashes[ahead:] == hashes[:-ahead]
         if ahead > 2:
@@ -184,7 +182,7 @@ def _starts(numbers: NDArray[np.unsignedinteger]) -> NDArray[np.bool_]:
     return np.append(True, numbers[1:] != numbers[:-1])[: len(numbers)]
 
 
-def _verified(texts: Shingles, candidates: _Ints, common: _Shorts, share: float) -> Near:
+def _verified(texts: Shingles, candidates: Ints, common: _Shorts, share: float) -> Near:
     size, key = texts.size, texts.key
     cluster = np.arange(texts.rows)
     pairs, shares = [np.empty((0, 2), np.int64)], [np.empty(0)]
@@ -207,7 +205,7 @@ def _verified(texts: Shingles, candidates: _Ints, common: _Shorts, share: float)
 
 def _shared(
     short: list[_Shorts], long: list[_Shorts], common: _Shorts, every: np.uint32
-) -> tuple[_Floats, _Floats]:
+) -> tuple[Floats, Floats]:
     """Of each pair the shared words of the shorter text: of all, and of those that are its own."""
     words, owners = _joined(short)
     hashes, borrowed = words >> np.uint32(1), np.cumsum(words & np.uint32(1), dtype=np.int64)
@@ -227,7 +225,7 @@ def _shared(
     standing = 2 * (often[last + 1] - often[first]) > sampled[last + 1] - sampled[first]
     foreign = borrowed[at[last] + 1] - borrowed[at[first]]
 
-    def total(words: NDArray[np.integer]) -> _Floats:
+    def total(words: NDArray[np.integer]) -> Floats:
         sums = np.bincount(owners[at[first]], weights=words, minlength=len(short))
         return sums.astype(np.float64)
 
@@ -238,7 +236,7 @@ def _shared(
     return shared / size, own / np.maximum(size - others, 1)
 
 
-def _joined(texts: list[_Shorts]) -> tuple[_Shorts, _Ints]:
+def _joined(texts: list[_Shorts]) -> tuple[_Shorts, Ints]:
     """Texts as one array, and the number of the text at each place."""
     sizes = [len(text) for text in texts]
     return np.concatenate([np.empty(0, np.uint32), *texts]), np.repeat(np.arange(len(texts)), sizes)
@@ -258,7 +256,7 @@ def _among(numbers: _Shorts, known: _Shorts) -> NDArray[np.bool_]:
     return found
 
 
-def _found(hashes: _Shorts, owners: _Ints, words: _Shorts, numbers: _Ints) -> _Ints:
+def _found(hashes: _Shorts, owners: Ints, words: _Shorts, numbers: Ints) -> Ints:
     """The places of the hashes that the text with the same number has too."""
     known = numbers.astype(np.uint64) << _HALF | words >> np.uint32(1)
     known.sort()
@@ -267,7 +265,7 @@ def _found(hashes: _Shorts, owners: _Ints, words: _Shorts, numbers: _Ints) -> _I
     return np.flatnonzero((at < len(known)) & (known.take(at, mode="clip") == wanted))
 
 
-def _passages(at: _Ints, owners: _Ints) -> tuple[_Ints, _Ints]:
+def _passages(at: Ints, owners: Ints) -> tuple[Ints, Ints]:
     """First and last of each run of places that lie close together in one text."""
     new = np.append(True, np.diff(at) > WORDS + _GAP)[: len(at)]
     new[1:] |= np.diff(owners[at]) != 0
@@ -275,7 +273,7 @@ def _passages(at: _Ints, owners: _Ints) -> tuple[_Ints, _Ints]:
     return first, np.append(first[1:], len(at))[: len(first)] - 1
 
 
-def _joined_by(pairs: _Ints, cluster: _Ints) -> _Ints:
+def _joined_by(pairs: Ints, cluster: Ints) -> Ints:
     """The clusters, each named by its smallest row, once these rows are linked, too.
 
     Only the clusters that the links touch make the graph: one of all rows for each block of

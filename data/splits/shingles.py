@@ -14,10 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from newsstand.features.hashed_ngrams import HashedNgrams
+from newsstand.types import Hashes, Ints
 
-_Ints: TypeAlias = NDArray[np.int64]
 _Shorts: TypeAlias = NDArray[np.uint32]
-_Longs: TypeAlias = NDArray[np.uint64]
 
 WORDS = 5  # a shingle
 _KEPT = 1 << 25  # hashes in the sample at most, 8 bytes each
@@ -67,7 +66,7 @@ class Shingles:
             self._keep(packed[start : start + _KEPT // 4])
         self.rows += len(texts)
 
-    def _keep(self, packed: _Longs) -> None:
+    def _keep(self, packed: Hashes) -> None:
         packed = packed[self._sampled(packed)]
         while self.kept + len(packed) > _KEPT:
             self.every *= np.uint32(2)
@@ -79,14 +78,14 @@ class Shingles:
         self.sample[self.kept : self.kept + len(packed)] = packed
         self.kept += len(packed)
 
-    def _sampled(self, packed: _Longs) -> NDArray[np.bool_]:
+    def _sampled(self, packed: Hashes) -> NDArray[np.bool_]:
         kept: NDArray[np.bool_] = short_hashes(packed) % self.every == 0
         return kept
 
     # The three below are of all texts: they are first asked for when the last one is added.
 
     @cached_property
-    def size(self) -> _Ints:
+    def size(self) -> Ints:
         """Shingles of each text."""
         return np.concatenate(self._sizes)
 
@@ -96,10 +95,10 @@ class Shingles:
         return np.concatenate(self._keys)
 
     @cached_property
-    def _start(self) -> _Ints:
+    def _start(self) -> Ints:
         return np.cumsum(self.size) - self.size
 
-    def read(self, rows: _Ints) -> list[_Shorts]:
+    def read(self, rows: Ints) -> list[_Shorts]:
         """The short hashes of some texts in the order of their words; the last bit is borrowed."""
         found = []
         places = self._start[rows].tolist(), self.size[rows].tolist()
@@ -109,12 +108,12 @@ class Shingles:
         return found
 
 
-def short_hashes(hashes: _Longs) -> _Shorts:
+def short_hashes(hashes: Hashes) -> _Shorts:
     """31 bits of each."""
     return (hashes >> np.uint64(33)).astype(np.uint32)
 
 
-def _borrowed(texts: Sequence[str], rows: _Ints, starts: _Ints) -> _Shorts:
+def _borrowed(texts: Sequence[str], rows: Ints, starts: Ints) -> _Shorts:
     """1 for each shingle that starts in words which are not the author's."""
     lengths = np.array([len(text) for text in texts], dtype=np.int64)
     before = np.cumsum(lengths) - lengths

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from newsstand.config.data_specs import SplitSpec
-from newsstand.data.splits.groups import Ints, join
+from newsstand.data.splits.groups import join
 from newsstand.data.splits.strategies import (
     HELD,
     STAYS,
@@ -20,6 +20,7 @@ from newsstand.data.splits.strategies import (
     draw_unseen,
 )
 from newsstand.errors import DataError
+from newsstand.types import Ints
 
 Names: TypeAlias = NDArray[np.str_]
 

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from newsstand.data.splits.balance import share_out
-from newsstand.data.splits.groups import Hashes, Ints, codes, hashes, lots
+from newsstand.data.splits.groups import codes, hashes, lots
 from newsstand.errors import DataError, did_you_mean
+from newsstand.types import Hashes, Ints
 
 # What becomes of each row of a pool: it is held out, it stays in the pool, or the reason why it
 # is left out of all splits.

@@ -19,10 +19,11 @@ from newsstand.encoders.network_files import (
     vocabulary_size,
 )
 from newsstand.encoders.tokenizer import TokenReader, Tokens
-from newsstand.encoders.torch_encoder import ENCODER_FOLDER, Encoder, Vectors
+from newsstand.encoders.torch_encoder import ENCODER_FOLDER, Encoder
 from newsstand.errors import NewsstandError, reported
 from newsstand.io.tensors import check_finite, read_header
 from newsstand.parallel import threads
+from newsstand.types import Float32s
 
 ONNX_FILE = "encoder.int8.onnx"  # in a bundle, beside the encoder's folder
 
@@ -129,7 +130,7 @@ class ExportedEncoder(TokenReader):
         found = [scores[0] for scores in self._computed(tokens)]
         return np.array(found, dtype=np.float64).reshape(len(found), self.labels)
 
-    def vectors(self, texts: Sequence[str]) -> Vectors:
+    def vectors(self, texts: Sequence[str]) -> Float32s:
         """Mean-pooled vectors of length 1, float32, shape (texts, width), in the order given."""
         found = np.zeros((len(texts), self.width), dtype=np.float32)
         for row, states in enumerate(self._computed(self.tokens(texts))):

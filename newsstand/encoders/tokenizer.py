@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from newsstand.encoders.long_text import Excerpt, LongText, Span, excerpts, likeness_to
 from newsstand.errors import NewsstandError, reported
-from newsstand.features.coverage import Flags, by_beginning
+from newsstand.features.coverage import by_beginning
 from newsstand.models.hypotheses import TARGET
 from newsstand.text.example import Example
 from newsstand.text.targets import content_spans
+from newsstand.types import Bools
 
 # Tokens that `likeness` compares a target with, and how much a text's length makes likely.
 _DRAWN = 1000
@@ -85,14 +86,14 @@ class TokenReader(ABC):
         segments = [encoding.type_ids for encoding in found] if self.typed and texts else None
         return Tokens([encoding.ids for encoding in found], segments)
 
-    def knows(self, texts: Sequence[str]) -> Flags:
+    def knows(self, texts: Sequence[str]) -> Bools:
         """Whether each text has a token for a letter, digit or emoji, shape (texts,).
 
         Special tokens and the one for what the tokenizer does not know are none.
         """
         unknown = self._unknown
 
-        def knows(beginnings: Sequence[str]) -> Flags:
+        def knows(beginnings: Sequence[str]) -> Bools:
             found = zip(beginnings, self._encoded(beginnings, cut=None), strict=True)
             flags = (
                 any(

@@ -17,6 +17,7 @@ from newsstand.encoders.tokenizer import TokenReader, Tokens
 from newsstand.errors import NewsstandError, reported
 from newsstand.io.tensors import read_header
 from newsstand.text.example import Example
+from newsstand.types import Float32s
 
 ENCODER_FOLDER = "encoder"  # in a bundle
 
@@ -28,8 +29,6 @@ _GPU_BUDGET = 65_536
 _SPARE = 10_000_000
 
 _CANNOT = "the encoder cannot read a text"
-
-Vectors = NDArray[np.float32]
 
 
 class Encoder(TokenReader):
@@ -124,7 +123,7 @@ class Encoder(TokenReader):
         unit: NDArray[np.float64] = torch.nn.functional.normalize(found).cpu().numpy()
         return unit
 
-    def vectors(self, texts: Sequence[str], *, half: bool = False) -> Vectors:
+    def vectors(self, texts: Sequence[str], *, half: bool = False) -> Float32s:
         """Mean-pooled vectors of length 1, float32, shape (texts, width), in the order given.
 
         The mean is over all tokens, special ones included, as sentence-transformers has it. A

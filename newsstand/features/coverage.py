@@ -1,14 +1,11 @@
 """Whether a model knows anything of a text, or answers by what it says of an empty one."""
 
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from newsstand.features.hashed_ngrams import HashedNgrams
-
-Flags: TypeAlias = NDArray[np.bool_]
+from newsstand.types import Bools
 
 NOTHING_KNOWN = "nothing in this text is known to the model"
 
@@ -18,7 +15,7 @@ _BEGINNING = 60
 _BY_CHANCE = 10.0
 
 
-def by_beginning(texts: Sequence[str], knows: Callable[[Sequence[str]], Flags]) -> Flags:
+def by_beginning(texts: Sequence[str], knows: Callable[[Sequence[str]], Bools]) -> Bools:
     """What `knows` says of texts, shape (texts,): of their first words, else of all of them."""
     if not texts:
         return np.zeros(0, dtype=np.bool_)
@@ -28,7 +25,7 @@ def by_beginning(texts: Sequence[str], knows: Callable[[Sequence[str]], Flags]) 
     return found
 
 
-def in_buckets(texts: Sequence[str], hasher: HashedNgrams, used: Flags) -> Flags:
+def in_buckets(texts: Sequence[str], hasher: HashedNgrams, used: Bools) -> Bools:
     """Whether n-grams of each text fall in buckets that are used.
 
     A model of much text uses many buckets, so that a text of a language it has never seen hits
@@ -49,7 +46,7 @@ def in_buckets(texts: Sequence[str], hasher: HashedNgrams, used: Flags) -> Flags
     share = float(used.mean())
     chance = distinct * share
     most = np.where(chance < _BY_CHANCE, 0, chance + 3 * np.sqrt(chance * (1 - share)))
-    flags: Flags = hits > most
+    flags: Bools = hits > most
     return flags
 
 

@@ -22,12 +22,12 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from newsstand.features.char_tables import APOSTROPHE, lowered
+from newsstand.types import Hashes
 
 _Lengths: TypeAlias = tuple[int, int] | None
-_Hashes: TypeAlias = NDArray[np.uint64]
 _Slots: TypeAlias = NDArray[np.int64]
 # Hashes, numbers of the texts (past the last: across two of them), first slots, slots after.
-_Grams: TypeAlias = tuple[_Hashes, NDArray[np.uint32], _Slots, _Slots]
+_Grams: TypeAlias = tuple[Hashes, NDArray[np.uint32], _Slots, _Slots]
 
 _WRAP = 2**64
 _BASE = 0x9E3779B97F4A7C15  # odd; so are those below, and none has a pattern in its bits
@@ -99,7 +99,7 @@ class HashedNgrams:
         words, chars = ((x[0], x[0]) if x else None for x in (self.words, self.chars))
         return HashedNgrams(words=words, chars=chars, bits=self.bits, seed=self.seed)
 
-    def counts(self, texts: Sequence[str], keys: _Hashes | None = None) -> csr_array[np.float32]:
+    def counts(self, texts: Sequence[str], keys: Hashes | None = None) -> csr_array[np.float32]:
         """How often the n-grams of each bucket stand in each text.
 
         Args:
@@ -146,7 +146,7 @@ class HashedNgrams:
             ends = after - (chunk.values[after - 1] == 0) - 1
             yield Places(self._buckets(hashes, salt).astype(np.int64), starts, ends)
 
-    def hashes(self, texts: Sequence[str]) -> tuple[_Hashes, _Slots, _Slots]:
+    def hashes(self, texts: Sequence[str]) -> tuple[Hashes, _Slots, _Slots]:
         """The n-grams of texts by their 64-bit hashes, for comparing texts with each other.
 
         Args:
@@ -174,7 +174,7 @@ class HashedNgrams:
         hashes, numbers, starts = (np.concatenate(column) for column in zip(*found, strict=True))
         return hashes, numbers, starts
 
-    def _salts(self, texts: int, keys: _Hashes | None) -> _Hashes:
+    def _salts(self, texts: int, keys: Hashes | None) -> Hashes:
         """Keys spread over 64 bits, lest two small ones only swap the buckets of like hashes."""
         plain = np.zeros((texts, 1), dtype=np.uint64)
         keys = plain if keys is None else np.asarray(keys, dtype=np.uint64)
@@ -194,7 +194,7 @@ class HashedNgrams:
         yield slice(start, len(texts))
 
     def _count(
-        self, texts: Sequence[str], salts: _Hashes
+        self, texts: Sequence[str], salts: Hashes
     ) -> tuple[NDArray[np.int32], NDArray[np.float32], _Slots]:
         """The buckets of the texts, their counts, and how many of them each text has."""
         chunk = _Chunk.read(texts)
@@ -226,7 +226,7 @@ class HashedNgrams:
         if self.chars is not None:
             yield from _char_grams(chunk, *self.chars)
 
-    def _buckets(self, hashes: _Hashes, salts: _Hashes) -> NDArray[np.uint32]:
+    def _buckets(self, hashes: Hashes, salts: Hashes) -> NDArray[np.uint32]:
         return (_mix(hashes ^ salts) >> np.uint64(64 - self.bits)).astype(np.uint32)
 
 
@@ -340,7 +340,7 @@ def _begins(inside: NDArray[np.bool_]) -> Iterator[NDArray[np.bool_]]:
         begins = following & np.append(begins[1:], False)
 
 
-def _sums(values: NDArray[np.uint32]) -> tuple[_Hashes, _Hashes]:
+def _sums(values: NDArray[np.uint32]) -> tuple[Hashes, Hashes]:
     """Sums of value times power before each slot, and the powers of the base's inverse."""
     # One table of powers serves all but texts far longer than a chunk.
     powers, inverses = _powers(max(2 * _CHUNK, 1 << len(values).bit_length()))
@@ -349,7 +349,7 @@ def _sums(values: NDArray[np.uint32]) -> tuple[_Hashes, _Hashes]:
     return sums, inverses
 
 
-def _hash(sums: tuple[_Hashes, _Hashes], starts: _Slots, ends: _Slots) -> _Hashes:
+def _hash(sums: tuple[Hashes, Hashes], starts: _Slots, ends: _Slots) -> Hashes:
     """The hashes of spans that hold no zeros; as last values those would go unseen."""
     before, inverses = sums
     hashes = before.take(ends, mode="clip")
@@ -358,7 +358,7 @@ def _hash(sums: tuple[_Hashes, _Hashes], starts: _Slots, ends: _Slots) -> _Hashe
     return hashes
 
 
-def _mix(hashes: _Hashes) -> _Hashes:
+def _mix(hashes: Hashes) -> Hashes:
     """Lets every bit sway the high ones, in place (Murmur3's finaliser but for its last step)."""
     hashes ^= hashes >> np.uint64(33)
     hashes *= _MIX[0]
@@ -368,7 +368,7 @@ def _mix(hashes: _Hashes) -> _Hashes:
 
 
 @lru_cache(maxsize=1)
-def _powers(slots: int) -> _Hashes:
+def _powers(slots: int) -> Hashes:
     """Powers of the base, and of its inverse, modulo 2**64: shape (2, slots)."""
     powers = np.ones((2, slots), dtype=np.uint64)
     powers[:, 1:] = [[_BASE], [pow(_BASE, -1, _WRAP)]]

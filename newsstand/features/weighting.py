@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, hstack
 
-from newsstand.features.coverage import Flags, by_beginning, in_buckets
+from newsstand.features.coverage import by_beginning, in_buckets
 from newsstand.features.fields import PARTS, in_hashtags, readings, stretch
 from newsstand.features.hashed_ngrams import HashedNgrams, text_key
 from newsstand.text.example import Example
+from newsstand.types import Bools
 
 # Entries of a matrix that are weighed at once, roughly: what is in between stays in the cache.
 _WEIGHED = 1 << 16
@@ -164,7 +165,7 @@ class Features:
         values = (values * (length / lengths).take(rows)).astype(np.float32)
         return columns, values, np.bincount(rows, minlength=size)
 
-    def knows(self, examples: Sequence[Example]) -> Flags:
+    def knows(self, examples: Sequence[Example]) -> Bools:
         """Whether n-grams of each text have columns, shape (examples,).
 
         Those of its parts and those together with a target have columns only if the text's do.

@@ -4,9 +4,8 @@ from dataclasses import dataclass
 from typing import Any, Literal, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from newsstand.types import Floats
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,25 +7,22 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic_core import core_schema as cs
 from safetensors.numpy import save_file
 
 from newsstand.encoders.long_text import joined, sources
 from newsstand.encoders.onnx_encoder import ExportedEncoder, open_bundled
-from newsstand.encoders.torch_encoder import Encoder, Vectors
+from newsstand.encoders.torch_encoder import Encoder
 from newsstand.errors import BundleError
-from newsstand.features.coverage import Flags
 from newsstand.io.schemas import encoder_fields, fields, typed
 from newsstand.io.tensors import Header, read_tensors
 from newsstand.models.base import Passage
 from newsstand.models.linear import LinearModel
 from newsstand.models.passages import sentences
 from newsstand.text.example import Example
+from newsstand.types import Bools, Float32s, Floats
 
 WEIGHTS_FILE = "embedding.safetensors"
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +38,9 @@ class EmbeddingModel:
     """
 
     encoder: Encoder | ExportedEncoder
-    coefficients: Vectors
-    intercepts: Vectors
-    vectors: Callable[[Sequence[str]], Vectors] | None = None
+    coefficients: Float32s
+    intercepts: Float32s
+    vectors: Callable[[Sequence[str]], Float32s] | None = None
     ngrams: LinearModel | None = None
 
     kind: ClassVar[str] = "embedding"
@@ -75,7 +72,7 @@ class EmbeddingModel:
         scores = np.asarray(rows @ self.coefficients + self.intercepts, dtype=np.float64)
         return scores if self.ngrams is None else scores + self.ngrams.forward(examples)
 
-    def knows(self, examples: Sequence[Example]) -> Flags:
+    def knows(self, examples: Sequence[Example]) -> Bools:
         """Whether the encoder has a token for anything in each text, shape (examples,)."""
         return self.encoder.knows([x.text for x in examples])
 
@@ -183,10 +180,10 @@ class EmbeddingModel:
 def features(
     examples: Sequence[Example],
     encoder: Encoder | ExportedEncoder,
-    vectors: Callable[[Sequence[str]], Vectors],
+    vectors: Callable[[Sequence[str]], Float32s],
     *,
     cross_target: bool,
-) -> Vectors:
+) -> Float32s:
     """What the head reads, float32, shape (examples, width), or (examples, 4 x width).
 
     The text's vector, of several windows their mean brought to length 1; with `cross_target` also

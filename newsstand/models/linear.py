@@ -11,7 +11,6 @@ from pydantic_core import core_schema as cs
 from safetensors.numpy import save_file
 
 from newsstand.errors import BundleError
-from newsstand.features.coverage import Flags
 from newsstand.features.fields import PARTS
 from newsstand.features.weighting import Block, Features, FeatureSpec
 from newsstand.io.schemas import SPAN, fields
@@ -29,6 +28,7 @@ from newsstand.models.quantize import (
     unpack_buckets,
 )
 from newsstand.text.example import Example
+from newsstand.types import Bools
 
 WEIGHTS_FILE = "linear.safetensors"
 
@@ -73,7 +73,7 @@ class LinearModel:
         ]
         return np.asarray(np.concatenate(found) + self.intercepts, dtype=np.float64)
 
-    def knows(self, examples: Sequence[Example]) -> Flags:
+    def knows(self, examples: Sequence[Example]) -> Bools:
         """Whether anything in each text has a weight, shape (examples,)."""
         return self.features.knows(examples)
 

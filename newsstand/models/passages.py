@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from newsstand.models.base import Passage
 from newsstand.text.example import Example
 from newsstand.text.sentences import sentence_spans
+from newsstand.types import Floats
 
 # A passage is a phrase to read, not a paragraph.
 _MOST_WORDS = 10
@@ -26,8 +27,6 @@ _FUNCTION_WORDS = frozenset(
 # Ends of sentences and lines; "Mr. " splits too, which costs a passage a word at most.
 _END = re.compile(r"[.!?…]['\"\u2019”»)\]]*\s|\n")
 _WORD = re.compile(r"\w+(?:['\u2019]\w+)*")
-
-Floats = NDArray[np.float64]
 
 
 def phrases(example: Example, gains: Floats, limit: int) -> list[Passage]:

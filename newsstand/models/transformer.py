@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic_core import PydanticCustomError
 from pydantic_core import core_schema as cs
 
@@ -17,15 +16,13 @@ from newsstand.encoders.onnx_encoder import ExportedEncoder, open_bundled
 from newsstand.encoders.tokenizer import Tokens
 from newsstand.encoders.torch_encoder import Encoder
 from newsstand.errors import NewsstandError
-from newsstand.features.coverage import Flags
 from newsstand.io.schemas import MOST_LABELS, encoder_fields, fields, line, typed
 from newsstand.models.base import Passage
 from newsstand.models.hypotheses import CLASSES, TARGET, Hypotheses
 from newsstand.models.passages import passage
 from newsstand.text.example import Example
 from newsstand.text.sentences import sentence_spans
-
-Floats = NDArray[np.float64]
+from newsstand.types import Bools, Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +83,7 @@ class TransformerModel:
         """
         return self.pooled(self.inputs(examples))
 
-    def knows(self, examples: Sequence[Example]) -> Flags:
+    def knows(self, examples: Sequence[Example]) -> Bools:
         """Whether the encoder has a token for anything in each text, shape (examples,)."""
         return self.encoder.knows([x.text for x in examples])
 

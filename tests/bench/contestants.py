@@ -26,8 +26,7 @@ from numpy.typing import NDArray
 from jobs import Clock, Record, answer, peak, rate
 from newsstand.models.calibration import Calibration
 from newsstand.text.example import Example
-
-Floats = NDArray[np.float64]
+from newsstand.types import Floats
 
 SHORT = 30  # words
 TIMED = 4000  # test rows that speed is measured on, at most

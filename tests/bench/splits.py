@@ -23,8 +23,9 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 from newsstand.config.loader import load_config
 from newsstand.data.load import load
-from newsstand.data.splits.balance import Floats, share_out
-from newsstand.data.splits.groups import Hashes, Ints, codes, hashes, join, lots
+from newsstand.data.splits.balance import share_out
+from newsstand.data.splits.groups import codes, hashes, join, lots
+from newsstand.types import Floats, Hashes, Ints
 
 SEEDS = 5
 SHARES = {"0.8/0.1/0.1": np.array([0.1, 0.1, 0.8]), "five folds": np.full(5, 0.2)}

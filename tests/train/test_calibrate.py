@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from newsstand.models.calibration import Calibration, Floats
+from newsstand.models.calibration import Calibration
 from newsstand.train.calibrate import fit_calibration
 from newsstand.train.evaluate import expected_calibration_error
+from newsstand.types import Floats
 
 
 def sampled(probabilities: Floats, seed: int = 0) -> NDArray[np.int64]:

@@ -5,7 +5,6 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.metrics import accuracy_score, f1_score, log_loss, precision_recall_fscore_support
 
-from newsstand.models.calibration import Floats
 from newsstand.train.evaluate import (
     expected_calibration_error,
     fnc_score,
@@ -13,6 +12,7 @@ from newsstand.train.evaluate import (
     metrics,
     reliability,
 )
+from newsstand.types import Floats
 
 LABELS = ("favor", "against", "neutral")
 

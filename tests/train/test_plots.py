@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from newsstand.labels import IPTC_MEDIA_TOPICS
-from newsstand.models.calibration import Floats
 from newsstand.train.plots import confusion_matrix, reliability_diagram
+from newsstand.types import Floats
 
 NAMES = [
     ("favor", "against"),

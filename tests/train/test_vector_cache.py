@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from newsstand.encoders.torch_encoder import Encoder, Vectors
+from newsstand.encoders.torch_encoder import Encoder
 from newsstand.train.families import vector_cache
 from newsstand.train.families.vector_cache import CachedVectors, RememberedVectors
 from newsstand.train.families.vectors_head import open_encoder
+from newsstand.types import Float32s
 
 TEXTS = [f"{word} on day {day}" for day in range(4) for word in ("rain", "Snow", "")]
 
@@ -22,7 +23,7 @@ class Counting(Encoder):
         super().__init__(inner.network, inner.tokenizer, inner.max_tokens)
         self.asked: list[str] = []
 
-    def vectors(self, texts: Sequence[str]) -> Vectors:
+    def vectors(self, texts: Sequence[str]) -> Float32s:
         self.asked += texts
         return super().vectors(texts)
 

@@ -20,11 +20,11 @@ from newsstand.encoders.onnx_encoder import ONNX_FILE, ExportedEncoder
 from newsstand.encoders.torch_encoder import ENCODER_FOLDER, Encoder
 from newsstand.errors import NewsstandError
 from newsstand.models.base import Model
-from newsstand.models.calibration import Floats
 from newsstand.models.decision import MOST_PROBABLE
 from newsstand.train.calibrate import fit_calibration
 from newsstand.train.dataset import Rows
 from newsstand.train.evaluate import expected_calibration_error, quality
+from newsstand.types import Floats
 
 Method: TypeAlias = Literal["temperature", "sigmoid"]
 MOST_LOST = 0.005  # macro-F1 on validation rows

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from newsstand.data.sealed import discard, file_digest
 from newsstand.encoders.onnx_encoder import ExportedEncoder
-from newsstand.encoders.torch_encoder import Encoder, Vectors
+from newsstand.encoders.torch_encoder import Encoder
 from newsstand.errors import NewsstandError
 from newsstand.io.files import replacing
+from newsstand.types import Float32s
 
 # Called with the texts encoded so far, and how many there are to encode.
 Progress = Callable[[int, int], None]
@@ -54,7 +55,7 @@ class CachedVectors:
         for path in sorted(folder.glob("*.npy")):
             self._index(path)
 
-    def __call__(self, texts: Sequence[str]) -> Vectors:
+    def __call__(self, texts: Sequence[str]) -> Float32s:
         """Vectors, float32, shape (texts, width), in the order given."""
         keys = [_key(text) for text in texts]
         new = {k: text for k, text in zip(keys, texts, strict=True) if k not in self._places}
@@ -71,7 +72,7 @@ class CachedVectors:
             found[row] = records["vector"][place]
         return found
 
-    def _keep(self, keys: Sequence[bytes], vectors: Vectors) -> None:
+    def _keep(self, keys: Sequence[bytes], vectors: Float32s) -> None:
         """Writes a file of vectors, whole or not at all."""
         kind = np.dtype([("key", "S32"), ("vector", np.float32, (self._encoder.width,))])
         records = np.empty(len(keys), dtype=kind)
@@ -115,9 +116,9 @@ class RememberedVectors:
 
     def __init__(self, encoder: Encoder | ExportedEncoder) -> None:
         self._encoder = encoder
-        self._known: dict[str, Vectors] = {}
+        self._known: dict[str, Float32s] = {}
 
-    def __call__(self, texts: Sequence[str]) -> Vectors:
+    def __call__(self, texts: Sequence[str]) -> Float32s:
         """Vectors, float32, shape (texts, width), in the order given."""
         new = [text for text in dict.fromkeys(texts) if text not in self._known]
         if new:

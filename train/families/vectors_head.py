@@ -13,13 +13,14 @@ from newsstand.data.sealed import cache_root
 from newsstand.encoders.hub import find_encoder, fingerprint
 from newsstand.encoders.libraries import use_bf16
 from newsstand.encoders.long_text import LongText
-from newsstand.encoders.torch_encoder import Encoder, Vectors
+from newsstand.encoders.torch_encoder import Encoder
 from newsstand.features.weighting import FeatureSpec, count
 from newsstand.models.embedding import EmbeddingModel, features
 from newsstand.models.linear import LinearModel
 from newsstand.text.example import Example
 from newsstand.train.families.linear_solver import both_sides, fit_linear, unconverged_too
 from newsstand.train.families.vector_cache import CachedVectors, Progress
+from newsstand.types import Float32s
 
 _ITERATIONS = 5000
 
@@ -51,7 +52,7 @@ def fit_embedding(
     labels: NDArray[np.int64],
     *,
     encoder: Encoder,
-    vectors: Callable[[Sequence[str]], Vectors],
+    vectors: Callable[[Sequence[str]], Float32s],
     cross_target: bool,
     classifier: Literal["svc", "logistic"],
     C: float,  # noqa: N803 - scikit-learn's name

@@ -38,13 +38,12 @@ from newsstand.train.finetune.tuning import (
     set_dropout,
 )
 from newsstand.train.fit_checkpoint import held
+from newsstand.types import Ints
 
 _SAVED_EVERY = 60.0  # seconds
 _TOLD_EVERY = 10  # steps
 _ADAMW = ("exp_avg", "exp_avg_sq", "step")  # what it keeps of each weight
 _LONGEST_STEP = 1.0  # norm of a step's gradient, at most
-
-Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)

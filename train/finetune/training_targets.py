@@ -18,10 +18,9 @@ from newsstand.text.article import Article
 from newsstand.text.example import Example, encode
 from newsstand.text.normalize import TextSpec
 from newsstand.train.dataset import Rows
+from newsstand.types import Float32s
 
 _CHUNK = 256  # articles that a teacher scores at a time
-
-Shares = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +60,7 @@ class TrainingTargets:
     """
 
     examples: Sequence[Example]
-    targets: NDArray[np.int64] | Shares
+    targets: NDArray[np.int64] | Float32s
     teacher: str | None = None
     unlabelled: str | None = None
     note: str = ""
@@ -117,7 +116,7 @@ def stages_of(rows: Rows) -> NDArray[np.int8]:
     return np.array([int(x or 1) for x in told], dtype=np.int8)
 
 
-def _votes(rows: Rows, shares: Shares) -> Shares:
+def _votes(rows: Rows, shares: Float32s) -> Float32s:
     """The share of a row's votes that each label got; of rows without votes, as they were."""
     number = {name: place for place, name in enumerate(rows.names)}
     shares = shares.copy()
@@ -139,9 +138,9 @@ def _distilled(
     settings: Teacher,
     rows: Rows,
     examples: list[Example],
-    shares: Shares,
+    shares: Float32s,
     progress: Progress,
-) -> tuple[list[Example], Shares, str, str | None, str]:
+) -> tuple[list[Example], Float32s, str, str | None, str]:
     """The rows and the unlabelled articles, with the teacher's probabilities of all."""
     with located(settings.bundle) as folder:
         teacher, digest = Bundle.load(folder), bundle_hash(folder)
@@ -182,7 +181,7 @@ def _distilled(
     return examples, np.hstack([own, probabilities]), digest, unlabelled, note
 
 
-def _flattened(probabilities: NDArray[np.float64], temperature: float) -> Shares:
+def _flattened(probabilities: NDArray[np.float64], temperature: float) -> Float32s:
     """Probabilities at another temperature; their logarithms are scores of any family."""
     powers = np.maximum(probabilities, 1e-12) ** (1 / temperature)
     return np.asarray(powers / powers.sum(axis=1, keepdims=True), dtype=np.float32)
