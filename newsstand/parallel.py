@@ -1,7 +1,7 @@
-"""Worker processes that answer in order, with few tasks in memory at a time.
+"""Worker processes that return results in order, with few tasks in memory at a time.
 
-They end with the process that started them, however that ends: each holds the reading end of a pipe
-whose writing end that process alone has, and which the system closes with it.
+Workers exit with the process that started them, however it ends: each holds the reading end of a
+pipe whose only writing end belongs to that process and is closed with it by the system.
 """
 
 import os
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
 _R = TypeVar("_R")
-# Tasks for each worker that are handed out before their results are asked for: enough that no
-# worker waits for the next one, few enough that results do not pile up.
+# Tasks submitted for each worker before their results are requested: enough to keep every worker
+# busy, few enough that results do not accumulate.
 _AHEAD = 3
 
 
@@ -29,21 +29,21 @@ class Run(Protocol):
     def __call__(
         self, function: Callable[..., _R], tasks: Iterable[tuple[Any, ...]]
     ) -> Iterator[_R]:
-        """Results in the order of the tasks."""
+        """Yields the results in the order of the tasks."""
         ...
 
 
 def processors() -> int:
-    """How many processors this process may use."""
+    """Returns the number of processors that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def threads() -> int:
-    """How many threads this process may compute with: as OMP_NUM_THREADS says, else all."""
-    said = os.environ.get("OMP_NUM_THREADS", "")
-    return int(said) if said.isdecimal() and int(said) else processors()
+    """Returns the number of threads to compute with: OMP_NUM_THREADS, or one per processor."""
+    value = os.environ.get("OMP_NUM_THREADS", "")
+    return int(value) if value.isdecimal() and int(value) else processors()
 
 
 @contextmanager
@@ -57,21 +57,21 @@ def _inline() -> Iterator[Run]:
 @contextmanager
 def _processes(workers: int, start: Callable[..., None] | None, given: Any) -> Iterator[Run]:
     # Unlike the standard library's pool, this one works in scripts without a main guard, in
-    # notebooks, and beside threads, and tells when a worker was killed.
+    # notebooks and with other threads running, and raises an error when a worker is killed.
     from loky import ProcessPoolExecutor
 
-    ours, theirs = Pipe(duplex=False)
+    reader, writer = Pipe(duplex=False)
     pool = ProcessPoolExecutor(
         max_workers=workers,
-        initializer=_begin,
-        initargs=(ours, start, given),
-        env=_shares(workers),
+        initializer=_initialize_worker,
+        initargs=(reader, start, given),
+        env=_thread_limit(workers),
     )
 
     def run(function: Callable[..., _R], tasks: Iterable[tuple[Any, ...]]) -> Iterator[_R]:
         waiting: deque[Any] = deque()
         for task in tasks:
-            with _interrupts_held():  # workers are started here
+            with _interrupts_blocked():  # workers are started here
                 waiting.append(pool.submit(function, *task))
             if len(waiting) > _AHEAD * workers:
                 yield waiting.popleft().result()
@@ -82,15 +82,15 @@ def _processes(workers: int, start: Callable[..., None] | None, given: Any) -> I
         yield run
     finally:
         pool.shutdown(kill_workers=True)
-        ours.close()
-        theirs.close()
+        reader.close()
+        writer.close()
 
 
 @contextmanager
-def _interrupts_held() -> Iterator[None]:
-    """Ctrl-C, which a terminal sends to workers, too, is this process's to answer.
+def _interrupts_blocked() -> Iterator[None]:
+    """Blocks SIGINT in workers: a terminal sends Ctrl-C to them, too, but this process handles it.
 
-    A process begins with the signals held that were held by the thread that started it.
+    A new process inherits the blocked signals of the thread that starts it.
     """
     if not hasattr(signal, "pthread_sigmask"):  # as on Windows
         yield
@@ -102,41 +102,43 @@ def _interrupts_held() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _begin(parent: "Connection", start: Callable[..., None] | None, given: Any) -> None:
-    """What a worker does first."""
-    with suppress(OSError):  # without /proc, the thread must do
-        _be_killed_with(parent)
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+def _initialize_worker(
+    parent: "Connection", start: Callable[..., None] | None, given: Any
+) -> None:
+    """Ties a new worker to its parent and calls `start`."""
+    with suppress(OSError):  # without /proc, only the thread watches the parent
+        _request_kill_with(parent)
+    threading.Thread(target=_exit_with, args=(parent,), daemon=True).start()
     if start is not None:
         start(*given)
 
 
-def _end_with(parent: "Connection") -> None:
-    """Ends this process when the other end of a pipe is closed."""
+def _exit_with(parent: "Connection") -> None:
+    """Exits this process when the other end of a pipe is closed."""
     with suppress(OSError):
         parent.poll(None)
     os._exit(1)
 
 
-def _be_killed_with(parent: "Connection") -> None:
-    """Has the kernel kill this process when the other end of a pipe is closed.
+def _request_kill_with(parent: "Connection") -> None:
+    """Makes the kernel kill this process when the other end of a pipe is closed.
 
-    A thread has to wait for its turn while a long call, as of a regular expression, holds the
-    interpreter's lock; the kernel does not. (PR_SET_PDEATHSIG would watch the thread that started
-    the worker, which may end long before its process.)
+    A thread cannot run while a long call, such as a regular expression match, holds the
+    interpreter lock; the kernel can always act. (PR_SET_PDEATHSIG would watch the thread that
+    started the worker, which may end long before its process.)
     """
     if sys.platform == "linux":
         import fcntl
 
-        # The pipe opened anew: whom to signal is kept with each opening of it.
+        # Reopened, because the process to signal is stored with each open file description.
         own = os.open(f"/proc/self/fd/{parent.fileno()}", os.O_RDONLY | os.O_NONBLOCK)
         fcntl.fcntl(own, fcntl.F_SETOWN, os.getpid())
         fcntl.fcntl(own, fcntl.F_SETSIG, signal.SIGKILL)
         fcntl.fcntl(own, fcntl.F_SETFL, os.O_NONBLOCK | os.O_ASYNC)
 
 
-def _shares(workers: int) -> dict[str, str]:
-    """The environment in which workers share the processors rather than fight for them."""
+def _thread_limit(workers: int) -> dict[str, str]:
+    """Returns environment variables that divide the processors among the workers."""
     if "OMP_NUM_THREADS" in os.environ:
         return {}
     return {"OMP_NUM_THREADS": str(max(1, processors() // workers))}
@@ -145,12 +147,12 @@ def _shares(workers: int) -> dict[str, str]:
 def pool(
     workers: int, start: Callable[..., None] | None = None, given: tuple[Any, ...] = ()
 ) -> AbstractContextManager[Run]:
-    """Worker processes for a `with` statement.
+    """Starts worker processes for the duration of a `with` statement.
 
     Args:
-        workers: How many; with 1 all is done in this process, and `start` is called in it.
-        start: Called once in each worker, with `given`.
-        given: Its arguments.
+        workers: Number of workers; with 1, `start` and all tasks run in this process.
+        start: Called once in each worker, with the arguments `given`.
+        given: Arguments of `start`.
     """
     if workers > 1:
         return _processes(workers, start, given)

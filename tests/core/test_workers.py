@@ -1,4 +1,4 @@
-"""Worker processes: results in order, errors passed on, few tasks held, and none left over."""
+"""Worker processes: ordered results, raised errors, bounded memory, and exit with the parent."""
 
 import math
 import operator
@@ -20,7 +20,7 @@ from newsstand.parallel import Run, pool, processors, threads
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_results_come_in_order(workers: int) -> None:
+def test_results_are_in_task_order(workers: int) -> None:
     with pool(workers) as run:
         assert list(run(operator.mul, ((n, n) for n in range(30)))) == [n * n for n in range(30)]
         assert list(run(operator.mul, [])) == []
@@ -30,7 +30,7 @@ def test_results_come_in_order(workers: int) -> None:
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_errors_are_passed_on(workers: int) -> None:
+def test_errors_of_tasks_are_raised(workers: int) -> None:
     with pool(workers) as run:
         results = run(math.sqrt, ((5 - n,) for n in range(20)))
         assert [next(results) for _ in range(6)][-1] == 0
@@ -39,16 +39,16 @@ def test_errors_are_passed_on(workers: int) -> None:
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_each_worker_begins_with_what_is_given(
+def test_start_is_called_in_each_worker(
     workers: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.chdir(Path.cwd())  # which is gone back to, as with one worker it is changed here
+    monkeypatch.chdir(Path.cwd())  # restored afterwards: one worker changes it in this process
     with pool(workers, os.chdir, (tmp_path,)) as run:
         assert set(run(os.getcwd, [()] * 6)) == {str(tmp_path)}
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_tasks_are_read_as_they_are_needed(workers: int) -> None:
+def test_tasks_are_consumed_lazily(workers: int) -> None:
     read = []
 
     def tasks() -> Iterator[tuple[int]]:
@@ -60,11 +60,11 @@ def test_tasks_are_read_as_they_are_needed(workers: int) -> None:
         results = run(abs, tasks())
         for _ in range(5):
             next(results)
-        # Enough that two workers are busy, and not much more.
+        # Enough to keep two workers busy, and not many more.
         assert len(read) in (range(5, 6) if workers == 1 else range(5 + workers, 20))
 
 
-def test_processors_are_those_that_this_process_may_use(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_processors_respects_the_cpu_affinity(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0, 3, 5}, raising=False)
     monkeypatch.setattr(os, "cpu_count", lambda: 8)
     assert processors() == 3
@@ -74,7 +74,7 @@ def test_processors_are_those_that_this_process_may_use(monkeypatch: pytest.Monk
     assert processors() == 1
 
 
-def test_workers_share_the_processors(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_threads_are_divided_among_workers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     monkeypatch.setattr("newsstand.parallel.processors", lambda: 7)
     assert threads() == 7
@@ -85,7 +85,7 @@ def test_workers_share_the_processors(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "OMP_NUM_THREADS" not in os.environ
 
 
-def test_a_number_of_threads_that_is_set_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_omp_num_threads_is_respected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "5")
     assert threads() == 5
     with pool(2) as run:
@@ -103,7 +103,7 @@ with pool(2) as run:
     tasks = {
         "waiting": None,
         "asleep": (time.sleep, (600,)),
-        "busy": (re.match, (r"(a+)+$", "a" * 64 + "b")),  # holds the interpreter's lock for years
+        "busy": (re.match, (r"(a+)+$", "a" * 64 + "b")),  # holds the interpreter lock for years
     }
     print("begun", flush=True)
     if tasks[sys.argv[1]]:
@@ -117,21 +117,21 @@ with pool(2) as run:
     ("number", "task"),
     [(signal.SIGKILL, "busy"), (signal.SIGTERM, "asleep"), (signal.SIGHUP, "waiting")],
 )
-def test_no_worker_outlives_the_process_that_started_it(number: int, task: str) -> None:
+def test_workers_exit_with_their_parent_process(number: int, task: str) -> None:
     if task == "busy" and sys.platform != "linux":
         pytest.skip("only Linux signals it")
     command = [sys.executable, "-c", OUTLIVED, task]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as parent:
         assert parent.stdout is not None
         assert parent.stdout.readline() == b"begun\n"
-        time.sleep(0.2)  # until the tasks are in the workers' hands
+        time.sleep(0.2)  # until the workers have received the tasks
         parent.send_signal(number)
-        # Workers, and loky's own helpers, hold the pipe as long as they live.
+        # Workers and loky's helper processes keep the pipe open until they exit.
         parent.communicate(timeout=10)
     assert parent.returncode == -number
 
 
-def test_a_pool_may_outlive_the_thread_that_began_it() -> None:
+def test_a_pool_works_after_its_starting_thread_ended() -> None:
     with ExitStack() as stack:
         begun: list[Run] = []
 
