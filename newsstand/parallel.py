@@ -102,9 +102,7 @@ def _interrupts_blocked() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _initialize_worker(
-    parent: "Connection", start: Callable[..., None] | None, given: Any
-) -> None:
+def _initialize_worker(parent: "Connection", start: Callable[..., None] | None, given: Any) -> None:
     """Ties a new worker to its parent and calls `start`."""
     with suppress(OSError):  # without /proc, only the thread watches the parent
         _request_kill_with(parent)

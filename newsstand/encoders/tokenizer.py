@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from newsstand.encoders.long_text import Excerpt, LongText, Span, excerpts, likeness_to
 from newsstand.errors import NewsstandError, reported
-from newsstand.features.coverage import by_beginning
+from newsstand.features.coverage import first_words_known
 from newsstand.models.hypotheses import TARGET
 from newsstand.text.example import Example
 from newsstand.text.targets import content_spans
@@ -104,7 +104,7 @@ class TokenReader(ABC):
             )
             return np.fromiter(flags, dtype=np.bool_, count=len(beginnings))
 
-        return by_beginning(texts, knows)
+        return first_words_known(texts, knows)
 
     @property
     def compares(self) -> bool:

@@ -1,1 +1,1 @@
-"""Hashed n-grams, counted and weighted."""
+"""Features of the linear models: counted and weighted hashed n-grams."""

@@ -1,4 +1,4 @@
-"""Whether a model knows anything of a text, or answers by what it says of an empty one."""
+"""Tests whether a model knows any n-gram of a text, or would score it like an empty one."""
 
 from collections.abc import Callable, Sequence
 
@@ -9,32 +9,36 @@ from newsstand.types import Bools
 
 NOTHING_KNOWN = "nothing in this text is known to the model"
 
-# Words at the beginning of a text, which tell of nearly all texts.
-_BEGINNING = 60
-# From so many n-grams on that fall in a used bucket by chance, more than chance is asked for.
-_BY_CHANCE = 10.0
+# Words at the beginning of a text; they suffice to recognise nearly all texts.
+_FIRST_WORDS = 60
+# From this expected number of n-grams in used buckets on, more hits than chance are required.
+_EXPECTED_HITS = 10.0
 
 
-def by_beginning(texts: Sequence[str], knows: Callable[[Sequence[str]], Bools]) -> Bools:
-    """What `knows` says of texts, shape (texts,): of their first words, else of all of them."""
+def first_words_known(texts: Sequence[str], knows: Callable[[Sequence[str]], Bools]) -> Bools:
+    """Applies `knows` to the first words of texts, and where that is false to the whole texts.
+
+    Returns:
+        Shape (texts,).
+    """
     if not texts:
         return np.zeros(0, dtype=np.bool_)
-    found = knows([first_words(text, _BEGINNING) for text in texts])
-    if len(rest := np.flatnonzero(~found)):
-        found[rest] = knows([texts[row] for row in rest.tolist()])
-    return found
+    known = knows([first_words(text, _FIRST_WORDS) for text in texts])
+    if len(rest := np.flatnonzero(~known)):
+        known[rest] = knows([texts[row] for row in rest.tolist()])
+    return known
 
 
 def in_buckets(texts: Sequence[str], hasher: HashedNgrams, used: Bools) -> Bools:
-    """Whether n-grams of each text fall in buckets that are used.
+    """Whether n-grams of each text fall in used buckets, more often than by chance.
 
-    A model of much text uses many buckets, so that a text of a language it has never seen hits
-    some, too: three standard deviations more than that are asked for where it is to be expected.
+    A model fitted on much text uses many buckets, so that a text in an unseen language hits some
+    by chance. Where such hits are expected, three standard deviations more are required.
 
     Args:
         texts: The texts.
-        hasher: Of n-grams of one length.
-        used: Shape (2**bits,).
+        hasher: A hasher of n-grams of one length.
+        used: Whether each bucket is used, shape (2**bits,).
 
     Returns:
         Shape (texts,).
@@ -44,17 +48,17 @@ def in_buckets(texts: Sequence[str], hasher: HashedNgrams, used: Bools) -> Bools
     rows = np.repeat(np.arange(len(texts)), distinct)
     hits = np.bincount(rows[used[counts.indices]], minlength=len(texts))
     share = float(used.mean())
-    chance = distinct * share
-    most = np.where(chance < _BY_CHANCE, 0, chance + 3 * np.sqrt(chance * (1 - share)))
-    flags: Bools = hits > most
-    return flags
+    expected = distinct * share
+    limit = np.where(expected < _EXPECTED_HITS, 0, expected + 3 * np.sqrt(expected * (1 - share)))
+    known: Bools = hits > limit
+    return known
 
 
-def first_words(text: str, most: int) -> str:
-    """The text up to the end of so many words.
+def first_words(text: str, count: int) -> str:
+    """Returns the first `count` words of a text, with the blanks after them.
 
     >>> first_words("Rye fell on Monday.", 2)
     'Rye fell '
     """
-    rest = text.split(None, most)[most:]
+    rest = text.split(None, count)[count:]
     return text[: len(text) - len(rest[0])] if rest else text

@@ -1,70 +1,68 @@
-"""The parts of an example whose n-grams are counted, and where they stand in its text."""
+"""The fields of an example whose n-grams are counted, and their offsets in its text."""
 
 import re
 from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 
 from newsstand.features.coverage import first_words
 from newsstand.text.example import Example
+from newsstand.types import Ints
 
-PARTS = ("title", "lead", "near", "target")
+FIELDS = ("title", "lead", "near", "target")
 
-# A hashtag, and a word inside it: "#SaveTheNHS" is save, the and NHS.
+# A hashtag, and the words in it: "#SaveTheNHS" has Save, The and NHS.
 _HASHTAG = re.compile(r"(?<!\w)#(\w+)")
-_INSIDE = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
+_HASHTAG_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
 
-# Words of the body that are its lead, at most: the first sentence or two of a report.
+# Words of the body in the field `lead`: about the first two sentences of a report.
 _LEAD_WORDS = 30
-# Words on either side of the target's first mention that are near it.
+# Words in the field `near` on either side of the first mention of the target.
 _NEAR_WORDS = 8
 
 
-def readings(
-    part: str, example: Example, *, hashtags: bool
-) -> Iterator[tuple[str, NDArray[np.int64]]]:
-    """The texts that are counted for a part, each character with its place in `example.text`."""
-    text, start = stretch(part, example)
+def located_texts(field: str, example: Example, *, hashtags: bool) -> Iterator[tuple[str, Ints]]:
+    """Yields the texts counted for a field, with each character's offset in `example.text`."""
+    text, start = field_text(field, example)
     if start is not None:
         yield text, np.arange(start, start + len(text))
-    if hashtags and part == "text":
-        yield in_hashtags(text)
+    if hashtags and field == "text":
+        yield hashtag_words(text)
 
 
-def in_hashtags(text: str) -> tuple[str, NDArray[np.int64]]:
-    """The words inside a text's hashtags, and where each character of them stands in the text."""
+def hashtag_words(text: str) -> tuple[str, Ints]:
+    """Returns the words in the hashtags of a text, and each character's offset in the text."""
     if "#" not in text:
         return "", np.empty(0, dtype=np.int64)
-    words = [
+    spans = [
         (tag.start(1) + word.start(), tag.start(1) + word.end())
         for tag in _HASHTAG.finditer(text)
-        for word in _INSIDE.finditer(tag[1])
+        for word in _HASHTAG_WORD.finditer(tag[1])
     ]
-    # One more place after each word, for the space there.
-    places = [np.arange(start, end + 1) for start, end in words]
-    slots = np.concatenate([np.empty(0, dtype=np.int64), *places])
-    return "".join(f"{text[start:end]} " for start, end in words), slots
+    # One more offset after each word, for the blank there.
+    ranges = [np.arange(start, end + 1) for start, end in spans]
+    offsets = np.concatenate([np.empty(0, dtype=np.int64), *ranges])
+    return "".join(f"{text[start:end]} " for start, end in spans), offsets
 
 
-def stretch(part: str, example: Example) -> tuple[str, int | None]:
-    """A part of an example, and where it begins in `example.text`: None if it is not in there."""
+def field_text(field: str, example: Example) -> tuple[str, int | None]:
+    """Returns a field of an example, and its start in `example.text`; None if it isn't in it."""
     title, body, text = example.prepared.title.text, example.prepared.body.text, example.text
-    if part == "title":
+    if field == "title":
         return title, 0
-    if part == "target":
+    if field == "target":
         return example.target or "", None
-    if part == "lead":
+    if field == "lead":
         return first_words(body, _LEAD_WORDS), len(text) - len(body)
-    if part == "near":
+    if field == "near":
         return _near(text, example.target or "")
     return text, 0
 
 
 def _near(text: str, target: str) -> tuple[str, int]:
-    """The words around the target's first mention; nothing where it is not named.
+    """Returns the words around the first mention of the target; empty if it is not mentioned.
 
-    The mention itself is left blank: what is said near a target does not depend on who it is.
+    The mention itself is replaced by blanks, so that these features do not depend on the target.
     """
     match = re.search(rf"(?<!\w){re.escape(target)}(?!\w)", text, re.IGNORECASE) if target else None
     if match is None:

@@ -1,4 +1,4 @@
-"""Features of the linear models: hashed n-grams of an example, counted and weighted."""
+"""Features of the linear models: hashed n-grams of examples, counted and weighted."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,19 +10,31 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, hstack
 
-from newsstand.features.coverage import by_beginning, in_buckets
-from newsstand.features.fields import PARTS, in_hashtags, readings, stretch
+from newsstand.features.coverage import first_words_known, in_buckets
+from newsstand.features.fields import FIELDS, field_text, hashtag_words, located_texts
 from newsstand.features.hashed_ngrams import HashedNgrams, text_key
 from newsstand.text.example import Example
-from newsstand.types import Bools
+from newsstand.types import Bools, Float32s, Ints
 
-# Entries of a matrix that are weighed at once, roughly: what is in between stays in the cache.
-_WEIGHED = 1 << 16
+# Entries of a matrix weighted at once, roughly: intermediate results stay in the cache.
+_BATCH = 1 << 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeatureSpec:
-    """What is counted, and how counts are weighted. The config documents each setting."""
+    """What is counted, and how counts are weighted.
+
+    Args:
+        words: Shortest and longest word n-gram, or None.
+        chars: Shortest and longest character n-gram within a word, or None.
+        bits: Each block hashes its n-grams into 2**bits buckets.
+        parts: Fields counted apart from the whole text, names from `FIELDS`, and their weights.
+        hashtags: Also count the words inside hashtags.
+        cross_target: Count each n-gram of the text once more together with the target.
+        sublinear_tf: Use 1 + ln(count) in place of the count.
+        idf: Weight by the inverse document frequency.
+        min_df: Buckets in fewer training examples than this are left out.
+    """
 
     words: tuple[int, int] | None = (1, 2)
     chars: tuple[int, int] | None = None
@@ -36,25 +48,25 @@ class FeatureSpec:
 
     @property
     def kinds(self) -> tuple["Kind", ...]:
-        """What each block counts: n-grams of the whole text, then of each part; words first."""
+        """The kind of each block: n-grams of the whole text, then of each field; words first."""
         words = [HashedNgrams(words=self.words, bits=self.bits)] if self.words else []
         chars = [HashedNgrams(words=None, chars=self.chars, bits=self.bits)] if self.chars else []
-        if not set(self.parts) <= set(PARTS):
-            raise ValueError(f"parts: expected some of {', '.join(PARTS)}, got {self.parts}")
+        if not set(self.parts) <= set(FIELDS):
+            raise ValueError(f"parts: expected some of {', '.join(FIELDS)}, got {self.parts}")
         weights = {"text": 1.0, **self.parts}
         return tuple(
-            Kind(hasher, part, weight)
-            for part, weight in weights.items()
+            Kind(hasher, name, weight)
+            for name, weight in weights.items()
             for hasher in (*words, *chars)
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One kind of n-gram of one part; its features are scaled to the length `weight`."""
+    """One kind of n-gram of one field; its features are scaled to the Euclidean norm `weight`."""
 
     hasher: HashedNgrams
-    part: str
+    field: str
     weight: float
 
 
@@ -63,19 +75,19 @@ class Block:
     """The fitted features of one kind of n-gram.
 
     Args:
-        buckets: int32, ascending: the hash buckets that occurred in training, one a column.
-        weights: float32, one a column: inverse document frequency, or ones.
+        buckets: int32, ascending: the bucket of each column; these occurred in training.
+        weights: float32: the inverse document frequency of each column, or ones.
     """
 
     buckets: NDArray[np.int32]
-    weights: NDArray[np.float32]
+    weights: Float32s
 
 
 class Features:
-    """Turns examples into weighted n-gram features.
+    """Transforms examples to weighted n-gram features.
 
     Args:
-        spec: What is counted.
+        spec: What is counted and how it is weighted.
         blocks: The fitted columns of each kind of n-gram, in the order of `spec.kinds`.
     """
 
@@ -91,17 +103,22 @@ class Features:
 
     @classmethod
     def fit(cls, spec: FeatureSpec, examples: Sequence[Example]) -> Self:
-        """Learns from training examples which buckets occur, and their weights."""
+        """Fits the columns and their weights on training examples."""
         counts = count(spec, examples)
-        return cls.learn(spec, [frequencies(found) for found in counts], len(examples))
+        return cls.from_frequencies(
+            spec, [document_frequencies(block) for block in counts], len(examples)
+        )
 
     @classmethod
-    def learn(
-        cls, spec: FeatureSpec, frequency: Sequence[NDArray[np.int64]], examples: int
-    ) -> Self:
-        """As `fit`, from how many of so many examples hold each bucket, for each kind.
+    def from_frequencies(cls, spec: FeatureSpec, frequency: Sequence[Ints], examples: int) -> Self:
+        """Fits on document frequencies; the same as `fit` on the examples counted in them.
 
-        The inverse document frequency is scikit-learn's: ln((1 + n) / (1 + df)) + 1.
+        The inverse document frequency is that of scikit-learn: ln((1 + n) / (1 + df)) + 1.
+
+        Args:
+            spec: What is counted and how it is weighted.
+            frequency: For each kind, the number of examples with each bucket, shape (2**bits,).
+            examples: The number of examples, n.
         """
         blocks = []
         for df in frequency:
@@ -113,29 +130,32 @@ class Features:
         return cls(spec, blocks)
 
     def __call__(self, examples: Sequence[Example]) -> csr_array:
-        """float32, shape (examples, columns of all blocks); an example's row is its alone."""
-        return self.weigh(count(self.spec, examples))
+        """Transforms examples: float32, shape (examples, columns of all blocks).
 
-    def weigh(self, counts: Sequence[csr_array]) -> csr_array:
-        """The feature rows of examples by their counts, as `count` gives them."""
-        parts = [
-            self._weigh(found, columns, block, kind.weight)
-            for found, columns, block, kind in zip(
+        A row depends on its own example only.
+        """
+        return self.transform_counts(count(self.spec, examples))
+
+    def transform_counts(self, counts: Sequence[csr_array]) -> csr_array:
+        """Transforms the counts of examples, as `count` returns them, to features."""
+        blocks = [
+            self._weigh(matrix, columns, block, kind.weight)
+            for matrix, columns, block, kind in zip(
                 counts, self._columns, self.blocks, self._kinds, strict=True
             )
         ]
-        return parts[0] if len(parts) == 1 else csr_array(hstack(parts, format="csr"))
+        return blocks[0] if len(blocks) == 1 else csr_array(hstack(blocks, format="csr"))
 
     def _weigh(
-        self, counts: csr_array, lookup: NDArray[np.int32], block: Block, length: float
+        self, counts: csr_array, lookup: NDArray[np.int32], block: Block, norm: float
     ) -> csr_array:
-        cuts = counts.indptr.searchsorted(np.arange(0, counts.nnz, _WEIGHED)).tolist()
+        cuts = counts.indptr.searchsorted(np.arange(0, counts.nnz, _BATCH)).tolist()
         bounds = [*sorted({0, *cuts}), counts.shape[0]]
-        parts = [
-            self._weigh_rows(counts.indptr[start : end + 1], counts, lookup, block, length)
+        batches = [
+            self._weigh_rows(counts.indptr[start : end + 1], counts, lookup, block, norm)
             for start, end in pairwise(bounds)
         ]
-        columns, values, sizes = (np.concatenate(found) for found in zip(*parts, strict=True))
+        columns, values, sizes = (np.concatenate(arrays) for arrays in zip(*batches, strict=True))
         indptr = np.append(0, np.cumsum(sizes)).astype(np.int32)
         return csr_array((values, columns, indptr), shape=(counts.shape[0], len(block.buckets)))
 
@@ -145,9 +165,9 @@ class Features:
         counts: csr_array,
         lookup: NDArray[np.int32],
         block: Block,
-        length: float,
-    ) -> tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.int64]]:
-        """Columns and values of some rows, and how many each has."""
+        norm: float,
+    ) -> tuple[NDArray[np.int32], Float32s, Ints]:
+        """Returns the columns and values of some rows, and the number of values in each row."""
         part = slice(indptr[0], indptr[-1])
         size = len(indptr) - 1
         columns, values = lookup.take(counts.indices[part], mode="clip"), counts.data[part]
@@ -158,63 +178,65 @@ class Features:
         if self.spec.sublinear_tf:
             values = np.log(values) + np.float32(1)
         values = values * block.weights.take(columns, mode="clip")
-        # bincount adds in order, so a row's length is the same in any batch.
+        # bincount adds in order, so the norm of a row is the same in any batch.
         squares = np.bincount(rows, weights=values * values, minlength=size)
-        lengths = np.sqrt(squares)
-        lengths[lengths == 0] = 1.0
-        values = (values * (length / lengths).take(rows)).astype(np.float32)
+        norms = np.sqrt(squares)
+        norms[norms == 0] = 1.0
+        values = (values * (norm / norms).take(rows)).astype(np.float32)
         return columns, values, np.bincount(rows, minlength=size)
 
     def knows(self, examples: Sequence[Example]) -> Bools:
         """Whether n-grams of each text have columns, shape (examples,).
 
-        Those of its parts and those together with a target have columns only if the text's do.
+        Only n-grams of the whole text are tested: those of a field or crossed with a target have
+        columns only if these have.
         """
         texts = [x.text for x in examples]
         if self.spec.hashtags:
-            texts = [f"{text} {in_hashtags(text)[0]}" for text in texts]
-        found = np.zeros(len(texts), dtype=np.bool_)
+            texts = [f"{text} {hashtag_words(text)[0]}" for text in texts]
+        known = np.zeros(len(texts), dtype=np.bool_)
         for kind, lookup in zip(self._kinds, self._columns, strict=True):
-            rest = np.flatnonzero(~found).tolist()  # the first n-grams, words, tell of nearly all
-            if kind.part == "text" and rest:
+            rest = np.flatnonzero(~known).tolist()  # few texts are left after the words
+            if kind.field == "text" and rest:
                 hasher, used = kind.hasher.shortest(), lookup >= 0
-                known = partial(in_buckets, hasher=hasher, used=used)
-                found[rest] = by_beginning([texts[row] for row in rest], known)
-        return found
+                test = partial(in_buckets, hasher=hasher, used=used)
+                known[rest] = first_words_known([texts[row] for row in rest], test)
+        return known
 
-    def places(
+    def positions(
         self, example: Example
     ) -> list[tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]]:
-        """Where the features of an example stand in `example.text`.
+        """Returns the positions of the features of an example in `example.text`.
 
         Returns:
-            For each block, each key its n-grams are counted under, and each length of them:
-            columns, starts and ends, one entry an occurrence, character offsets half-open.
+            For each block, each hash key and each n-gram length: columns, starts and ends, with
+            one entry per occurrence; starts and ends are half-open character offsets.
         """
-        found = []
+        located = []
         offset = 0
         for kind, lookup, block in zip(self._kinds, self._columns, self.blocks, strict=True):
-            for text, slots in readings(kind.part, example, hashtags=self.spec.hashtags):
-                for key in _keys(kind.part, self.spec, example):
-                    for places in kind.hasher.places_by_length(text, int(key)):
-                        columns = lookup[places.buckets]
+            for text, offsets in located_texts(kind.field, example, hashtags=self.spec.hashtags):
+                for key in _keys(kind.field, self.spec, example):
+                    for ngrams in kind.hasher.positions_by_length(text, int(key)):
+                        columns = lookup[ngrams.buckets]
                         known = columns >= 0
-                        starts = slots[places.starts[known]].astype(np.int32)
-                        ends = slots[places.ends[known] - 1].astype(np.int32) + np.int32(1)
-                        found.append((columns[known] + np.int32(offset), starts, ends))
+                        starts = offsets[ngrams.starts[known]].astype(np.int32)
+                        ends = offsets[ngrams.ends[known] - 1].astype(np.int32) + np.int32(1)
+                        located.append((columns[known] + np.int32(offset), starts, ends))
             offset += len(block.buckets)
-        return found
+        return located
 
 
-def _keys(part: str, spec: FeatureSpec, example: Example) -> list[int]:
+def _keys(name: str, spec: FeatureSpec, example: Example) -> list[int]:
+    """Returns the hash keys that n-grams of a field are counted under."""
     keys = [0]
-    if spec.cross_target and part == "text":
+    if spec.cross_target and name == "text":
         keys.append(text_key(example.target or ""))
     return keys
 
 
 def count(spec: FeatureSpec, examples: Sequence[Example]) -> list[csr_array]:
-    """Of each kind, how often the n-grams of each bucket stand in each example.
+    """Counts the n-grams in each bucket, for each kind and each example.
 
     Returns:
         float32, each of shape (examples, 2**bits), in the order of `spec.kinds`.
@@ -222,29 +244,29 @@ def count(spec: FeatureSpec, examples: Sequence[Example]) -> list[csr_array]:
     return [_count(kind, spec, examples) for kind in spec.kinds]
 
 
-def coarser(counts: csr_array, bits: int) -> csr_array:
-    """The counts in 2**bits buckets, fewer than they have: as if counted so."""
+def merge_buckets(counts: csr_array, bits: int) -> csr_array:
+    """Merges buckets into 2**bits of them; the result is the same as counting with `bits`."""
     if counts.shape[1] == 1 << bits:
         return counts
     shift = (counts.shape[1] >> bits).bit_length() - 1
-    found = csr_array(
+    merged = csr_array(
         (counts.data.copy(), counts.indices >> shift, counts.indptr.copy()),
         shape=(counts.shape[0], 1 << bits),
     )
-    found.sum_duplicates()
-    return found
+    merged.sum_duplicates()
+    return merged
 
 
-def frequencies(counts: csr_array) -> NDArray[np.int64]:
-    """In how many of the counted examples each bucket occurs: shape (2**bits,)."""
+def document_frequencies(counts: csr_array) -> Ints:
+    """Returns the number of examples in which each bucket occurs, shape (2**bits,)."""
     return np.bincount(counts.indices, minlength=counts.shape[1])
 
 
 def _count(kind: Kind, spec: FeatureSpec, examples: Sequence[Example]) -> csr_array:
     if not examples:
         return kind.hasher.counts([])
-    keys = np.array([_keys(kind.part, spec, example) for example in examples], dtype=np.uint64)
-    counts = kind.hasher.counts([stretch(kind.part, x)[0] for x in examples], keys)
-    if spec.hashtags and kind.part == "text":
-        counts = counts + kind.hasher.counts([in_hashtags(x.text)[0] for x in examples], keys)
+    keys = np.array([_keys(kind.field, spec, example) for example in examples], dtype=np.uint64)
+    counts = kind.hasher.counts([field_text(kind.field, x)[0] for x in examples], keys)
+    if spec.hashtags and kind.field == "text":
+        counts = counts + kind.hasher.counts([hashtag_words(x.text)[0] for x in examples], keys)
     return csr_array(counts)

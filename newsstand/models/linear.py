@@ -11,7 +11,7 @@ from pydantic_core import core_schema as cs
 from safetensors.numpy import save_file
 
 from newsstand.errors import BundleError
-from newsstand.features.fields import PARTS
+from newsstand.features.fields import FIELDS
 from newsstand.features.weighting import Block, Features, FeatureSpec
 from newsstand.io.schemas import SPAN, fields
 from newsstand.io.tensors import Header, check_buckets, check_finite, read_tensors
@@ -107,7 +107,7 @@ class LinearModel:
         values = np.zeros(weights.shape[0])
         used = row.indices
         values[used] = row.data * (weights[used, label] - weights[used].mean(axis=1))
-        places = self.features.places(example)
+        places = self.features.positions(example)
         occurrences = np.zeros(len(values), dtype=np.int64)
         for columns, _, _ in places:
             np.add.at(occurrences, columns, 1)
@@ -198,7 +198,7 @@ _SCHEMAS: dict[str, cs.CoreSchema] = {
     "chars": SPAN,
     "bits": cs.int_schema(ge=10, le=24),
     "parts": cs.dict_schema(
-        cs.literal_schema(list(PARTS)), cs.float_schema(ge=0, le=1e6, allow_inf_nan=False)
+        cs.literal_schema(list(FIELDS)), cs.float_schema(ge=0, le=1e6, allow_inf_nan=False)
     ),
     "hashtags": cs.bool_schema(),
     "cross_target": cs.bool_schema(),

@@ -50,7 +50,7 @@ def content_spans(target: str) -> tuple[tuple[int, int], ...]:
     >>> [target[start:end] for start, end in content_spans(target)]
     ['Zoos', 'closed']
     """
-    places = _WORDS.places(target)
+    places = _WORDS.positions(target)
     spans = sorted(zip(places.starts.tolist(), places.ends.tolist(), strict=True))
     plain = target.lower().replace("’", "'")  # noqa: RUF001 - quotes
     if len(plain) != len(target):  # a letter whose small form is longer

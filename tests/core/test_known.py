@@ -1,4 +1,4 @@
-"""Whether a text is known to a model, for each family, and the warning where it is not."""
+"""Models recognise texts without known tokens or n-grams, and scores of them have a warning."""
 
 # ruff: noqa: RUF001, E501  (typographic forms are the point)
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from newsstand.features.coverage import NOTHING_KNOWN, by_beginning, in_buckets
+from newsstand.features.coverage import NOTHING_KNOWN, first_words_known, in_buckets
 from newsstand.features.hashed_ngrams import HashedNgrams
 from newsstand.features.weighting import Features, FeatureSpec
 from newsstand.io.bundle import Bundle
@@ -24,11 +24,11 @@ def example(body: str, target: str | None = None) -> Example:
     return encode(Article(body=body), target, TextSpec())
 
 
-def test_linear_features() -> None:
+def test_linear_features_know_texts_with_fitted_ngrams() -> None:
     spec = FeatureSpec(words=(1, 2), cross_target=True, parts={"target": 1.0, "near": 1.0})
     features = Features.fit(spec, [example(body, "Rye") for body in SEEN])
     asked = [example(body, "Rye") for body in (*SEEN, *UNSEEN, "Zyxwv fell.")]
-    # That the target is known says nothing of the text.
+    # N-grams of the target do not make a text known.
     assert features.knows(asked).tolist() == [True] * 3 + [False] * 3 + [True]
     assert features.knows([]).tolist() == []
 
@@ -40,18 +40,18 @@ def test_words_inside_a_hashtag_are_known() -> None:
         assert features.knows(asked).tolist() == [hashtags]
 
 
-def test_hits_by_chance_are_no_knowledge() -> None:
+def test_hits_by_chance_do_not_make_a_text_known() -> None:
     hasher = HashedNgrams(words=(1, 1), bits=12)
     rng = np.random.default_rng(5)
     used = rng.random(1 << 12) < 0.3
     strange = [" ".join(f"{k}x{i}" for i in range(400)) for k in range(20)]
     assert not in_buckets(strange, hasher, used).any()
-    used[hasher.places(" ".join(SEEN)).buckets] = True
+    used[hasher.positions(" ".join(SEEN)).buckets] = True
     familiar = [f"{SEEN[0]} {SEEN[1]} {SEEN[2]} {text[:20]}" for text in strange]
     assert in_buckets(familiar, hasher, used).all()
 
 
-def test_the_rest_of_a_text_is_read_where_its_beginning_is_strange() -> None:
+def test_a_whole_text_is_tested_where_its_first_words_are_unknown() -> None:
     asked: list[int] = []
 
     def knows(texts: list[str]) -> np.ndarray:
@@ -59,20 +59,20 @@ def test_the_rest_of_a_text_is_read_where_its_beginning_is_strange() -> None:
         return np.array(["rye" in text for text in texts])
 
     late = "x " * 100 + "rye"
-    found = by_beginning(["rye " * 500, late, "x " * 200], knows)  # type: ignore[arg-type]
+    found = first_words_known(["rye " * 500, late, "x " * 200], knows)  # type: ignore[arg-type]
     assert found.tolist() == [True, True, False]
     assert asked == [240, 120, 120, len(late), 400]
 
 
 @pytest.mark.parametrize("body", ["!? …", "𐤀𐤁𐤂"])
-def test_a_score_warns(small: Bundle, body: str) -> None:
+def test_the_score_of_an_unknown_text_has_a_warning(small: Bundle, body: str) -> None:
     scorer = Scorer(small)
     one, other = scorer.score_many([body, "The striker scored twice."])
     assert one.warning == NOTHING_KNOWN
     assert other.warning is None
 
 
-def test_warnings_are_joined(small: Bundle) -> None:
+def test_several_warnings_are_joined(small: Bundle) -> None:
     body = "𐤀𐤁𐤂.\n\nSign up for our newsletter: wheat, rye and oats in your inbox"
     warning = Scorer(small).score(body).warning
     assert warning is not None
@@ -81,7 +81,7 @@ def test_warnings_are_joined(small: Bundle) -> None:
     assert nothing == NOTHING_KNOWN
 
 
-def test_other_forms_of_letters_score_as_plain_ones(small: Bundle) -> None:
+def test_letter_variants_score_like_plain_letters(small: Bundle) -> None:
     plain = "The final offer: profits of the firm fluctuate, a striker scored."
     forms = [
         "The ﬁnal oﬀer: proﬁts of the ﬁrm ﬂuctuate, a ſtriker scored.",
@@ -97,7 +97,7 @@ def test_other_forms_of_letters_score_as_plain_ones(small: Bundle) -> None:
 
 
 @pytest.mark.parametrize("family", ["embedding", "transformer"])
-def test_encoders(tiny_encoder: Path, family: str) -> None:
+def test_encoders_know_texts_with_known_tokens(tiny_encoder: Path, family: str) -> None:
     from newsstand.encoders.torch_encoder import Encoder
     from newsstand.models.embedding import EmbeddingModel
     from newsstand.models.transformer import TransformerModel

@@ -74,7 +74,7 @@ def test_each_block_of_a_row_has_its_weight_as_length_and_unknown_text_is_zero(
     for block, kind in zip(features.blocks, spec.kinds, strict=True):
         part = rows.toarray()[:, start : start + len(block.buckets)]
         lengths = np.linalg.norm(part, axis=1)
-        np.testing.assert_allclose(lengths, [spec.parts.get(kind.part, 1.0), 0], rtol=1e-6)
+        np.testing.assert_allclose(lengths, [spec.parts.get(kind.field, 1.0), 0], rtol=1e-6)
         start += len(block.buckets)
     assert start == rows.shape[1]
 
@@ -133,10 +133,10 @@ def test_a_part_is_counted_once_more_by_itself(
     found = set(np.flatnonzero(row[len(text.buckets) :]).tolist())
     lookup = {bucket: column for column, bucket in enumerate(own.buckets.tolist())}
     hasher = features.spec.kinds[1].hasher
-    expected = {lookup[hasher.places(word).buckets.item()] for word in counted}
+    expected = {lookup[hasher.positions(word).buckets.item()] for word in counted}
     if part == "near" and "word39" in body:  # eight words of the long text on either side, too
         near = [*(f"word{n}" for n in range(33, 40)), *(f"word{n}" for n in range(8))]
-        expected |= {lookup[hasher.places(word).buckets.item()] for word in near}
+        expected |= {lookup[hasher.positions(word).buckets.item()] for word in near}
     assert found == expected
     plain = Features.fit(WORDS, [example(everything)])
     assert np.count_nonzero(row[: len(text.buckets)]) == plain([example(body, title)]).nnz
@@ -148,7 +148,7 @@ def test_places_of_parts_are_those_of_the_text() -> None:
     features = Features.fit(replace(WORDS, bits=20, parts=parts), [item])
     ends = np.cumsum([len(block.buckets) for block in features.blocks])
     words: dict[int, list[str]] = {number: [] for number in range(5)}
-    for columns, starts, stops in features.places(item):
+    for columns, starts, stops in features.positions(item):
         for column, start, stop in zip(columns, starts, stops, strict=True):
             words[int(np.searchsorted(ends, column, "right"))].append(item.text[start:stop])
     assert words == {
@@ -169,7 +169,7 @@ def test_words_inside_hashtags_are_words_of_the_text() -> None:
     assert features([item]).nnz == 5
     places = [
         item.text[start:end]
-        for _, starts, ends in features.places(item)
+        for _, starts, ends in features.positions(item)
         for start, end in zip(starts, ends, strict=True)
     ]
     assert sorted(places) == ["2", "NHS", "Now", "Save", "The", "now", "save"]
@@ -199,7 +199,7 @@ def test_places_add_up_to_the_features(small: Bundle, small_stance: Bundle) -> N
         features = bundle.model.features
         item = example("It is cheap, and the champion is dear.", "The match", target)
         seen: set[int] = set()
-        for columns, starts, ends in features.places(item):
+        for columns, starts, ends in features.positions(item):
             seen |= set(columns.tolist())
             assert ((starts >= 0) & (starts < ends) & (ends <= len(item.text))).all()
         used = set(features([item]).indices.tolist())

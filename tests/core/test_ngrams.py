@@ -1,4 +1,4 @@
-"""Hashed n-grams against a slow reference: same words, same hashes, same places, any chunking."""
+"""Hashed n-grams agree with a slow reference implementation, whatever the chunks."""
 
 # ruff: noqa: RUF001 (texts in many scripts are what is tested)
 
@@ -14,13 +14,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from newsstand.features.char_tables import BETWEEN as BETWEEN_WORDS
-from newsstand.features.char_tables import lowered
+from newsstand.features.char_tables import SEPARATORS, lowercase
 from newsstand.features.hashed_ngrams import HashedNgrams, text_key
 from newsstand.features.weighting import hashed_ngrams as engine
 
 WRAP = 2**64
-BETWEEN = "".join(f"\\U{first:08x}-\\U{last:08x}" for first, last in BETWEEN_WORDS)
+BETWEEN = "".join(f"\\U{first:08x}-\\U{last:08x}" for first, last in SEPARATORS)
 LETTER = rf"[^\x00-/:-@\[-^`{{-\x7f{BETWEEN}]"
 WORD = re.compile(rf"{LETTER}+(?:['’]{LETTER}+)*")
 
@@ -56,12 +55,12 @@ english = st.text(st.sampled_from("ab'’ .Zé"), max_size=40)
 
 
 def lower(text: str) -> str:
-    """Lower case by the character, so that no letter changes another and none is added."""
+    """Lower-cases each character by itself, so that the length stays the same."""
     return "".join({"İ": "i", "ς": "σ", "’": "'"}.get(c, c.lower()) for c in text)
 
 
 def reference(text: str, words=None, chars=None) -> Iterator[tuple[str, str, int, int]]:
-    """Kind, n-gram, start and end of each n-gram, in the order of `places`."""
+    """Yields kind, n-gram, start and end of each n-gram, in the order of `positions`."""
     found = [(lower(match[0]), *match.span()) for match in WORD.finditer(text)]
     for length in range(words[0], words[1] + 1) if words else ():
         for first in range(len(found) - length + 1):
@@ -85,7 +84,7 @@ def mix(number: int) -> int:
 
 
 def bucket(kind: str, gram: str, bits: int, seed: int, key: int = 0) -> int:
-    """The bucket of an n-gram by itself, in plain integers."""
+    """Returns the bucket of one n-gram, computed with Python integers."""
     base, number = 0x9E3779B97F4A7C15, 0
     for part in gram.split(" ") if kind == "words" else [gram]:
         number = number * 0xD1B54A32D192ED03
@@ -99,15 +98,15 @@ def bucket(kind: str, gram: str, bits: int, seed: int, key: int = 0) -> int:
 def check(text: str, config: dict, key: int = 0) -> None:
     ngrams = HashedNgrams(**config)
     expected = list(reference(text, ngrams.words, ngrams.chars))
-    places = ngrams.places(text, key)
-    assert places.starts.tolist() == [start for _, _, start, _ in expected]
-    assert places.ends.tolist() == [end for *_, end in expected]
-    assert places.buckets.tolist() == [
+    positions = ngrams.positions(text, key)
+    assert positions.starts.tolist() == [start for _, _, start, _ in expected]
+    assert positions.ends.tolist() == [end for *_, end in expected]
+    assert positions.buckets.tolist() == [
         bucket(kind, gram, ngrams.bits, ngrams.seed, key) for kind, gram, _, _ in expected
     ]
     row = ngrams.counts([text], np.array([[key]], dtype=np.uint64))
     assert dict(zip(row.indices.tolist(), row.data.tolist(), strict=True)) == Counter(
-        places.buckets.tolist()
+        positions.buckets.tolist()
     )
 
 
@@ -130,9 +129,9 @@ def test_any_text_matches_the_reference(text, config, key):
 
 @given(text=english)
 @settings(deadline=None)
-def test_words_are_what_a_plain_pattern_finds(text):
-    places = HashedNgrams(words=(1, 1)).places(text)
-    found = [text[start:end] for start, end in zip(places.starts, places.ends, strict=True)]
+def test_words_match_a_plain_pattern(text):
+    positions = HashedNgrams(words=(1, 1)).positions(text)
+    found = [text[start:end] for start, end in zip(positions.starts, positions.ends, strict=True)]
     assert found == re.findall(r"\w+(?:['’]\w+)*", text)
 
 
@@ -150,21 +149,21 @@ def test_words_are_what_a_plain_pattern_finds(text):
     ],
 )
 def test_words_of_news_text(text, words):
-    places = HashedNgrams(words=(1, 1)).places(text)
-    found = [text[start:end] for start, end in zip(places.starts, places.ends, strict=True)]
+    positions = HashedNgrams(words=(1, 1)).positions(text)
+    found = [text[start:end] for start, end in zip(positions.starts, positions.ends, strict=True)]
     assert found == words
 
 
-def test_an_ngram_alone_has_the_bucket_it_has_in_a_text():
+def test_an_ngram_has_the_same_bucket_alone_and_in_a_text():
     text = TEXTS[4]
     for length in (1, 2, 3):
         ngrams = HashedNgrams(words=(length, length))
-        places = ngrams.places(text)
-        for at, start, end in zip(places.buckets, places.starts, places.ends, strict=True):
+        positions = ngrams.positions(text)
+        for at, start, end in zip(positions.buckets, positions.starts, positions.ends, strict=True):
             assert ngrams.counts([text[start:end]]).indices.tolist() == [at]
 
 
-def test_case_and_punctuation_make_no_difference_but_order_does():
+def test_word_order_matters_but_not_case_or_punctuation():
     ngrams = HashedNgrams(words=(1, 2), chars=(2, 4))
     assert same(ngrams.counts(["Don't PANIC: ÉTÉ ΟΔΟΣ"]), ngrams.counts(["don’t “panic” été οδος"]))
     one, other = HashedNgrams(words=(2, 2)).counts(["dog bites man", "man bites dog"]).toarray()
@@ -172,21 +171,21 @@ def test_case_and_punctuation_make_no_difference_but_order_does():
     assert not np.any(one * other)
 
 
-def test_lower_casing_keeps_the_length_and_agrees_with_python_on_every_code_point():
-    table = lowered(np.arange(sys.maxunicode + 1, dtype=np.uint32))
+def test_lowercase_agrees_with_python_on_every_code_point():
+    table = lowercase(np.arange(sys.maxunicode + 1, dtype=np.uint32))
     assert len(table) == sys.maxunicode + 1
     changed = [code for code in range(len(table)) if len(chr(code).lower()) != 1]
     assert [chr(code) for code in changed] == ["İ"]
     for code, value in enumerate(table.tolist()):
         if value:
             assert chr(value) == lower(chr(code))
-    # A letter and its lower case are both letters; else a headline in capitals has other words.
+    # Lower case keeps letters as letters; otherwise headlines in capitals would have other words.
     assert np.all(table[table[table > 0]] == table[table > 0])
-    assert engine._MARK not in table
+    assert engine._EDGE not in table
 
 
-def test_every_letter_and_digit_is_in_words():
-    table = lowered(np.arange(sys.maxunicode + 1, dtype=np.uint32))
+def test_words_include_every_letter_and_digit():
+    table = lowercase(np.arange(sys.maxunicode + 1, dtype=np.uint32))
     lost = {code for code in range(0x2E80) if chr(code).isalnum() and not table[code]}
     # Superscripts, fractions and circled numbers, the ordinal signs and the micro sign.
     assert all(code < 0xC0 or code >= 0x2000 for code in lost)
@@ -197,7 +196,7 @@ def test_every_letter_and_digit_is_in_words():
 @configs
 @given(batch=st.lists(texts, max_size=12), cut=st.integers(1, 40))
 @settings(deadline=None, max_examples=40)
-def test_a_row_depends_on_its_own_text_only(config, batch, cut):
+def test_rows_are_independent_of_other_texts(config, batch, cut):
     ngrams = HashedNgrams(**config)
     whole = ngrams.counts(batch)
     with pytest.MonkeyPatch.context() as patch:
@@ -209,7 +208,7 @@ def test_a_row_depends_on_its_own_text_only(config, batch, cut):
 
 
 @pytest.mark.parametrize("bits", [10, 20, 24])
-def test_the_matrix_is_canonical(bits):
+def test_the_matrix_has_canonical_format(bits):
     matrix = HashedNgrams(bits=bits).counts(TEXTS * 60)
     assert matrix.shape == (len(TEXTS) * 60, 2**bits)
     assert (matrix.dtype, matrix.indices.dtype, matrix.indptr.dtype) == ("f4", "i4", "i4")
@@ -224,7 +223,7 @@ def test_the_matrix_is_canonical(bits):
 
 @given(batch=st.lists(st.tuples(texts, *[st.integers(0, WRAP - 1)] * 3), max_size=6))
 @settings(deadline=None, max_examples=50)
-def test_each_key_adds_its_own_copy(batch):
+def test_counts_with_several_keys_are_sums(batch):
     ngrams = HashedNgrams(words=(1, 2), chars=(3, 3), bits=12)
     batch_texts = [text for text, *_ in batch]
     keys = np.array([keys for _, *keys in batch], dtype=np.uint64).reshape(len(batch), 3)
@@ -232,45 +231,45 @@ def test_each_key_adds_its_own_copy(batch):
     apart = sum(ngrams.counts(batch_texts, keys[:, [column]]) for column in range(3))
     assert np.array_equal(together.toarray(), apart.toarray() if batch else np.zeros((0, 2**12)))
     for row, (text, *own) in enumerate(batch):
-        found = np.concatenate([ngrams.places(text, key).buckets for key in own])
+        found = np.concatenate([ngrams.positions(text, key).buckets for key in own])
         assert np.array_equal(together[[row]].toarray()[0], np.bincount(found, minlength=2**12))
 
 
-def test_keys_and_seeds_are_other_buckets():
+def test_keys_and_seeds_change_the_buckets():
     text = " ".join(f"word{number}" for number in range(300))
-    plain = HashedNgrams(words=(1, 1)).places(text).buckets
-    assert np.array_equal(HashedNgrams(words=(1, 1)).places(text, 0).buckets, plain)
+    plain = HashedNgrams(words=(1, 1)).positions(text).buckets
+    assert np.array_equal(HashedNgrams(words=(1, 1)).positions(text, 0).buckets, plain)
     zeros = np.zeros((1, 1), dtype=np.uint64)
     assert same(HashedNgrams().counts([text], zeros), HashedNgrams().counts([text]))
     for key, seed in ((1, 0), (2, 0), (3, 0), (0, 1), (0, 2), (text_key("a target"), 0)):
-        other = HashedNgrams(words=(1, 1), seed=seed).places(text, key).buckets
+        other = HashedNgrams(words=(1, 1), seed=seed).positions(text, key).buckets
         assert len(np.intersect1d(plain, other)) <= 3  # 0.09 by chance
 
 
-def test_no_more_collisions_than_chance_and_no_full_corner():
+def test_hashes_are_uniform():
     words = [f"{first}{last}" for first in "abcdefghijklmnopqrst" for last in range(5_000)]
     for key in (0, 1, 2**63):
-        buckets = HashedNgrams(words=(1, 1)).places(" ".join(words), key).buckets
+        buckets = HashedNgrams(words=(1, 1)).positions(" ".join(words), key).buckets
         expected = 2**20 * -np.expm1(len(words) * np.log1p(-(2**-20)))
         assert abs(len(np.unique(buckets)) - expected) < 400  # five standard deviations
         assert np.bincount(buckets >> 12, minlength=2**8).std() < 1.3 * (len(words) / 2**8) ** 0.5
-    pairs = HashedNgrams(words=(2, 2), bits=24).places(" ".join(words)).buckets
+    pairs = HashedNgrams(words=(2, 2), bits=24).positions(" ".join(words)).buckets
     assert len(np.unique(pairs)) > len(words) * (1 - 1.2 * len(words) / 2**25)
 
 
-def test_buckets_are_those_of_saved_models():
-    """These numbers are part of the bundle format: should they change, so must its number."""
+def test_buckets_are_stable_for_saved_models():
+    """These numbers are part of the bundle format: if they change, raise its version."""
     ngrams = HashedNgrams(words=(1, 2), chars=(5, 5), bits=20)
-    assert ngrams.places("Don’t, Ökonom 中").buckets.tolist() == GOLDEN
+    assert ngrams.positions("Don’t, Ökonom 中").buckets.tolist() == GOLDEN
     assert text_key("US troops in Iraq", seed=3) == GOLDEN_KEY
 
 
 @pytest.mark.parametrize("hash_seed", ["0", "12345"])
-def test_another_process_finds_the_same(hash_seed):
+def test_buckets_are_the_same_in_another_process(hash_seed):
     code = (
         "import sys, numpy as np;"
         "from newsstand.features.hashed_ngrams import HashedNgrams, text_key;"
-        "print(text_key('a b'), *HashedNgrams(chars=(3, 4)).places(sys.argv[1]).buckets)"
+        "print(text_key('a b'), *HashedNgrams(chars=(3, 4)).positions(sys.argv[1]).buckets)"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, TEXTS[5]],
@@ -279,14 +278,14 @@ def test_another_process_finds_the_same(hash_seed):
         text=True,
         check=True,
     )
-    here = [text_key("a b"), *HashedNgrams(chars=(3, 4)).places(TEXTS[5]).buckets.tolist()]
+    here = [text_key("a b"), *HashedNgrams(chars=(3, 4)).positions(TEXTS[5]).buckets.tolist()]
     assert [int(number) for number in done.stdout.split()] == here
 
 
 @pytest.mark.parametrize("length", [1, 2, 5])
 @given(batch=st.lists(texts, max_size=8), cut=st.integers(1, 40))
 @settings(deadline=None, max_examples=50)
-def test_hashes_for_comparing_texts(length, batch, cut):
+def test_hashes_identify_ngrams_across_texts(length, batch, cut):
     ngrams = HashedNgrams(words=(length, length))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(engine, "_CHUNK", cut)
@@ -296,9 +295,9 @@ def test_hashes_for_comparing_texts(length, batch, cut):
         for number, text in enumerate(batch)
         for _, gram, start, _ in reference(text, words=(length, length))
     ]
-    places = zip(numbers.tolist(), starts.tolist(), strict=True)
-    assert list(places) == [(number, start) for number, start, _ in expected]
-    # The same hash for the same n-gram, another for another; their high bits are the buckets.
+    positions = zip(numbers.tolist(), starts.tolist(), strict=True)
+    assert list(positions) == [(number, start) for number, start, _ in expected]
+    # Hashes differ exactly where n-grams differ; their high bits are the buckets.
     grams = [gram for *_, gram in expected]
     pairs = set(zip(grams, hashes.tolist(), strict=True))
     assert len(pairs) == len(set(grams)) == len(set(hashes.tolist()))
@@ -307,12 +306,12 @@ def test_hashes_for_comparing_texts(length, batch, cut):
     ]
 
 
-def test_nothing_to_count():
+def test_texts_without_ngrams():
     for config in CONFIGS:
         ngrams = HashedNgrams(**config)
         assert ngrams.counts([]).shape == (0, 2**ngrams.bits)
         assert ngrams.counts(["", " ", "\0", "'", "\ud800"]).nnz == 0
-        assert len(ngrams.places("").buckets) == len(ngrams.places(" . ").starts) == 0
+        assert len(ngrams.positions("").buckets) == len(ngrams.positions(" . ").starts) == 0
 
 
 def test_one_huge_text_between_small_ones():
@@ -344,12 +343,12 @@ def test_many_tiny_texts():
         ({"bits": 25}, "bits: expected"),
     ],
 )
-def test_impossible_settings(config, message):
+def test_invalid_settings_are_refused(config, message):
     with pytest.raises(ValueError, match=message):
         HashedNgrams(**config)
 
 
-def test_impossible_inputs():
+def test_invalid_inputs_are_refused():
     with pytest.raises(TypeError, match="sequence of texts"):
         HashedNgrams().counts("one text")
     for shape in ((1, 1), (2,), (2, 0), (3, 1)):
@@ -358,7 +357,7 @@ def test_impossible_inputs():
 
 
 @given(text=texts, seed=st.integers())
-def test_text_keys(text, seed):
+def test_text_key_ignores_case_and_blanks_only(text, seed):
     key = text_key(text, seed)
     assert 0 <= key < WRAP
     spaced = f"\n {text} ".replace(" ", " \t")

@@ -21,7 +21,7 @@ from newsstand.data.checks.text_flaws import text_facts
 from newsstand.data.prepare import content_key
 from newsstand.data.splits.shingles import WORDS, _borrowed
 from newsstand.errors import InputError
-from newsstand.features.fields import readings
+from newsstand.features.fields import located_texts
 from newsstand.features.hashed_ngrams import HashedNgrams
 from newsstand.io.bundle import Bundle
 from newsstand.serve.scorer import Scorer
@@ -154,7 +154,7 @@ class Passes:
     def _features(self, text: str) -> None:
         example = self._example(text)
         for part in ("text", "title", "lead", "near", "target"):
-            list(readings(part, example, hashtags=True))
+            list(located_texts(part, example, hashtags=True))
 
 
 class TooSlowError(Exception):

@@ -11,7 +11,7 @@ from sklearn.utils.class_weight import compute_sample_weight
 from newsstand.config.linear import LinearConfig
 from newsstand.config.schema import Config
 from newsstand.data.code_key import code_key
-from newsstand.features.weighting import FeatureSpec, coarser, count
+from newsstand.features.weighting import FeatureSpec, count, merge_buckets
 from newsstand.models.base import Model
 from newsstand.models.linear import LinearModel
 from newsstand.models.quantize import Stored
@@ -154,7 +154,7 @@ class LinearTrainer(BaseTrainer):
             if not counted or counted[0].shape[1] < 1 << bits:
                 counted[:] = count(replace(self.spec, bits=bits), list(rows.examples))
             return fit_linear(
-                [coarser(found, bits) for found in counted],
+                [merge_buckets(found, bits) for found in counted],
                 rows.labels,
                 spec=replace(self.spec, bits=bits),
                 classifier="logistic" if self.classifier == "logistic" else "svc",

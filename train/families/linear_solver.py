@@ -13,7 +13,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.svm import LinearSVC
 
 from newsstand.errors import DataError
-from newsstand.features.weighting import Features, FeatureSpec, frequencies
+from newsstand.features.weighting import Features, FeatureSpec, document_frequencies
 from newsstand.models.linear import LinearModel
 
 _ITERATIONS = 5000
@@ -47,9 +47,9 @@ def fit_linear(
     Raises:
         DataError: No n-gram occurs often enough to be a feature.
     """
-    frequency = [frequencies(found) for found in counts]
+    frequency = [document_frequencies(found) for found in counts]
     check_features(spec, frequency, len(labels))
-    features = Features.learn(spec, frequency, len(labels))
+    features = Features.from_frequencies(spec, frequency, len(labels))
     estimator: Any
     if classifier == "svc":
         estimator = LinearSVC(
@@ -64,7 +64,7 @@ def fit_linear(
             C=C, class_weight=class_weight, random_state=seed, max_iter=_ITERATIONS
         )
     with unconverged_too():
-        estimator.fit(features.weigh(counts), labels, sample_weight=weights)
+        estimator.fit(features.transform_counts(counts), labels, sample_weight=weights)
     return linear_model(features, estimator.coef_, estimator.intercept_)
 
 

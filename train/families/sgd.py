@@ -25,7 +25,7 @@ from sklearn.linear_model import SGDClassifier
 
 from newsstand.data.prepare import Progress
 from newsstand.data.sealed import keep
-from newsstand.features.weighting import Features, FeatureSpec, count, frequencies
+from newsstand.features.weighting import Features, FeatureSpec, count, document_frequencies
 from newsstand.models.linear import LinearModel
 from newsstand.parallel import Run, pool, processors
 from newsstand.text.example import Example
@@ -172,7 +172,7 @@ class _Fit:
             state.counted += 1
             self.done(state, f"fit, counting before {self.epochs} epochs", state.counted)
         check_features(self.spec, state.frequency, len(self.examples))
-        return Features.learn(self.spec, state.frequency, len(self.examples))
+        return Features.from_frequencies(self.spec, state.frequency, len(self.examples))
 
     def update(self, state: _State, features: Features, run: Run) -> None:
         """The epochs."""
@@ -228,10 +228,10 @@ class _Fit:
 
 def _weighed(features: Features, blocks: Iterable[Sequence[csr_array]]) -> csr_array:
     """The rows of counted blocks, with a last column of ones, whose weights are the intercepts."""
-    rows = vstack([features.weigh(counts) for counts in blocks], "csr")
+    rows = vstack([features.transform_counts(counts) for counts in blocks], "csr")
     ones = csr_array(np.ones((rows.shape[0], 1), dtype=np.float32))
     return csr_array(hstack([rows, ones], "csr"))
 
 
 def _frequencies(spec: FeatureSpec, examples: Sequence[Example]) -> list[NDArray[np.uint16]]:
-    return [frequencies(found).astype(np.uint16) for found in count(spec, examples)]
+    return [document_frequencies(found).astype(np.uint16) for found in count(spec, examples)]
