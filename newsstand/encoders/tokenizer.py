@@ -1,4 +1,4 @@
-"""From text to token numbers: what an encoder reads of articles, pairs, and long texts."""
+"""Tokenises articles, pairs and long texts for an encoder."""
 
 import unicodedata
 from abc import ABC, abstractmethod
@@ -9,224 +9,235 @@ from itertools import chain
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from newsstand.encoders.long_text import Excerpt, LongText, Span, excerpts, likeness_to
+from newsstand.encoders.long_text import Excerpt, LongText, excerpts, similarities_to
 from newsstand.errors import NewsstandError, reported
 from newsstand.features.coverage import first_words_known
 from newsstand.models.hypotheses import TARGET
+from newsstand.text.article import Span
 from newsstand.text.example import Example
 from newsstand.text.targets import content_spans
-from newsstand.types import Bools
+from newsstand.types import Bools, Floats, Ints
 
-# Tokens that `likeness` compares a target with, and how much a text's length makes likely.
-_DRAWN = 1000
-_BY_LENGTH = 0.8
+# Tokens of the vocabulary that `similarity` compares a target with, and the expected increase of
+# the similarity with the logarithm of the number of distinct tokens of a text.
+_SAMPLED_TOKENS = 1000
+_LENGTH_SLOPE = 0.8
 
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """Token numbers of each input, special tokens included, without padding.
+    """Token ids of inputs, special tokens included, without padding.
 
     Args:
-        ids: Of each input, its token numbers.
-        segments: Of each input, which text each token is of: 0, or 1 for the target's; None for
-            networks that are not told.
+        ids: Token ids of each input.
+        segments: Token type ids of each input: 0, or 1 for tokens of the target; None for
+            networks without token types.
     """
 
     ids: list[list[int]]
     segments: list[list[int]] | None
 
-    def lengths(self) -> NDArray[np.int64]:
-        """Tokens of each input."""
+    def lengths(self) -> Ints:
+        """Returns the number of tokens of each input."""
         return np.array([len(tokens) for tokens in self.ids], dtype=np.int64)
 
 
 class TokenReader(ABC):
-    """Cuts texts into tokens; threads may share one.
+    """Tokenises texts; thread-safe.
 
     Args:
-        words: A tokenizer of the library tokenizers, whose cutting and padding are switched off.
-        typed: Whether the network is told which text a token is of.
-        max_tokens: Inputs are cut to so many tokens, special tokens included.
+        words: A tokenizer of the library tokenizers; its truncation and padding are turned off.
+        typed: Whether the network takes token type ids.
+        max_tokens: Inputs are truncated to this number of tokens, special tokens included.
         long_text: What is read of a longer article.
 
     Raises:
-        NewsstandError: Inputs are cut to so few tokens that special ones take most of them.
+        NewsstandError: More than half of `max_tokens` are needed for special tokens.
     """
 
     def __init__(self, words: Any, *, typed: bool, max_tokens: int, long_text: LongText) -> None:
-        # Where texts are cut is a state of a tokenizer. Changed between two calls, it would be
-        # another thread's, too: so each way has a tokenizer of its own, made when it is needed.
+        # Truncation is a state of a tokenizer that threads would share, so each truncation
+        # strategy has its own tokenizer, created when it is needed.
         words.no_padding()
         words.no_truncation()
         self._words = words
-        self._cutting: dict[str, Any] = {}
-        self._usual: NDArray[np.float64] | None = None  # embeddings of tokens of any kind
+        self._truncating: dict[str, Any] = {}  # by strategy
+        self._sampled: Floats | None = None  # embeddings of tokens sampled from the vocabulary
         self.typed = typed
         self.max_tokens = max_tokens
         self.long_text = long_text
         special = int(words.num_special_tokens_to_add(True))
         if special > max_tokens // 2:
             raise NewsstandError(
-                f"the encoder's tokenizer adds {special} special tokens to a pair, which leaves no "
-                f"room in {max_tokens}"
+                f"the encoder's tokenizer adds {special} special tokens to a pair, too many for "
+                f"max_tokens={max_tokens}"
             )
 
     def tokens(self, texts: Sequence[str], beside: Sequence[str] | None = None) -> Tokens:
-        """Token numbers of texts, or of pairs of two texts; of these, only the first is cut.
+        """Tokenises texts, or pairs of texts, of which only the first is truncated to fit.
 
-        The second, a target, may have half of the tokens at most, and is cut to that.
+        The second, a target, is truncated to half of `max_tokens` beforehand.
         """
         inputs: list[Any] = list(texts)
         if beside is not None:
-            short = {text: self._cut(text, self.max_tokens // 2) for text in dict.fromkeys(beside)}
+            short = {
+                text: self._truncated(text, self.max_tokens // 2) for text in dict.fromkeys(beside)
+            }
             inputs = [(text, short[other]) for text, other in zip(texts, beside, strict=True)]
-        found = self._encoded(inputs, cut="longest_first" if beside is None else "only_first")
-        segments = [encoding.type_ids for encoding in found] if self.typed and texts else None
-        return Tokens([encoding.ids for encoding in found], segments)
+        encodings = self._encoded(
+            inputs, truncation="longest_first" if beside is None else "only_first"
+        )
+        segments = [encoding.type_ids for encoding in encodings] if self.typed and texts else None
+        return Tokens([encoding.ids for encoding in encodings], segments)
 
     def knows(self, texts: Sequence[str]) -> Bools:
-        """Whether each text has a token for a letter, digit or emoji, shape (texts,).
+        """Whether each text has a known token with a letter, digit or emoji, shape (texts,).
 
-        Special tokens and the one for what the tokenizer does not know are none.
+        Special tokens and the token for unknown characters do not count.
         """
         unknown = self._unknown
 
         def knows(beginnings: Sequence[str]) -> Bools:
-            found = zip(beginnings, self._encoded(beginnings, cut=None), strict=True)
-            flags = (
+            encodings = self._encoded(beginnings, truncation=None)
+            known = (
                 any(
-                    number not in unknown and any(map(_says, text[start:end]))
-                    for number, (start, end) in zip(read.ids, read.offsets, strict=True)
+                    token not in unknown and any(map(_is_content, text[start:end]))
+                    for token, (start, end) in zip(encoding.ids, encoding.offsets, strict=True)
                 )
-                for text, read in found
+                for text, encoding in zip(beginnings, encodings, strict=True)
             )
-            return np.fromiter(flags, dtype=np.bool_, count=len(beginnings))
+            return np.fromiter(known, dtype=np.bool_, count=len(beginnings))
 
         return first_words_known(texts, knows)
 
     @property
-    def compares(self) -> bool:
-        """Whether the input embeddings, which `likeness` needs, are at hand."""
+    def has_embeddings(self) -> bool:
+        """Whether the input embeddings, which `similarity` needs, are available."""
         return True
 
-    def likeness(self, example: Example) -> float:
-        """How much more like its target a text is than its length alone would make it.
+    def similarity(self, example: Example) -> float:
+        """Computes how similar a text is to its target, beyond what its length makes likely.
 
-        As `likeness_to` of the whole text to the content words of the target, of each its first
-        token (endings are alike by themselves), in standard deviations above tokens drawn from the
-        vocabulary, less what the logarithm of the text's number of distinct tokens makes likely;
-        minus infinity for a target without known tokens.
+        This is `similarities_to` of the whole text to the first tokens of the target's content
+        words (endings are similar to each other), standardised by the similarity of tokens sampled
+        from the vocabulary, less the increase expected from the logarithm of the text's number of
+        distinct tokens; minus infinity for a target or text without known tokens.
         """
         target, unknown = example.target or "", self._unknown
-        found = list(zip(*self._parts(target), strict=True))
+        located = list(zip(*self._located(target), strict=True))
         firsts = (
-            next((number for number, (start, end) in found if a < end and start < b), None)
+            next((token for token, (start, end) in located if a < end and start < b), None)
             for a, b in content_spans(target)
         )
-        wanted = [number for number in firsts if number is not None and number not in unknown]
-        said = sorted(set(self._parts(example.text)[0]) - unknown)
-        if not wanted or not said:
+        target_ids = [token for token in firsts if token is not None and token not in unknown]
+        text_ids = sorted(set(self._located(example.text)[0]) - unknown)
+        if not target_ids or not text_ids:
             return -np.inf
-        if self._usual is None:
+        if self._sampled is None:
             size = int(self._words.get_vocab_size())
-            drawn = np.linspace(size // 20, size - 1, _DRAWN)  # behind the special ones
-            self._usual = self._embedded(drawn.astype(np.int64).tolist())
-        meant = self._embedded(wanted)
-        [best] = likeness_to(meant, self._embedded(said), [0, len(said)])
-        cosines = self._usual @ meant.T
-        spread = max(float(cosines.std(axis=0).mean()), 1e-9)
-        return (best - float(cosines.mean())) / spread - _BY_LENGTH * float(np.log(len(said)))
+            ids = np.linspace(size // 20, size - 1, _SAMPLED_TOKENS)  # after the special tokens
+            self._sampled = self._embedded(ids.astype(np.int64).tolist())
+        embedded = self._embedded(target_ids)
+        [best] = similarities_to(embedded, self._embedded(text_ids), [0, len(text_ids)])
+        cosines = self._sampled @ embedded.T
+        deviation = max(float(cosines.std(axis=0).mean()), 1e-9)
+        expected = _LENGTH_SLOPE * float(np.log(len(text_ids)))
+        return (best - float(cosines.mean())) / deviation - expected
 
     @property
     def _unknown(self) -> set[int | None]:
-        """The numbers that stand for what the tokenizer does not know."""
-        named = (getattr(self._words.model, "unk_token", None), "[UNK]", "<unk>")
-        return {self._words.token_to_id(name) for name in named if name}
+        """Ids of the token for unknown characters."""
+        names = (getattr(self._words.model, "unk_token", None), "[UNK]", "<unk>")
+        return {self._words.token_to_id(name) for name in names if name}
 
-    def _encoded(self, inputs: Sequence[Any], *, cut: str | None) -> list[Any]:
-        """Encodings of texts or pairs: cut and with special tokens, or neither."""
-        words = self._words if cut is None else self._cutting.get(cut) or self._cuts(cut)
+    def _encoded(self, inputs: Sequence[Any], *, truncation: str | None) -> list[Any]:
+        """Encodes texts or pairs: truncated and with special tokens, or neither."""
+        words = self._words
+        if truncation is not None:
+            words = self._truncating.get(truncation) or self._truncating_tokenizer(truncation)
         with reported("the encoder's tokenizer cannot read a text"):
-            found: list[Any] = words.encode_batch(inputs, add_special_tokens=cut is not None)
-        return found
+            encodings: list[Any] = words.encode_batch(
+                inputs, add_special_tokens=truncation is not None
+            )
+        return encodings
 
-    def _cuts(self, how: str) -> Any:
-        """A copy of the tokenizer that cuts inputs to what the network reads."""
+    def _truncating_tokenizer(self, strategy: str) -> Any:
+        """Returns a copy of the tokenizer that truncates inputs to `max_tokens`."""
         words = type(self._words).from_str(self._words.to_str())
-        words.enable_truncation(self.max_tokens, strategy=how)
-        self._cutting[how] = words
+        words.enable_truncation(self.max_tokens, strategy=strategy)
+        self._truncating[strategy] = words
         return words
 
     def worded(self, wording: str, target: str) -> str:
-        """What is read beside a text: a wording with the target, which is cut to what has room."""
+        """Inserts a target into a wording, truncated to fit half of `max_tokens` with it."""
         whole = wording.replace(TARGET, target)
-        # A token has a character at least: most need no look at their tokens.
+        # A token has at least one character, so most texts need not be tokenised.
         if len(whole) <= self.max_tokens // 2:
             return whole
-        return wording.replace(TARGET, self._cut(target, self.room_for_target(wording)))
+        return wording.replace(TARGET, self._truncated(target, self.room_for_target(wording)))
 
     def room_for_target(self, wording: str) -> int:
-        """Tokens that a wording leaves for the target, of the half that is read beside a text."""
-        return self.max_tokens // 2 - len(self._parts(wording.replace(TARGET, ""))[1])
+        """Returns the number of tokens that a wording leaves for the target."""
+        return self.max_tokens // 2 - len(self._located(wording.replace(TARGET, ""))[1])
 
-    def _cut(self, text: str, most: int) -> str:
-        """A text's first tokens, so many at most."""
-        ends = [end for _, end in self._parts(text)[1]]
+    def _truncated(self, text: str, most: int) -> str:
+        """Returns the first `most` tokens of a text."""
+        ends = [end for _, end in self._located(text)[1]]
         return text[: ends[most - 1] if most > 0 else 0] if len(ends) > most else text
 
-    def _parts(self, text: str) -> tuple[list[int], list[Span]]:
-        """Numbers and places of a text's tokens, without special tokens and uncut."""
-        [found] = self._encoded([text], cut=None)
-        return found.ids, [(int(a), int(b)) for a, b in found.offsets]
+    def _located(self, text: str) -> tuple[list[int], list[Span]]:
+        """Returns the ids and spans of a text's tokens, untruncated and without special tokens."""
+        [encoding] = self._encoded([text], truncation=None)
+        return encoding.ids, [(int(a), int(b)) for a, b in encoding.offsets]
 
     def _room(self, beside: Sequence[str]) -> int:
-        """Tokens that are left for the text beside the longest of others."""
+        """Returns the number of tokens left for a text beside the longest of other texts."""
         room = self.max_tokens - int(self._words.num_special_tokens_to_add(bool(beside)))
-        short = (self._cut(text, self.max_tokens // 2) for text in beside)
-        return room - max((len(self._parts(text)[1]) for text in short), default=0)
+        short = (self._truncated(text, self.max_tokens // 2) for text in beside)
+        return room - max((len(self._located(text)[1]) for text in short), default=0)
 
     def excerpts(self, example: Example, *, beside: Sequence[str] = ()) -> list[Excerpt]:
-        """What is read of an article, as `long_text` says.
+        """Selects what is read of an article, according to `long_text`.
 
         Args:
             example: The article, with its target for `relevant`.
-            beside: The texts, such as the target, that it is read in a pair with, one after
-                another; the longest of them takes room.
+            beside: The second texts, such as the target, of the pairs that it is read in; the
+                excerpts leave room for the longest.
         """
-        # A token has a character at least: most short texts need no look at their tokens.
+        # A token has at least one character, so most short texts need not be tokenised.
         most = self.max_tokens - int(self._words.num_special_tokens_to_add(bool(beside)))
         if self.long_text == "head" or len(example.text) <= most // 2:
             return [((0, len(example.text)),)]
         room = self._room(beside)
-        ids, places = self._parts(example.text)
+        ids, places = self._located(example.text)
         starts = [start for start, _ in places]
 
-        def likeness(pieces: Sequence[Span]) -> Sequence[float]:
+        def similarity(pieces: Sequence[Span]) -> Sequence[float]:
             bounds = [bisect_left(starts, start) for start, _ in pieces]
             bounds.append(bisect_left(starts, pieces[-1][1]) if pieces else 0)
-            wanted, _ = self._parts(example.target or "")
-            return likeness_to(self._embedded(wanted), self._embedded(ids), bounds)
+            target_ids, _ = self._located(example.target or "")
+            return similarities_to(self._embedded(target_ids), self._embedded(ids), bounds)
 
-        return excerpts(example, how=self.long_text, room=room, places=places, likeness=likeness)
+        how = self.long_text
+        return excerpts(example, how=how, room=room, places=places, similarity=similarity)
 
     def tokens_read(self, example: Example, *, beside: Sequence[str] = ()) -> tuple[int, int]:
-        """How many of a text's tokens are read, and how many it has."""
-        places = self._parts(example.text)[1]
+        """Returns the number of a text's tokens that are read, and its number of tokens."""
+        places = self._located(example.text)[1]
         whole = len(places)
         if self.long_text == "head":
             return min(self._room(beside), whole), whole
         read = chain.from_iterable(self.excerpts(example, beside=beside))
         starts = [start for start, _ in places]
-        spans = set(read)  # disjoint; the title is in each window
+        spans = set(read)  # disjoint; each window contains the title
         return sum(bisect_left(starts, b) - bisect_left(starts, a) for a, b in spans), whole
 
     @abstractmethod
-    def _embedded(self, ids: Sequence[int]) -> NDArray[np.float64]:
-        """The network's input embeddings of tokens, of length 1, shape (tokens, width)."""
+    def _embedded(self, ids: Sequence[int]) -> Floats:
+        """Returns the input embeddings of tokens, of norm 1, shape (tokens, width)."""
 
 
-def _says(char: str) -> bool:
-    """Whether a character is more than a mark: a letter, a digit, an emoji."""
+def _is_content(char: str) -> bool:
+    """Whether a character is a letter, digit or emoji."""
     return char.isalnum() or unicodedata.category(char) == "So"

@@ -1,4 +1,4 @@
-"""The encoder: from token numbers to what a pretrained network makes of them, by torch."""
+"""A pretrained encoder in torch: vectors, token states and classifier scores of texts."""
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
@@ -7,26 +7,26 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from newsstand.encoders.hub import weight_files
 from newsstand.encoders.libraries import find_device, libraries, quiet
-from newsstand.encoders.long_text import CHOICES, LongText, Span
+from newsstand.encoders.long_text import CHOICES, LongText
 from newsstand.encoders.network_files import check_encoder, check_loaded, check_vocabulary
 from newsstand.encoders.tokenizer import TokenReader, Tokens
 from newsstand.errors import NewsstandError, reported
 from newsstand.io.tensors import read_header
+from newsstand.text.article import Span
 from newsstand.text.example import Example
-from newsstand.types import Float32s
+from newsstand.types import Float32s, Floats
 
 ENCODER_FOLDER = "encoder"  # in a bundle
 
-# Tokens of a batch, padding included: enough to keep the processor busy, few enough for its cache.
+# Tokens in a batch, padding included: enough to occupy the processor, few enough for its cache.
 _CPU_BUDGET = 2048
 _GPU_BUDGET = 65_536
 
-# More numbers than twice those in its files, and so many, no network needs.
-_SPARE = 10_000_000
+# A network may have twice the weights in its files and this number more.
+_EXTRA_WEIGHTS = 10_000_000
 
 _CANNOT = "the encoder cannot read a text"
 
@@ -36,13 +36,13 @@ class Encoder(TokenReader):
 
     Args:
         network: A model of transformers, in evaluation mode.
-        tokenizer: Its tokenizer, a fast one.
-        max_tokens: Inputs are cut to so many tokens, special tokens included.
+        tokenizer: Its fast tokenizer.
+        max_tokens: Inputs are truncated to this number of tokens, special tokens included.
         long_text: What is read of a longer article.
     """
 
     requires: ClassVar[str] = "encoder"
-    tolerance: ClassVar[float] = 1e-4  # sums are rounded as batches fall
+    tolerance: ClassVar[float] = 1e-4  # rounding differs between batches
 
     def __init__(
         self, network: Any, tokenizer: Any, max_tokens: int, long_text: LongText = "head"
@@ -67,22 +67,23 @@ class Encoder(TokenReader):
         device: Literal["auto", "cpu", "cuda"] = "auto",
         new_head: bool = True,
     ) -> Self:
-        """Reads an encoder from a folder in transformers' format.
+        """Loads an encoder from a folder in transformers' format.
 
-        No code in it is run, and nothing is fetched, whatever its files say.
+        No code in the folder is run and nothing is downloaded.
 
         Args:
-            folder: As `find_encoder` gives it, or the `encoder` folder of a bundle.
-            max_tokens: Inputs are cut to so many tokens.
+            folder: A folder from `find_encoder`, or the `encoder` folder of a bundle.
+            max_tokens: Inputs are truncated to this number of tokens.
             long_text: What is read of a longer article.
-            labels: None for the bare encoder; else the outputs of a classifier on top of it.
-            device: Where to compute; `auto` takes a GPU if there is one.
-            new_head: Give the classifier (or a pooler) random weights where the folder has none of
-                that shape. All other weights must be there.
+            labels: Number of outputs of a classifier on top; None for the bare encoder.
+            device: Where to compute; `auto` uses a GPU if there is one.
+            new_head: Initialise the classifier (or a pooler) randomly where the folder has no
+                weights of its shape. All other weights must exist.
 
         Raises:
-            NewsstandError: torch or transformers are not installed, the folder cannot be read or
-                is incomplete, it reads fewer tokens than asked for, or there is no GPU.
+            NewsstandError: torch or transformers are not installed, the folder is unreadable or
+                incomplete, the maximum length of the network is less than `max_tokens`, or there
+                is no GPU.
         """
         _, transformers = libraries()
         place = find_device(device)
@@ -107,37 +108,37 @@ class Encoder(TokenReader):
 
     @property
     def width(self) -> int:
-        """Numbers in a vector."""
+        """Length of a vector."""
         return int(self.network.config.hidden_size)
 
     @property
     def labels(self) -> int:
-        """Outputs of the classifier on top."""
+        """Number of outputs of the classifier on top."""
         return int(self.network.config.num_labels)
 
-    def _embedded(self, ids: Sequence[int]) -> NDArray[np.float64]:
-        """The network's input embeddings of tokens, of length 1, shape (tokens, width)."""
+    def _embedded(self, ids: Sequence[int]) -> Floats:
+        """Returns the input embeddings of tokens, of norm 1, shape (tokens, width)."""
         torch, _ = libraries()
         table = self.network.get_input_embeddings().weight.detach()
-        found = table[torch.tensor(ids, dtype=torch.long, device=table.device)].double()
-        unit: NDArray[np.float64] = torch.nn.functional.normalize(found).cpu().numpy()
-        return unit
+        rows = table[torch.tensor(ids, dtype=torch.long, device=table.device)].double()
+        normalized: Floats = torch.nn.functional.normalize(rows).cpu().numpy()
+        return normalized
 
     def vectors(self, texts: Sequence[str], *, half: bool = False) -> Float32s:
-        """Mean-pooled vectors of length 1, float32, shape (texts, width), in the order given.
+        """Encodes texts as mean-pooled vectors of norm 1, float32, shape (texts, width).
 
-        The mean is over all tokens, special ones included, as sentence-transformers has it. A
-        text's vector depends on the texts beside it by rounding only, below 1e-6.
+        The mean is over all tokens, special ones included, as in sentence-transformers. Other
+        texts of a batch change a vector by rounding only, by less than 1e-6.
 
         Args:
-            texts: What to encode.
-            half: Compute in bfloat16, which takes half the time where the processor multiplies in
-                it; the cosine to the exact vector is .9999.
+            texts: The texts to encode.
+            half: Compute in bfloat16, which takes half the time on processors with instructions
+                for it; the cosine similarity to the exact vector is .9999.
         """
         torch, _ = libraries()
         tokens = self.tokens(texts)
         device = self.network.device.type
-        found = np.zeros((len(texts), self.width), dtype=np.float32)
+        vectors = np.zeros((len(texts), self.width), dtype=np.float32)
         for rows in self.batches(tokens):
             with (
                 reported(_CANNOT),
@@ -148,36 +149,35 @@ class Encoder(TokenReader):
                 states = self.network(**inputs).last_hidden_state.float()
             mask = inputs["attention_mask"][..., None].to(states.dtype)
             mean = (states * mask).sum(dim=1) / mask.sum(dim=1)
-            found[rows] = torch.nn.functional.normalize(mean).cpu().numpy()
-        return found
+            vectors[rows] = torch.nn.functional.normalize(mean).cpu().numpy()
+        return vectors
 
-    def states(self, text: str) -> tuple[NDArray[np.float64], list[Span]]:
-        """A vector for each token of a text, and where the token stands in it.
+    def states(self, text: str) -> tuple[Floats, list[Span]]:
+        """Computes the last hidden state of each token of a text, and the token's span.
 
         Returns:
-            float64, shape (tokens, width), and half-open character offsets; those of special
-            tokens are empty.
+            States, shape (tokens, width), and spans; those of special tokens are empty.
         """
         torch, _ = libraries()
-        [found] = self._encoded([text], cut="longest_first")
-        tokens = Tokens([found.ids], None)
+        [encoding] = self._encoded([text], truncation="longest_first")
+        tokens = Tokens([encoding.ids], None)
         with reported(_CANNOT), torch.inference_mode():
             states = self.network(**self.padded(tokens, [0])).last_hidden_state[0]
-        places = [(int(start), int(end)) for start, end in found.offsets]
-        return states.cpu().numpy().astype(np.float64), places
+        spans = [(int(start), int(end)) for start, end in encoding.offsets]
+        return states.cpu().numpy().astype(np.float64), spans
 
-    def scores(self, tokens: Tokens) -> NDArray[np.float64]:
-        """What the classifier on top gives for inputs, shape (inputs, labels), in their order."""
+    def scores(self, tokens: Tokens) -> Floats:
+        """Computes the scores of the classifier on top, shape (inputs, labels)."""
         torch, _ = libraries()
-        found = np.zeros((len(tokens.ids), self.labels))
+        scores = np.zeros((len(tokens.ids), self.labels))
         for rows in self.batches(tokens):
             with reported(_CANNOT), torch.inference_mode():
                 logits = self.network(**self.padded(tokens, rows)).logits
-                found[rows] = logits.float().cpu().numpy()
-        return found
+                scores[rows] = logits.float().cpu().numpy()
+        return scores
 
     def batches(self, tokens: Tokens) -> Iterator[list[int]]:
-        """Inputs of like length together, longest first, so many that padding fits the budget."""
+        """Yields batches of inputs of similar length, longest first, within the token budget."""
         lengths = tokens.lengths()
         budget = _CPU_BUDGET if self.network.device.type == "cpu" else _GPU_BUDGET
         order = np.argsort(-lengths, kind="stable").tolist()
@@ -187,7 +187,7 @@ class Encoder(TokenReader):
             order = order[rows:]
 
     def padded(self, tokens: Tokens, rows: Sequence[int]) -> dict[str, Any]:
-        """A batch as the network takes it, padded to its longest input."""
+        """Returns a batch of inputs for the network, padded to its longest input."""
         torch, _ = libraries()
         width = max(len(tokens.ids[row]) for row in rows)
         ids = np.full((len(rows), width), self.tokenizer.pad_token_id or 0, dtype=np.int64)
@@ -204,10 +204,10 @@ class Encoder(TokenReader):
         return {k: torch.from_numpy(v).to(self.network.device) for k, v in inputs.items()}
 
     def save(self, folder: Path) -> dict[str, Any]:
-        """Writes network and tokenizer into a bundle's folder, in transformers' own format.
+        """Writes network and tokenizer into a bundle's folder, in transformers' format.
 
         Returns:
-            The settings for `open_bundled`.
+            The settings that `open_bundled` takes.
         """
         with quiet():
             self.network.save_pretrained(folder / ENCODER_FOLDER)
@@ -216,20 +216,20 @@ class Encoder(TokenReader):
 
 
 def _network(folder: Path, labels: int | None, *, new_head: bool) -> Any:
-    """The network of a folder, with a classifier on top if it is to have outputs."""
+    """Loads the network of a folder, with a classifier on top if `labels` is given."""
     torch, transformers = libraries()
     kind, more = transformers.AutoModel, {}
     if labels is not None:
         kind, more = transformers.AutoModelForSequenceClassification, {"num_labels": labels}
-    usual = {"local_files_only": True, "trust_remote_code": False, **more}
-    _check_size(folder, kind, transformers.AutoConfig.from_pretrained(folder, **usual))
+    options = {"local_files_only": True, "trust_remote_code": False, **more}
+    _check_size(folder, kind, transformers.AutoConfig.from_pretrained(folder, **options))
     network, info = kind.from_pretrained(
         folder,
         dtype=torch.float32,
         use_safetensors=True,
         output_loading_info=True,
-        ignore_mismatched_sizes=True,  # looked at, with what is missing
-        **usual,
+        ignore_mismatched_sizes=True,  # checked below, as missing weights are
+        **options,
     )
     body = f"{network.base_model_prefix}."
 
@@ -238,7 +238,7 @@ def _network(folder: Path, labels: int | None, *, new_head: bool) -> Any:
         return new_head and (head or "pooler." in name)
 
     check_loaded(folder, info, network, new=new)
-    # Of numbers that are all finite, the sum may be none that float32 holds, but seldom is.
+    # The sum is faster, but may overflow although all weights are finite.
     for name, weights in network.named_parameters():
         if not weights.sum().isfinite() and not weights.isfinite().all():
             raise NewsstandError(f"{folder}: '{name}' holds numbers that are not finite")
@@ -246,37 +246,43 @@ def _network(folder: Path, labels: int | None, *, new_head: bool) -> Any:
 
 
 def _check_size(folder: Path, kind: Any, config: Any) -> None:
-    """Refuses a network that its config makes far larger than its weights, before it is made."""
+    """Refuses a network whose config describes many more weights than its files contain.
+
+    The network is built on the meta device, without memory for its weights.
+    """
     torch, _ = libraries()
     with torch.random.fork_rng(devices=[]), torch.device("meta"):
         network = kind.from_config(config, trust_remote_code=False)
     needed = sum(tensor.numel() for tensor in chain(network.parameters(), network.buffers()))
     shapes = [shape for path in weight_files(folder) for _, shape in read_header(path).values()]
     held = sum(prod(shape) for shape in shapes)
-    if needed > 2 * held + _SPARE:
+    if needed > 2 * held + _EXTRA_WEIGHTS:
         raise NewsstandError(
-            f"{folder}: its config.json describes {needed:,} weights, its files hold {held:,}"
+            f"{folder}: its config.json describes {needed:,} weights, its files contain {held:,}"
         )
 
 
 def _longest(config: Any, tokenizer: Any) -> int:
-    """Most tokens of an input, special ones included."""
-    places = int(getattr(config, "max_position_embeddings", 0) or tokenizer.model_max_length)
-    if "roberta" in config.model_type:  # its places begin after the padding's
-        places -= int(config.pad_token_id) + 1
-    return min(places, int(tokenizer.model_max_length))
+    """Returns the maximum number of tokens of an input, special tokens included."""
+    positions = int(getattr(config, "max_position_embeddings", 0) or tokenizer.model_max_length)
+    if "roberta" in config.model_type:  # its positions begin after the padding id
+        positions -= int(config.pad_token_id) + 1
+    return min(positions, int(tokenizer.model_max_length))
 
 
 def token_counter(
     folder: Path, *, max_tokens: int, wordings: Sequence[str], stance: bool
 ) -> Callable[[Example], dict[str, tuple[int, int]]]:
-    """Counts the tokens of an example that each choice for long texts reads, and all of them.
+    """Returns a function that counts the tokens of an example read by each choice for long texts.
 
     Args:
-        folder: Of the encoder, as `find_encoder` gives it.
-        max_tokens: Tokens that are read at once.
-        wordings: What a text is read beside, one after another.
-        stance: Whether examples have targets; without, no sentence could be relevant to one.
+        folder: The folder of the encoder, from `find_encoder`.
+        max_tokens: Maximum number of tokens of an input.
+        wordings: Wordings of the second texts of pairs; empty where texts are read alone.
+        stance: Whether examples have targets; without, `relevant` is left out.
+
+    Returns:
+        A function from an example to the tokens read and all tokens, by choice.
     """
     encoder = Encoder.open(folder, max_tokens=max_tokens)
     readers = {

@@ -11,7 +11,7 @@ import numpy as np
 from pydantic_core import PydanticCustomError
 from pydantic_core import core_schema as cs
 
-from newsstand.encoders.long_text import Excerpt, Span
+from newsstand.encoders.long_text import Excerpt
 from newsstand.encoders.onnx_encoder import ExportedEncoder, open_bundled
 from newsstand.encoders.tokenizer import Tokens
 from newsstand.encoders.torch_encoder import Encoder
@@ -20,6 +20,7 @@ from newsstand.io.schemas import MOST_LABELS, encoder_fields, fields, line, type
 from newsstand.models.base import Passage
 from newsstand.models.hypotheses import CLASSES, TARGET, Hypotheses
 from newsstand.models.passages import passage
+from newsstand.text.article import Span
 from newsstand.text.example import Example
 from newsstand.text.sentences import sentence_spans
 from newsstand.types import Bools, Floats
@@ -92,9 +93,9 @@ class TransformerModel:
 
         None for an exported network without these.
         """
-        if not self.encoder.compares:
+        if not self.encoder.has_embeddings:
             return None
-        return np.array([self.encoder.likeness(example) for example in examples])
+        return np.array([self.encoder.similarity(example) for example in examples])
 
     def explain(self, example: Example, label: int, limit: int) -> list[Passage]:
         """The title and sentences without which the label's score falls most; see `gains`."""

@@ -3,11 +3,14 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 
 from newsstand.errors import InputError
 from newsstand.io.values import listing, read_values
 from newsstand.text.boilerplate import is_boilerplate
+
+# Half-open character offsets [start, end) in a text.
+Span: TypeAlias = tuple[int, int]
 
 # A first line longer than this, in words, is a paragraph and not a headline.
 _LONGEST_HEADLINE = 25

@@ -1,4 +1,4 @@
-"""The encoder: how it cuts, batches and pools, and that a batch changes nothing but rounding."""
+"""The encoder truncates, batches and pools; batches change a vector by rounding only."""
 
 import shutil
 from itertools import chain
@@ -27,7 +27,7 @@ def encoder(tiny_encoder: Path) -> Encoder:
     return Encoder.open(tiny_encoder, max_tokens=32, device="cpu")
 
 
-def test_a_batch_gives_what_single_texts_give_in_the_order_given(encoder: Encoder) -> None:
+def test_a_batch_gives_the_vectors_of_single_texts_in_order(encoder: Encoder) -> None:
     batch = encoder.vectors(TEXTS)
     assert batch.dtype == np.float32
     assert batch.shape == (len(TEXTS), encoder.width) == (5, 24)
@@ -39,7 +39,7 @@ def test_a_batch_gives_what_single_texts_give_in_the_order_given(encoder: Encode
     assert encoder.vectors([]).shape == (0, 24)
 
 
-def test_vectors_are_the_mean_of_the_networks_own_states(encoder: Encoder) -> None:
+def test_vectors_are_the_mean_of_the_hidden_states(encoder: Encoder) -> None:
     inputs = encoder.tokenizer(TEXTS[0], return_tensors="pt")
     with torch.inference_mode():
         mean = encoder.network(**inputs).last_hidden_state[0].mean(dim=0).numpy()
@@ -52,7 +52,7 @@ def test_vectors_are_the_mean_of_the_networks_own_states(encoder: Encoder) -> No
     assert words[0] == words[-1] == ""
 
 
-def test_batches_hold_texts_of_like_length_within_the_budget(
+def test_batches_group_similar_lengths_within_the_budget(
     encoder: Encoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("newsstand.encoders.torch_encoder._CPU_BUDGET", 40)
@@ -64,26 +64,26 @@ def test_batches_hold_texts_of_like_length_within_the_budget(
     assert encoder.padded(tokens, batches[2])["attention_mask"].sum().item() == 26
 
 
-def test_of_a_pair_only_the_text_is_cut(encoder: Encoder) -> None:
+def test_only_the_text_of_a_pair_is_truncated(encoder: Encoder) -> None:
     long, target = TEXTS[2], "the strong winds"
     tokens = encoder.tokens([long, "Snow"], [target, target])
     assert tokens.lengths().tolist()[0] == 32
     assert tokens.lengths()[1] < 32
     assert tokens.segments is not None
-    told = encoder.tokenizer(target, add_special_tokens=False)["input_ids"]
+    expected = encoder.tokenizer(target, add_special_tokens=False)["input_ids"]
     for ids, segments in zip(tokens.ids, tokens.segments, strict=True):
         second = [token for token, of in zip(ids, segments, strict=True) if of == 1]
-        assert second == [*told, encoder.tokenizer.sep_token_id]
+        assert second == [*expected, encoder.tokenizer.sep_token_id]
 
 
-def test_a_target_takes_half_of_the_tokens_at_most(encoder: Encoder) -> None:
+def test_a_target_has_at_most_half_of_the_tokens(encoder: Encoder) -> None:
     tokens = encoder.tokens(["Snow on the hills"], [TEXTS[2]])
     assert tokens.segments is not None
-    assert sum(tokens.segments[0]) == 17  # 16 and the end
+    assert sum(tokens.segments[0]) == 17  # 16 and the separator
     assert tokens.lengths()[0] <= 32
 
 
-def test_what_is_saved_reads_the_same(encoder: Encoder, tmp_path: Path) -> None:
+def test_a_saved_encoder_gives_the_same_vectors(encoder: Encoder, tmp_path: Path) -> None:
     once, twice = (tmp_path / x / "encoder" for x in ("once", "twice"))
     assert encoder.save(tmp_path / "once") == {"max_tokens": 32, "long_text": "head"}
     again = Encoder.open(once, max_tokens=32, device="cpu")
@@ -97,9 +97,7 @@ def test_what_is_saved_reads_the_same(encoder: Encoder, tmp_path: Path) -> None:
     assert plain.config.hidden_size == 24
 
 
-def test_nothing_is_written_to_the_terminal(
-    tiny_encoder: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_nothing_is_printed(tiny_encoder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     bars = transformers.utils.logging.is_progress_bar_enabled()
     encoder = Encoder.open(tiny_encoder, max_tokens=32, device="cpu")
     encoder.vectors(TEXTS)
@@ -108,14 +106,14 @@ def test_nothing_is_written_to_the_terminal(
     assert transformers.utils.logging.is_progress_bar_enabled() == bars
 
 
-def test_more_tokens_than_the_network_reads_are_refused(tiny_encoder: Path) -> None:
+def test_max_tokens_above_the_limit_of_the_network_is_refused(tiny_encoder: Path) -> None:
     Encoder.open(tiny_encoder, max_tokens=64)
     with pytest.raises(NewsstandError) as caught:
         Encoder.open(tiny_encoder, max_tokens=65)
     assert str(caught.value) == "model.max_tokens: this encoder reads at most 64 tokens, got 65"
 
 
-def test_a_gpu_that_is_not_there_is_a_message(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_gpu_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert find_device("auto").type == find_device("cpu").type == "cpu"
     with pytest.raises(NewsstandError, match=r"^model\.device: no GPU .*set it to cpu or auto"):
@@ -130,7 +128,7 @@ def test_a_gpu_that_is_not_there_is_a_message(monkeypatch: pytest.MonkeyPatch) -
         ("model.safetensors", "damaged: not an encoder that transformers"),
     ],
 )
-def test_damaged_files_are_a_message(
+def test_damaged_files_are_errors(
     tiny_encoder: Path, tmp_path: Path, name: str, message: str
 ) -> None:
     folder = tmp_path / "damaged"

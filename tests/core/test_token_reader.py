@@ -1,4 +1,4 @@
-"""Tokens are those of the text, whatever other threads read at the same time."""
+"""Tokenising is thread-safe and leaves the tokenizer unchanged."""
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -23,7 +23,7 @@ def example(number: int) -> Example:
     return encode(Article(title=f"Week {number}", body=body), "the hills", TextSpec())
 
 
-def test_threads_that_share_a_tokenizer_read_what_one_reads(encoder: Encoder) -> None:
+def test_threads_sharing_a_tokenizer_get_the_same_tokens(encoder: Encoder) -> None:
     examples = [example(number) for number in range(200)]
 
     def read(item: Example) -> list[list[int]]:
@@ -43,7 +43,7 @@ def test_threads_that_share_a_tokenizer_read_what_one_reads(encoder: Encoder) ->
         assert list(workers.map(read, examples, chunksize=1)) == expected
 
 
-def test_a_tokenizer_is_saved_as_it_was_read(encoder: Encoder, tmp_path: Path) -> None:
+def test_a_saved_tokenizer_is_unchanged(encoder: Encoder, tmp_path: Path) -> None:
     encoder.tokens(["rain " * 100], ["the hills"])
     encoder.save(tmp_path / "one")
     again = Encoder.open(tmp_path / "one" / "encoder", max_tokens=12, device="cpu")

@@ -149,9 +149,9 @@ def test_vectors_and_states_are_nearly_those_of_the_network(
 def test_an_export_that_reads_targets_compares_them_as_the_network_does(
     model: TransformerModel, exported: TransformerModel, tmp_path: Path
 ) -> None:
-    assert not exported.encoder.compares
+    assert not exported.encoder.has_embeddings
     paired = transformer.export_model(model, tmp_path / "paired", compares=True)
-    assert paired.encoder.compares
+    assert paired.encoder.has_embeddings
     pairs = [encode(Article(body=body), "the storm", TextSpec()) for body in BODIES]
     likeness = paired.similarity(pairs)
     assert np.isfinite(likeness).all()
@@ -261,7 +261,9 @@ def test_what_is_missing_is_a_message(
     values = json.loads(whole)
     values["model"]["vocab"]["more"] = 10_000
     words.write_text(json.dumps(values))
-    with pytest.raises(NewsstandError, match=r"tokenizer's vocabulary .* is not the network's"):
+    with pytest.raises(
+        NewsstandError, match=r"tokenizer's vocabulary .* does not match the network's"
+    ):
         open_bundled(tmp_path, **settings)
     words.write_text("{}")
     with pytest.raises(NewsstandError, match=r"tokenizer\.json: not a tokenizer"):
@@ -294,7 +296,7 @@ def test_weights_in_other_files_are_not_read(
     graph.initializer[0].CopyFrom(table)
     network.graph.CopyFrom(graph)
     path.write_bytes(network.SerializeToString())
-    with pytest.raises(NewsstandError, match="keeps weights in other files, which are not read"):
+    with pytest.raises(NewsstandError, match="weights are in other files, which are not read"):
         ExportedEncoder.open(tmp_path, max_tokens=24, long_text="head")
     network.graph.initializer[0].CopyFrom(onnx.numpy_helper.from_array(np.eye(3)[0], "table"))
     network.graph.output[0].type.tensor_type.shape.dim[2].dim_param = "width"

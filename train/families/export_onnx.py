@@ -89,7 +89,7 @@ def export_encoder(
         encoder: With a classifier on top for `scores`, without for `states`.
         folder: Where its files go, and stay until the model is saved.
         gives: The classifier's scores, or a state for each token.
-        compares: Keep the table of input embeddings at hand, where it is one, for `likeness`.
+        compares: Keep the table of input embeddings at hand, where it is one, for `similarity`.
         careful: Leave the second matrix of each feed-forward block in fp32. What it reads has
             outliers, which cost the other numbers their precision; it takes half as long again.
     """

@@ -38,7 +38,7 @@ def open_encoder(
     """An encoder, and its vectors, which the cache folder of `datasets` keeps.
 
     Raises:
-        NewsstandError: The encoder cannot be had or read.
+        NewsstandError: The encoder is not found or unreadable.
     """
     folder = find_encoder(name, sha256)
     encoder = Encoder.open(folder, max_tokens=max_tokens, long_text=long_text, device=device)

@@ -69,7 +69,7 @@ def open_classifier(
     `labels`, the classifier is the encoder's own, one for NLI.
 
     Raises:
-        NewsstandError: The encoder cannot be had or read, or has no classifier for NLI.
+        NewsstandError: The encoder is not found or unreadable, or has no classifier for NLI.
     """
     take_gpu(device)
     folder = find_encoder(name, sha256)
