@@ -34,7 +34,7 @@ from newsstand.io.files import alone, remove, scratch_folder, sync
 from newsstand.labels import LabelSet
 from newsstand.parallel import pool, processors
 from newsstand.text.article import Article
-from newsstand.text.example import Example, encode, mentioned
+from newsstand.text.example import Example, encode, prepared_mentions
 from newsstand.text.normalize import TextSpec
 
 _logger = logging.getLogger(__name__)
@@ -283,7 +283,7 @@ def _made(row: Row, example: Example) -> dict[str, Any]:
             {"part": span.part, "start": span.start, "end": span.end, "rule": span.rule}
             for span in prepared.removed
         ],
-        "prepared_mentions": mentioned(prepared, row.mentions) if row.mentions else None,
+        "prepared_mentions": prepared_mentions(prepared, row.mentions) if row.mentions else None,
         "warning": prepared.warning,
         "words": len(example.text.split()),
         "text_key": content_key(example.text),

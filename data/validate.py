@@ -15,7 +15,7 @@ from newsstand.errors import DataError
 from newsstand.io.records import Problem, Record
 from newsstand.io.values import Values, read_values, shortened
 from newsstand.labels import FROM_DATA, LabelSet
-from newsstand.text.article import is_place
+from newsstand.text.article import is_span
 from newsstand.text.example import target_flaw
 
 __all__ = ["COLUMNS", "Row", "Validator"]
@@ -293,7 +293,7 @@ class Validator:
         value = item.values.get(column)
         if value is None:
             return None
-        if isinstance(value, list) and all(is_place(place, len(body)) for place in value):
+        if isinstance(value, list) and all(is_span(place, len(body)) for place in value):
             return value or None
         self._say(
             item,

@@ -12,7 +12,7 @@ from newsstand.labels import opposites
 from newsstand.models.base import Model
 from newsstand.models.controls import Controls
 from newsstand.text.example import Example
-from newsstand.text.targets import speaks_of
+from newsstand.text.targets import mentions_target
 from newsstand.train.dataset import Rows
 from newsstand.train.evaluate import quality
 from newsstand.train.flips import flip_figures
@@ -160,11 +160,11 @@ def _least_likeness(bundle: Bundle, held_out: Rows, seed: int) -> float | None:
     rows = np.random.default_rng(seed).permutation(rows)[:_MOST_LIKENED]
     own = [held_out.examples[row] for row in rows.tolist()]
     others = _swapped(held_out, rows.tolist(), seed).values()
-    unnamed = [example for example in own if not speaks_of(example)]
+    unnamed = [example for example in own if not mentions_target(example)]
     similar = np.sort(_similarity(model, unnamed))
     spare = int(_MOST_DOUBTED * len(own))
     least = float(similar[spare]) if spare < len(similar) else np.inf
-    strange = _similarity(model, [example for example in others if not speaks_of(example)])
+    strange = _similarity(model, [example for example in others if not mentions_target(example)])
     if len(strange):
         least = min(least, float(np.quantile(strange, 1 - _MOST_DOUBTED)))
     return float(np.clip(least, -_BOUND, _BOUND)) if least < np.inf else None

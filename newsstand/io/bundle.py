@@ -29,7 +29,7 @@ from newsstand.models.decision import Decision
 from newsstand.text.article import Article
 from newsstand.text.example import Example, encode
 from newsstand.text.normalize import TextSpec
-from newsstand.text.targets import speaks_of
+from newsstand.text.targets import mentions_target
 from newsstand.version import __version__
 
 GOLDEN = "golden.jsonl"
@@ -93,7 +93,7 @@ class Bundle:
         if self.task != "stance":
             return [()] * len(examples)
         controls = self.controls or Controls()
-        found = np.array([speaks_of(example) for example in examples], dtype=np.bool_)
+        found = np.array([mentions_target(example) for example in examples], dtype=np.bool_)
         said, least = UNFOUND, controls.least_likeness
         if least is not None:
             rest = np.flatnonzero(~found)

@@ -1,1 +1,1 @@
-"""The one preparation of text, for training and scoring alike."""
+"""Text preparation, identical for training and scoring."""

@@ -1,7 +1,7 @@
-"""Boilerplate of news: what agencies and papers put around their text, taken out.
+"""Finds the boilerplate that agencies and newspapers put around the text of news.
 
-A line rule must match a whole short line; inside a paragraph only its very start (a dateline) and
-its very end (a prompt with a colon or a link, a reference code) are touched. In doubt, text stays.
+A line rule must match a whole short line; in a paragraph only the very start (a dateline) and the
+very end (a prompt with a colon or a link, a reference code) are removed. In doubt, text is kept.
 """
 
 from collections.abc import Iterable, Iterator
@@ -21,20 +21,20 @@ from newsstand.text.datelines import BULLET, dateline
 
 # Start, end and replacement; sorted and disjoint within a list.
 Edit = tuple[int, int, str]
-# Start, end and rule.
-Span = tuple[int, int, str]
+# Start, end and rule of a match.
+RuleSpan = tuple[int, int, str]
 
 _SHORT = 200  # characters; a longer line is prose
-_HEADLINE = 150
-_OUTLET = 60  # the longest name of an outlet, and what stands before it
-_FIRST = 4  # lines, or from there on paragraphs, that may begin with a dateline
-_TAILS = 20  # pieces that are taken off the end of the last line in one sweep
+_HEADLINE = 150  # characters
+_OUTLET = 60  # characters of the longest outlet name and its separator
+_FIRST = 4  # lines, or paragraphs below them, that may begin with a dateline
+_TAILS = 20  # matches removed from the end of the last line in one sweep
 _ENDS = SENTENCE_END + ":;,"
-_LISTED = 8  # headlines under a heading
+_LISTED = 8  # most headlines under a heading
 
 
 def is_boilerplate(line: str) -> bool:
-    """Whether a rule takes the whole of an article's first line, or a dateline begins it.
+    """Whether an article's first line is entirely boilerplate, or begins with a dateline.
 
     >>> is_boilerplate("By Jane Roe"), is_boilerplate("By Monday the river had risen")
     (True, False)
@@ -46,35 +46,35 @@ def is_boilerplate(line: str) -> bool:
 
 
 def _is_headline(line: str) -> bool:
-    """Whether a line is long enough for a headline: a name in a list of names is not."""
+    """Whether a line is long enough for a headline, unlike a name in a list."""
     return line.count(" ") >= 2 or (not line.isascii() and len(line) >= 12)
 
 
 class Lines:
-    """One sweep over a part's lines, collecting the spans that the rules take."""
+    """One sweep over the lines of a part, which collects the spans that rules match."""
 
     def __init__(self, text: str, rules: Rules) -> None:
         self.text = text
         self.rules = rules
-        self.bounds: list[tuple[int, int]] = []  # of each line that is not blank
-        self.taken: dict[int, str] = {}  # line number: rule
-        self.found: list[Span] = []
+        self.bounds: list[tuple[int, int]] = []  # of each nonblank line
+        self.taken: dict[int, str] = {}  # rule by index of the line
+        self.matches: list[RuleSpan] = []
         self.cuts: list[Edit] = []
-        self.starts: dict[int, int] = {}  # where lines that lost a dateline now start
+        self.starts: dict[int, int] = {}  # new starts of lines without their dateline
 
     def outlet(self) -> None:
-        """The title's rule: an outlet's name after the headline."""
+        """Applies the rule of titles: an outlet's name after the headline."""
         end = len(self.text)
         while "outlet" in self.rules.names and (
             match := OUTLET.search(self.text, max(0, end - _OUTLET), end)
         ):
             end = match.start()
         if end < len(self.text):
-            self.found.append((end + 1, len(self.text), "outlet"))
+            self.matches.append((end + 1, len(self.text), "outlet"))
             self.cuts.append((end, len(self.text), ""))
 
     def sweep(self) -> None:
-        """The body's rules: every line, then the head, then the tail."""
+        """Applies the rules of bodies: to each line, then to the first lines, then to the last."""
         at, line_rule, note = 0, self.rules.line, self.rules.notes and self.rules.notes.rule
         for line in self.text.split("\n"):
             if line:
@@ -87,14 +87,14 @@ class Lines:
         self._pointers()
         self._head()
         self._tail()
-        self.found += [(*self.bounds[i], rule) for i, rule in self.taken.items()]
-        self.found.sort()
+        self.matches += [(*self.bounds[i], rule) for i, rule in self.taken.items()]
+        self.matches.sort()
 
     def _pointers(self) -> None:
-        """Headlines listed under a heading such as 'Read more:', as far as they go.
+        """Takes the headlines listed under a heading such as 'Read more:'.
 
-        To the end of the text; or to the next paragraph, where it is clear what they are: a few
-        lines, each like a headline, and two or more under what may be a button.
+        They extend to the end of the text, or to the next paragraph if they are clearly headlines:
+        a few lines that all look like one, and at least two if the heading may be a button.
         """
         labels = [i for i, rule in self.taken.items() if rule in ("related", "lists")]
         if not labels:
@@ -106,20 +106,20 @@ class Lines:
             line = self._line(i)
             end = i >= last and line.endswith(":")
             if end:
-                found = range(i + 1, count)
+                headlines = range(i + 1, count)
             elif heading := "lists" in self.rules.names and headings().fullmatch(
                 line.lstrip(BULLETS).lower()
             ):
-                found = self._headlines(i + 1, 1 if heading["sure"] else 2)
+                headlines = self._headlines(i + 1, 1 if heading["sure"] else 2)
             else:
                 continue
-            for k in found:
+            for k in headlines:
                 self.taken.setdefault(k, self.taken[i])
             if end:
                 return
 
     def _headlines(self, start: int, least: int) -> range:
-        """The headlines from a line on, none if too many, too few or in doubt."""
+        """Returns the headlines from a line on; none if too many, too few or doubtful."""
         stop = start
         while stop < len(self.bounds) and not self._is_prose(stop, _ENDS):
             stop += 1
@@ -133,14 +133,14 @@ class Lines:
         return self.text[slice(*self.bounds[i])]
 
     def _is_prose(self, i: int, ends: str) -> bool:
-        """Whether a line is no headline: a long one, or one that ends as a sentence does."""
+        """Whether a line is longer than a headline, or ends like a sentence."""
         line = self._line(i)
         return i not in self.taken and (len(line) > _HEADLINE or line[-1] in ends)
 
     def _window(self, numbers: Iterable[int], size: int) -> Iterator[int]:
-        """Up to `size` lines not taken, and none after a long one; takes edge lines on the way.
+        """Yields up to `size` untaken lines, the last at the first long one; takes edge lines.
 
-        Edge rules hold only as long as no line was a sentence: a date among paragraphs is text.
+        Edge rules apply until the first line that is a sentence: a date between paragraphs is text.
         """
         prose = False
         for i in numbers:
@@ -161,7 +161,7 @@ class Lines:
                 return
 
     def _head(self) -> None:
-        """Datelines, at the start of the first lines."""
+        """Takes datelines at the start of the first lines."""
         last, paragraphs = -1, 0
         for last in self._window(range(len(self.bounds)), _FIRST):
             at, cuts = self._datelines(last)
@@ -175,8 +175,8 @@ class Lines:
         self._late_datelines(range(last + 1, len(self.bounds)), _FIRST - paragraphs)
 
     def _late_datelines(self, numbers: Iterable[int], paragraphs: int) -> None:
-        """Datelines below the first lines: of paragraphs only, labels and codes are passed over."""
-        alone: dict[int, str] = {}  # lines that are nothing but a dateline, right above this one
+        """Takes datelines of paragraphs below the first lines; skips labels and codes."""
+        alone: dict[int, str] = {}  # lines of only a dateline, right above this one
         for i in numbers:
             if not paragraphs:
                 return
@@ -192,10 +192,10 @@ class Lines:
                 paragraphs = 0 if self._is_long(i) else paragraphs - 1
             alone.clear()
 
-    def _datelines(self, i: int) -> tuple[int, list[Span]]:
-        """The datelines at the start of a line, one after another, and where its text begins."""
+    def _datelines(self, i: int) -> tuple[int, list[RuleSpan]]:
+        """Returns the start of a line's text, and the consecutive datelines before it."""
         start, end = self.bounds[i]
-        at, cuts = start, list[Span]()
+        at, cuts = start, list[RuleSpan]()
         while at < end:
             head = self.text[at : min(at + _SHORT, end)]
             listed = not head[0].isalnum() and self._listed
@@ -207,9 +207,9 @@ class Lines:
             at += length
         return at, cuts
 
-    def _cut(self, i: int, at: int, cuts: list[Span]) -> None:
+    def _cut(self, i: int, at: int, cuts: list[RuleSpan]) -> None:
         if cuts:
-            self.found += cuts
+            self.matches += cuts
             self.starts[i] = at
             self.cuts.append((self.bounds[i][0], at, ""))
 
@@ -222,12 +222,12 @@ class Lines:
 
     @cached_property
     def _listed(self) -> bool:
-        """Whether the text has a list: lines that begin with a bullet, one below the other."""
+        """Whether the text has a list: consecutive lines that begin with a bullet."""
         marked = [bool(BULLET.match(self.text, start, end)) for start, end in self.bounds]
         return any(one and other for one, other in pairwise(marked))
 
     def _tail(self) -> None:
-        """Prompts, codes and end marks behind the last sentence."""
+        """Takes prompts, codes and end marks after the last sentence."""
         for i in self._window(range(len(self.bounds) - 1, -1, -1), 1):
             start, full = self.bounds[i]
             if i not in self.starts and (m := self.rules.last.fullmatch(self.text, start, full)):
@@ -238,13 +238,13 @@ class Lines:
                 if not (m := self.rules.tail.search(self.text, max(start, end - 300), end)):
                     break
                 rule = str(m.lastgroup)
-                self.found.append((m.start(rule), m.end(rule), rule))
+                self.matches.append((m.start(rule), m.end(rule), rule))
                 end = m.start() + 1
             if end < full:
                 self.cuts.append((end, full, ""))
 
     def edits(self) -> list[Edit]:
-        """Deletions; between the lines that stay, the wider of the two breaks is kept."""
+        """Returns the deletions; between remaining lines, the larger of two breaks is kept."""
         edits, i, count = list(self.cuts), 0, len(self.bounds)
         while i < count:
             if i not in self.taken:

@@ -1,7 +1,7 @@
-"""The wording of notes of web sites, in the languages that the other rules know.
+"""Wordings of the notes of web sites, in the languages of the other rules.
 
-Patterns for whole sentences, in lower case and without their last marks, for `boilerplate_notes`.
-Each is anchored at both ends and has one '.*' after another at most, a lookahead one more.
+Patterns of whole sentences, in lower case and without final punctuation, for `boilerplate_notes`.
+Each is matched in full and has at most one '.*' after another, and one more in a lookahead.
 """
 
 # ruff: noqa: RUF001, E501  (typographic marks and scripts are what this module is about)
@@ -44,7 +44,8 @@ _ALONG_BUTTON = (
     "|وارد شوید|ثبت ?نام"
 )
 
-SURE: Mapping[str, tuple[str, ...]] = {
+# Sentences that are a note by themselves, by rule.
+NOTES: Mapping[str, tuple[str, ...]] = {
     "consent": (
         # English
         rf"(?:on {_SITE},? )?(?:we|{_SITE}|we and our (?:\d[\d,.]* )?(?:\w+ ){{0,2}}(?:partners"
@@ -325,8 +326,8 @@ SURE: Mapping[str, tuple[str, ...]] = {
         r"(?:يرجى|الرجاء) (?:تفعيل|تمكين) (?:جافا ?سكريبت|javascript)\b.*",
     ),
 }
-# Sentences that a note may hold beside its own.
-ALONG = (
+# Sentences that may accompany a note.
+COMPANIONS = (
     rf"(?:{_ALONG_BUTTON})(?: (?:here|now|below))?",
     rf"(?:please )?(?:{_ENTER}|subscribe)(?: (?:now|here|today|or|for free|{_ENTER}))*+",
     r"(?:by (?:\w+ing|going on)\b.{0,60}|if you continue\b.{0,80})\byou(?:'re| are)? (?:accept"
@@ -359,8 +360,8 @@ ALONG = (
     r"вы можете\b.{0,120}|هل لديك حساب|لديك حساب(?: بالفعل)?",
 )
 
-# What tells of speech or the past is no note, and neither is what ends as speech does.
-TOLD = (
+# Words of reported speech or the past, and endings of speech: such a line is not a note.
+REPORTED = (
     r"\b(?:said|says|say (?:experts|officials|police)|told|adds?|added|wrote|writes|warn(?:s|ed)|urge[sd]|argue[sd]|according to"
     r"|admit(?:s|ted)|claim(?:s|ed)|insist(?:s|ed)|explain(?:s|ed)|announced|complain(?:s|ed)|jokes?"
     r"|joked|recall(?:s|ed)|testified|was|were|had|did|(?:banner|sign|notice|note|message|poster"

@@ -1,7 +1,4 @@
-"""What boilerplate is made of: names of agencies, outlets and places, times, persons.
-
-Parts of patterns, for `boilerplate_rules`.
-"""
+"""Patterns of agencies, outlets, places, times and persons, for `boilerplate_rules`."""
 
 # ruff: noqa: RUF001  (typographic marks are what this module is about)
 
@@ -26,7 +23,7 @@ OUTLETS = (
     "|Washington Post|Washington Times|Wall Street Journal)|Townhall|WSJ|Reuters|AP|AFP|UPI"
     "|Associated Press|Bloomberg(?: News)?|Al Jazeera|USA TODAY|Xinhua|Anadolu Agency|CNBC"
 )
-# A bare 'CITY -' is a dateline only for these; any other place needs a region, date or agency.
+# A bare 'CITY -' is a dateline only for these; other places need a region, date or agency.
 PLACES = frozenset(
     """ABIDJAN|ABU DHABI|ABUJA|ACCRA|ADDIS ABABA|ADEN|ALGIERS|ALMATY|AMMAN|AMSTERDAM|ANKARA|ASTANA
     ASUNCION|ATHENS|ATLANTA|AUCKLAND|AUSTIN|BAGHDAD|BAKU|BALTIMORE|BAMAKO|BANGKOK|BARCELONA|BASRA
@@ -67,7 +64,7 @@ TITLED = (
     rf"(?:(?:{NAME}|in|and|by|for|from|with|at|of|the|staff|writers?|reporters?|correspondents?"
     r"|@\w+)[ ,;&./:]*+)++"
 )
-# What a time stamp is made of, and nothing else.
+# A time stamp and nothing else.
 STAMP = (
     rf"(?:[ :,.|•·–—()/-]|\d[\d:.]*(?:st|nd|rd|th|am|pm|h)?\b|{DAY}|(?:{MONTH}[a-zé]*|a\.?m"
     r"|p\.?m|gmt|utc|bst|ist|[ecmp][sd]?t|cest|cet|at|on|ago|an?|hours?|hrs?|min(?:ute)?s?|days?"

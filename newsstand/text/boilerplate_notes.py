@@ -1,9 +1,9 @@
-"""Notes of web sites: cookies and consent, subscriptions, log-in and comments, browsers.
+"""Finds notes of web sites: cookies and consent, subscriptions, log-in and comments, browsers.
 
-A note is a line of sentences, each of which is one by its wording: it begins as a site speaks to
-its readers ('We use cookies', 'You have read', 'To continue reading') and holds what it is about.
-Sentences that may come along with a note ('Learn more.') are none by themselves. A line that tells
-what somebody said is no note. In doubt, text stays.
+A note is a line of sentences that a site addresses to its readers: the wording of each begins in a
+typical way ('We use cookies', 'You have read', 'To continue reading') and names its subject.
+Sentences that may accompany a note ('Learn more.') are not notes by themselves. A line with
+reported speech is not a note. In doubt, text is kept.
 """
 
 # ruff: noqa: RUF001  (typographic marks and scripts are what this module is about)
@@ -12,11 +12,11 @@ import re
 from collections.abc import Iterator
 from functools import cached_property, lru_cache
 
-from newsstand.text.boilerplate_lexicon import ALONG, SURE, TOLD
+from newsstand.text.boilerplate_lexicon import COMPANIONS, NOTES, REPORTED
 
 _LONGEST = 1200  # characters of a line
 
-# The first word of a note, and after a common one the second: nearly all lines end their look here.
+# The first word of a note, with the second if the first is common; rules out nearly all lines.
 _SECOND = {
     "we": """use value respect care take are and have need ask may only also would store set process
         collect notice noticed detect detected see rely depend""",
@@ -160,43 +160,42 @@ _STARTS = {
 }
 
 _SENTENCES = re.compile(r"[.!?…؟][\"”’»')\]]*+(?= |(?<=[?!؟])\w)")
-_SHORT_FORMS = ("e.g.", "i.e.", "etc.")
+_ABBREVIATIONS = ("e.g.", "i.e.", "etc.")
 _EDGES = " .!?…؟:;›>→»«*[]()|·•–—-¿¡"
 
 _ODD = frozenset(f"{_EDGES}0123456789")
 
 
 class Notes:
-    """Whole notes, and what stands along with one.
+    """The patterns of notes.
 
-    Few articles hold any, and the patterns take 35 ms to compile, so that is left to the first.
+    They take 35 ms to compile and few articles have notes, so they are compiled on first use.
 
     Args:
-        strip: The rules in force.
+        strip: The rules to apply.
     """
 
     def __init__(self, strip: frozenset[str]) -> None:
         self._strip = strip
 
     @cached_property
-    def sure(self) -> re.Pattern[str]:
-        """Sentences that are a note; the name of the group that matched is the rule."""
-        return re.compile(
-            "|".join(f"(?P<{x}>{'|'.join(found)})" for x, found in SURE.items() if x in self._strip)
-        )
+    def sentences(self) -> re.Pattern[str]:
+        """Sentences that are a note; the name of the matching group is the rule."""
+        rules = ((rule, texts) for rule, texts in NOTES.items() if rule in self._strip)
+        return re.compile("|".join(f"(?P<{rule}>{'|'.join(texts)})" for rule, texts in rules))
 
     @cached_property
-    def along(self) -> re.Pattern[str]:
-        """Sentences that are no note by themselves."""
-        return re.compile("|".join(ALONG))
+    def companions(self) -> re.Pattern[str]:
+        """Sentences that may accompany a note."""
+        return re.compile("|".join(COMPANIONS))
 
     @cached_property
-    def told(self) -> re.Pattern[str]:
-        """What tells of speech or the past."""
-        return re.compile(TOLD)
+    def reported(self) -> re.Pattern[str]:
+        """Reported speech or the past."""
+        return re.compile(REPORTED)
 
     def rule(self, line: str) -> str | None:
-        """The rule that takes a whole line: the one of its first sentence that is sure."""
+        """Returns the rule of the first sentence that is a note, if the whole line is one."""
         if line[:_START].lower() not in _STARTS and line[0] not in _ODD:  # nearly all lines
             return None
         if len(line) > _LONGEST or not _opens(line):
@@ -204,11 +203,11 @@ class Notes:
         rule = None
         line = line.lower().replace("’", "'")
         for sentence in _sentences(line):
-            if found := self.sure.fullmatch(sentence):
-                rule = rule or found.lastgroup
-            elif sentence and not self.along.fullmatch(sentence):
+            if match := self.sentences.fullmatch(sentence):
+                rule = rule or match.lastgroup
+            elif sentence and not self.companions.fullmatch(sentence):
                 return None
-        return None if rule is None or self.told.search(line) else rule
+        return None if rule is None or self.reported.search(line) else rule
 
 
 def _opens(line: str) -> bool:
@@ -231,7 +230,7 @@ def _opens(line: str) -> bool:
 def _sentences(line: str) -> Iterator[str]:
     at = 0
     for match in _SENTENCES.finditer(line):
-        if not line.endswith(_SHORT_FORMS, at, match.end()):
+        if not line.endswith(_ABBREVIATIONS, at, match.end()):
             yield line[at : match.end()].strip(_EDGES)
             at = match.end()
     yield line[at:].strip(_EDGES)
@@ -239,5 +238,5 @@ def _sentences(line: str) -> Iterator[str]:
 
 @lru_cache(maxsize=32)
 def notes(strip: frozenset[str]) -> Notes | None:
-    """The patterns of the named rules; None if none of them is about notes."""
-    return None if strip.isdisjoint(SURE) else Notes(strip)
+    """Returns the patterns of the named rules; None if none of these are rules of notes."""
+    return None if strip.isdisjoint(NOTES) else Notes(strip)

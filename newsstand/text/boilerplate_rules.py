@@ -1,4 +1,4 @@
-"""The rules that find boilerplate: a pattern or more each, and what they take of a line."""
+"""The rules of boilerplate: the patterns of each, and where in a text they apply."""
 
 # ruff: noqa: RUF001  (typographic marks are what this module is about)
 
@@ -23,7 +23,7 @@ from newsstand.text.boilerplate_names import (
 )
 from newsstand.text.boilerplate_notes import Notes, notes
 
-# The order in which a sweep tries them on a line.
+# In the order in which they are tried on a line.
 RULES: Mapping[str, str] = MappingProxyType(
     {
         "outlet": "the outlet's name after the headline: 'Grain falls | Reuters'",
@@ -48,7 +48,7 @@ RULES: Mapping[str, str] = MappingProxyType(
 )
 
 # Patterns are bounded: they see one short line, the first 120 or the last 300 characters of a
-# paragraph, and a repeated group is possessive, so that a failing match never explores.
+# paragraph, and repeated groups are possessive, so that a failing match does not backtrack.
 
 # A call to act has no speaker: 'Sign up for the newsletter, he said' is prose.
 _CALL = (
@@ -64,7 +64,7 @@ _MORE = (
     "|lire aussi|le[ae] también|leggi anche|leia (?:também|mais)|lesen sie auch|mehr zum thema"
     "|читайте также|اقرأ أيضا"
 )
-# Headings over lists of other stories, and nothing but that.
+# Headings that occur only over lists of other stories.
 _LISTS = (
     "most (?:read|popular|viewed|watched|shared|commented)(?: (?:stories|articles|news|today))?"
     "|trending(?: now| stories| topics| news)?|popular (?:now|stories|articles|posts)"
@@ -78,8 +78,8 @@ _LISTS = (
     "|по теме|новости по теме|الأكثر قراءة|مواضيع ذات صلة|أخبار ذات صلة|اقرأ المزيد|بیشتر بخوانید"
     "|مطالب مرتبط|اخبار مرتبط|همچنین بخوانید"
 )
-# These have a headline under them for sure; under others, which may be buttons, one line may be
-# a heading of the story itself.
+# Headings that are certain to have a headline below; others may be buttons, with one line below
+# that is a heading of the story itself.
 _POINTS = (
     "related (?:stor(?:y|ies)|articles?|coverage|content|links|news)|more (?:from|about) .{2,40}"
     "|(?:read|see) also|also (?:read|see)|further reading|recommended (?:reading|stories|articles)"
@@ -93,7 +93,7 @@ _LONGEST_HEADING = 50
 
 @cache
 def headings() -> re.Pattern[str]:
-    """Headings over headlines, in lower case; compiled when a line may be one."""
+    """Returns the pattern of headings over headlines, in lower case; compiled on first use."""
     return re.compile(
         rf"(?P<sure>(?:{_POINTS})[:.…»>→ ]*|(?:{_MORE}|{_LISTS}) ?:{_AFTER})"
         rf"|(?:{_MORE}|{_LISTS}){_AFTER}"
@@ -219,7 +219,7 @@ _CASED = {
     "related": (r"More (?:on|from|about) (?:the |The )?[A-Z][^.,:;?!]{1,40}[:.…]{0,3}",),
     "code": (r"[A-Z]{1,3}/\d{1,4}(?:-[A-Z\d]{1,3})?",),
 }
-# The same, for patterns that begin with anything: tried on lines that hold one of the words.
+# The same, for patterns with any beginning: tried on lines that contain one of these words.
 _HOLDING = re.compile("contributed|/|@|All rights|can be reached").search
 _WITHIN = {
     "byline": (
@@ -292,7 +292,7 @@ BULLETS = "-–—•*>»·= "
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The patterns of the rules in force; the name of the group that matched is the rule."""
+    """The patterns of the rules to apply; the name of the matching group is the rule."""
 
     names: frozenset[str]
     lower: re.Pattern[str]
@@ -305,7 +305,7 @@ class Rules:
     notes: Notes | None
 
     def line(self, line: str) -> str | None:
-        """The rule that takes a whole line, or None."""
+        """Returns the rule that matches a whole line, or None."""
         bare = line.lstrip(BULLETS) or line
         match = self.lower.fullmatch(bare.lower()) or self.cased.fullmatch(bare)
         if not match and len(bare) <= _LONGEST_HEADING:
@@ -317,7 +317,7 @@ class Rules:
 
 @lru_cache(maxsize=32)
 def compiled(strip: tuple[str, ...]) -> Rules:
-    """The patterns of the named rules; compiled on first use, which takes about 30 ms."""
+    """Returns the patterns of the named rules; compiling them takes about 30 ms."""
 
     def union(table: Mapping[str, tuple[str, ...]]) -> str:
         groups = (f"(?P<{n}>{'|'.join(table[n])})" for n in RULES if n in table and n in strip)

@@ -1,6 +1,6 @@
-"""The steps that clean a text: markup, odd characters, blanks and hard-wrapped lines.
+"""The steps that clean a text: markup, special characters, blanks and hard-wrapped lines.
 
-Each looks cheaply whether there is anything to do, and yields edits, sorted and disjoint.
+Each yields sorted and disjoint edits, after a fast test whether there is anything to do.
 """
 
 import html
@@ -22,8 +22,8 @@ _INLINE = (
     "a|abbr|b|button|center|cite|code|del|em|font|i|iframe|img|input|ins|label|mark|o:p|picture|q"
     "|s|script|small|source|span|strike|strong|style|sub|sup|svg|tbody|thead|time|u|video|wbr"
 )
-# Only known tags, with attributes only after an equals sign: 'a <b and c> d' is no tag. Every
-# scan stops at the next '<', so that a text full of them costs one pass.
+# Only known tags, and attributes only with an equals sign: 'a <b and c> d' is not a tag. Every
+# match stops at the next '<', so that a text full of them takes one pass.
 _TAG = re.compile(
     rf"<(?=[!/a-z])(?:!--[^<>]*+>|(script|style)\b[^<>]*+>[^<]*+</\1\s*+>"
     rf"|/?(?:(?P<block>{_BLOCKS})|{_INLINE})(?P<attributes>[\s/][^<>]*+)?>)",
@@ -34,13 +34,13 @@ _BREAK = {"br": "\n", "li": "\n", "dt": "\n", "dd": "\n", "tr": "\n", "td": " ",
 
 
 def markup(text: str) -> Iterator[Edit]:
-    """Tags go, or become breaks; entities become their characters."""
+    """Removes tags or replaces them by breaks; decodes entities."""
     if "<" in text:
         matches = [m for m in _TAG.finditer(text) if _is_tag(m["attributes"])]
         for m in matches:
             block = m["block"]
             yield *m.span(), _BREAK.get(block.lower(), "\n\n") if block else ""
-        if matches:  # entities wait for the next round: the edits of one step must be disjoint
+        if matches:  # entities are left to the next round: the edits of a step must be disjoint
             return
     if "&" in text:
         for m in _ENTITY.finditer(text):
@@ -52,8 +52,8 @@ def _is_tag(attributes: str | None) -> bool:
     return not attributes or "=" in attributes or not attributes.strip(" /\n\t")
 
 
-# Joiners are spelling in Persian and Indic scripts and hold emoji together; elsewhere they are
-# litter. A lone surrogate cannot be encoded.
+# Joiners are part of the spelling in Persian and Indic scripts and of emoji; elsewhere they are
+# removed. A lone surrogate cannot be encoded.
 _LATIN = r"[\x00-\u02ff\u061c\u1680\u180e\u2000-\u206f\u3000\ufeff\ufff9-\ufffb]"
 _ODD = re.compile(
     r"(?P<breaks>(?:\r\n?|[\x0b\x0c\u2028\u2029])++)"
@@ -63,13 +63,13 @@ _ODD = re.compile(
     r"|(?P<broken>[\x80-\x9f\ud800-\udfff]++)"
     rf"|(?<!{_LATIN})(?<!^)[\u200c\u200d](?!{_LATIN}|$)(?P<joiner>)|(?P<loose>[\u200c\u200d])"
 )
-# C1 controls in news are Windows-1252 punctuation read as Latin-1, as HTML also has it.
-_MENDED = {c: bytes([c]).decode("cp1252", "ignore") for c in range(0x80, 0xA0)}
-_MENDED |= dict.fromkeys(range(0xD800, 0xE000), "\ufffd")
+# C1 controls in news are Windows-1252 punctuation decoded as Latin-1, as in HTML.
+_REPAIRED = {c: bytes([c]).decode("cp1252", "ignore") for c in range(0x80, 0xA0)}
+_REPAIRED |= dict.fromkeys(range(0xD800, 0xE000), "\ufffd")
 
 
 def characters(text: str) -> Iterator[Edit]:
-    """Line breaks and blanks of all kinds become plain ones; what cannot be seen goes."""
+    """Normalises line breaks and blanks; removes invisible characters."""
     if text.replace("\n", "").isprintable():
         return
     for m in _ODD.finditer(text):
@@ -78,23 +78,23 @@ def characters(text: str) -> Iterator[Edit]:
             pages = {"\x0c", "\u2029"}.intersection(old)
             yield *m.span(), "\n\n" if pages or len(old.replace("\r\n", "\n")) > 1 else "\n"
         elif kind == "broken":
-            yield *m.span(), old.translate(_MENDED)
+            yield *m.span(), old.translate(_REPAIRED)
         elif kind != "joiner":
             yield *m.span(), " " if kind == "blanks" else ""
 
 
-# Marks in a row that no language comes near to: "significantly beyond what is required for any
+# More consecutive marks than any language needs: "significantly beyond what is required for any
 # linguistic or technical usage" (Unicode Standard Annex 15, Stream-Safe Text Format). Ordering a
-# run of marks takes the square of its length.
+# run of marks takes quadratic time.
 _MOST_MARKS = 30
 _MARK = r"[^\x00-\u02ff\w\s]"  # or other sign
 _MARKS = re.compile(
     rf"{_MARK}(?:{_MARK}{{{_MOST_MARKS},}}+)"
-)  # in two: a search for the first is fast
+)  # in two parts: a search for the first is fast
 
 
-def pruned(text: str) -> Iterator[Edit]:
-    """Of more combining marks in a row than any letter has, the first stay."""
+def limit_marks(text: str) -> Iterator[Edit]:
+    """Limits runs of combining marks to a number that no letter exceeds."""
     if text.isascii():
         return
     for m in _MARKS.finditer(text):
@@ -107,10 +107,10 @@ def pruned(text: str) -> Iterator[Edit]:
 
 
 def compose(text: str) -> Iterator[Edit]:
-    """Letters and their marks become single characters (Unicode NFC)."""
+    """Composes letters and their marks into single characters (Unicode NFC)."""
     if text.isascii() or unicodedata.is_normalized("NFC", text):
         return
-    # The few distinct characters tell what can combine; the regex then finds the clusters.
+    # The distinct characters determine what can combine; the regex then finds the clusters.
     distinct = [char for char in set(text) if char > "\u02ff"]
     marks = [c for c in distinct if unicodedata.category(c)[0] == "M" or "\u1160" <= c <= "\u11ff"]
     alone = [c for c in distinct if unicodedata.normalize("NFC", c) != c]
@@ -119,8 +119,8 @@ def compose(text: str) -> Iterator[Edit]:
         yield *m.span(), unicodedata.normalize("NFC", m[0])
 
 
-# Other forms of plain letters and digits, as half-open ranges of code points. Spelt out rather
-# than asked of `unicodedata` for all characters: a saved model must see the same text tomorrow.
+# Variants of plain letters and digits, as half-open ranges of code points. Listed here because
+# `unicodedata` changes with the Python version, and a saved model must always see the same text.
 _LETTER_FORMS = (
     *((0x132, 0x134), (0x13F, 0x141), (0x149, 0x14A), (0x17F, 0x180)),  # ĳ, ŀ, ŉ, long s
     *((0x1C4, 0x1CD), (0x1F1, 0x1F4)),  # ǆ, ǉ, ǌ, ǳ
@@ -135,62 +135,61 @@ _LETTER_FORMS = (
     *((0xFB00, 0xFB50), (0xFB50, 0xFDFD), (0xFE70, 0xFEFD)),  # ligatures, Hebrew, Arabic
     *((0xFF10, 0xFF1A), (0xFF21, 0xFF3B), (0xFF41, 0xFF5B), (0xFF61, 0xFFDD)),  # wide, half-width
 )
-# Wide and small punctuation: the plain one wherever a line is Chinese, Japanese or Korean. Not <, >
-# and &, which would become markup that the text does not have.
+# Wide and small punctuation, which is kept in Chinese, Japanese and Korean lines. Without <, > and
+# &, which would become markup that the text does not have.
 _WIDE_MARKS = (
     *((0xFF01, 0xFF06), (0xFF07, 0xFF10), (0xFF1A, 0xFF1C), (0xFF1D, 0xFF1E), (0xFF1F, 0xFF21)),
     *((0xFF3B, 0xFF41), (0xFF5B, 0xFF61), (0xFE50, 0xFE53), (0xFE54, 0xFE60), (0xFE61, 0xFE64)),
     *((0xFE66, 0xFE67), (0xFE68, 0xFE6C)),
 )
-# (So many characters take 5 ms to compile: left to the first text that has any.)
+# (Compiled on first use, which takes 5 ms for so many characters.)
 _EAST_ASIAN = "[\u3041-\u30ff\u3400-\u9fff\uac00-\ud7af\U00020000-\U0003ffff]"
-# Inside a word these are not seen, and tell at most how a letter is drawn; behind an emoji, a
-# digit of a keycap or in Mongolian they matter.
-_UNSEEN = "\u034f" + "".join(map(chr, range(0xFE00, 0xFE10)))
-_DRAWN = rf"(?<=\w)[{_UNSEEN}\U000e0100-\U000e01ef]++(?!\u20e3)"
+# Invisible in a word, where they select a glyph at most; after an emoji, a digit of a keycap or in
+# Mongolian they matter.
+_INVISIBLE = "\u034f" + "".join(map(chr, range(0xFE00, 0xFE10)))
+_VARIATION = rf"(?<=\w)[{_INVISIBLE}\U000e0100-\U000e01ef]++(?!\u20e3)"
 
 
 def _class(*ranges: tuple[int, int]) -> str:
     return f"[{''.join(f'{chr(start)}-{chr(end - 1)}' for start, end in ranges)}]"
 
 
-_FORM = re.compile(f"{_class(*_LETTER_FORMS)}|{_DRAWN}")
-_FORM_OR_MARK = re.compile(f"{_class(*_LETTER_FORMS, *_WIDE_MARKS)}|{_DRAWN}")
+_FORM = re.compile(f"{_class(*_LETTER_FORMS)}|{_VARIATION}")
+_FORM_OR_MARK = re.compile(f"{_class(*_LETTER_FORMS, *_WIDE_MARKS)}|{_VARIATION}")
 
 
 def fold(text: str) -> Iterator[Edit]:
-    """Letters and digits in other forms become plain ones (some of Unicode NFKC).
+    """Replaces variants of letters and digits by plain ones (a subset of Unicode NFKC).
 
-    Ligatures, Arabic and Hebrew presentation forms, wide, half-width, mathematical, circled,
-    superscript and subscript letters, Roman numerals, subscript digits: they read as the letters
-    that they are made of. So does wide punctuation in a line without East Asian letters, whose own
-    punctuation it is. What cannot be seen inside a word goes.
+    These are ligatures, Arabic and Hebrew presentation forms, wide, half-width, mathematical,
+    circled, superscript and subscript letters, Roman numerals, subscript digits; and wide
+    punctuation in lines without East Asian letters. Invisible characters in words are removed.
 
-    What says something that the plain characters do not, stays: superscript digits and fractions
-    (10² is not 102), signs (№, ™, …, ª), units and other words in a square (㎏), numbers in circles
-    or brackets (①), and letters that some language writes so (Thai ำ, Armenian և, Korean ㅋ).
+    Characters with a meaning of their own are kept: superscript digits and fractions (10² is not
+    102), signs (№, ™, …, ª), units and other words in a square (㎏), numbers in circles or brackets
+    (①), and regular letters of a language (Thai ำ, Armenian և, Korean ㅋ).
     """
     if text.isascii() or not _may_fold(text):
         return
     at = 0
     for line in text.split("\n"):
         for m in (_FORM if re.search(_EAST_ASIAN, line) else _FORM_OR_MARK).finditer(line):
-            plain = "" if m[0][0] in _UNSEEN or m[0] >= "\U000e0100" else _plain(m[0])
+            plain = "" if m[0][0] in _INVISIBLE or m[0] >= "\U000e0100" else _plain(m[0])
             yield at + m.start(), at + m.end(), plain
         at += len(line) + 1
 
 
 def _may_fold(text: str) -> bool:
-    """Whether a look at each character is due; takes a tenth of such a look."""
+    """Whether a text may have characters to fold; takes 10% of the time of a search for them."""
     return (
         not unicodedata.is_normalized("NFKC", text.replace("…", ""))
-        or any(char in text for char in _UNSEEN)
+        or any(char in text for char in _INVISIBLE)
         or len(text.encode("utf-16-le", "surrogatepass")) > 2 * len(text)
     )
 
 
 def _plain(form: str) -> str:
-    """The plain letters of a form; of an Arabic mark shown alone, the mark without its carrier."""
+    """Returns the plain letters of a variant; an isolated Arabic mark loses its carrier."""
     plain = unicodedata.normalize("NFKC", form)
     return plain.lstrip(" \u0640") if len(plain) > 1 else plain
 
@@ -199,7 +198,7 @@ _RUN = re.compile(r"[ \n]{2,}+")
 
 
 def blanks(text: str) -> Iterator[Edit]:
-    """Runs of blanks become one, paragraphs are one empty line apart, the ends are bare."""
+    """Collapses runs of blanks, separates paragraphs by one empty line, and strips the ends."""
     start, end = len(text) - len(text.lstrip(" \n")), len(text.rstrip(" \n"))
     if start:
         yield 0, start, ""
@@ -211,12 +210,12 @@ def blanks(text: str) -> Iterator[Edit]:
 
 
 def has_single_breaks(text: str) -> bool:
-    """Whether any line break is not that of a paragraph."""
+    """Whether any line break does not separate paragraphs."""
     return text.count("\n") != 2 * text.count("\n\n")
 
 
 def unwrap(text: str) -> Iterator[Edit]:
-    """The line breaks of hard-wrapped paragraphs become blanks."""
+    """Replaces the line breaks of hard-wrapped paragraphs by blanks."""
     if not has_single_breaks(text):
         return
     at = 0

@@ -1,10 +1,10 @@
-"""Datelines: the place, date and agency that news puts before its first sentence.
+"""Datelines: the place, date and agency before the first sentence of news.
 
-A dateline is the city in capitals, then state or country, date and agency as the house has it, then
-a dash (Associated Press Stylebook, "datelines"); agencies differ in the order and in the marks.
+A dateline is the city in capitals, then state or country, date and agency according to house style,
+then a dash (Associated Press Stylebook, "datelines"); agencies differ in order and punctuation.
 
-Every pattern reads a line's start in one way only: words end where their separators begin, and
-repetitions are possessive or atomic, so that a match that fails has tried each word once.
+Every pattern can match the start of a line in one way only: words end where separators begin, and
+repetitions are possessive or atomic, so that a failing match tries each word once.
 """
 
 # ruff: noqa: RUF001  (typographic marks are what this module is about)
@@ -16,23 +16,23 @@ from newsstand.text.boilerplate_names import AGENCIES, DAY, MONTH, PLACES
 from newsstand.text.boilerplate_rules import BY_OUR, Rules
 
 _LONGEST = 120  # characters of a dateline
-_PLACE_WORDS = 5  # of a place, where letters have no case to tell a name from a sentence
-# A dash or dot needs no blank behind it; what may be a quotation mark does.
+_PLACE_WORDS = 5  # most words of a place in scripts without case, where a sentence may look alike
+# A dash or dot needs no blank after it; a possible quotation mark does.
 BULLET = re.compile(r"[-–—•*·∙▪●◦‣]\s{0,2}|[>»]\s{1,2}")
 
-# Of Iran, whose agencies stand between dashes: 'Tehran - IRNA -', 'تهران- ایرنا-'.
+# Agencies of Iran, which are put between dashes: 'Tehran - IRNA -', 'تهران- ایرنا-'.
 _PERSIAN = "ایرنا|ایسنا|تسنیم|ایلنا|ایکنا|برنا|ایران پرس"
 _IRANIAN = f"IRNA|ISNA|MNA|Mehr|Tasnim|Fars|FNA|Iran Press|{_PERSIAN}|مهر"
 _AGENCY = f"(?:{AGENCIES}|ANSAmed|{_PERSIAN}|وام)"
 _SOLAR = "فروردین|اردیبهشت|خرداد|تیر|مرداد|شهریور|مهر|آبان|آذر|دی|بهمن|اسفند"
 
-# A capitalised word, or one of a script without case. A full stop or a hyphen belongs to it only
-# inside ('U.S', 'Port-au'); a last stop is its own only where no separator comes next.
+# A capitalised word, or a word in a script without case. It may contain a full stop or a hyphen
+# ('U.S', 'Port-au'), and end in a full stop if no separator follows.
 _NAME = r"[^\W\d_a-z](?:[\w'’\u200c]|[.-](?=\w))*+"
 _STOPPED = rf"{_NAME}\.?+"
 _MONTH = rf"(?:{MONTH}[^\W\d_]{{0,8}}+|{_SOLAR})"
 _NUMBER = r"\d{1,2}+(?:st|nd|rd|th|er|º|\.)?+(?!\d)"
-# 'May 3', 'Sept. 3rd', '3rd May', '03 May', '3 de mayo'; the weekday may stand before.
+# 'May 3', 'Sept. 3rd', '3rd May', '03 May', '3 de mayo'; optionally after the weekday.
 _DATE = rf"(?i:(?:{DAY},? )?+(?:{_MONTH}\.?+ {_NUMBER}|{_NUMBER} (?:d[ei] |of )?+{_MONTH}\b\.?+))"
 _YEAR = r"(?:,? \d{4}+)?+"
 
@@ -95,28 +95,28 @@ def _other() -> re.Pattern[str]:
     )
 
 
-_MARK = re.compile("[-–—―(/:【电]")  # one of these has every dateline but that of a line of its own
-# What the rarer patterns cannot do without; each is compiled when a line has it.
+_MARK = re.compile("[-–—―(/:【电]")  # in every dateline that is not a line of its own
+# Required by the rarer patterns, which are compiled when a line contains these.
 _IRAN = re.compile(_IRANIAN)
 _PARTED = re.compile("[/【电=]")
 _OUR_OWN = re.compile(rf"{BY_OUR}:\s*+")
-# 'According to the report of the news agency', in Persian, begins a sentence.
+# Not in a place: 'report' and 'news agency', which begin sentences in Persian.
 _NO_PLACE = re.compile("Press|Agenc|News|گزارش|خبرگزاری")
-# Agencies in capitals that are nothing else: 'Alcoholics Anonymous (AA)' is no dateline.
+# Agencies in capitals without another meaning: 'Alcoholics Anonymous (AA)' is not a dateline.
 _KNOWN = frozenset(["AP", "AFP", "ANSA", "CNN", "EFE", "IRNA", "ISNA", "PTI", "UPI", "WAM"])
 
 
 def dateline(
     line: str, rules: Rules, *, after: bool = False, listed: bool = False
 ) -> tuple[int, str] | None:
-    """Where a dateline at the start of a line ends, and its rule.
+    """Returns the end and the rule of a dateline at the start of a line, or None.
 
     Args:
-        line: The line, or as much of it as there may be a dateline in.
-        rules: The rules in force.
-        after: Whether it follows another one: '(ANSA) - ROMA -'.
-        listed: Whether the line may be one of a list. There a place or a date is what the list
-            is of, and only an agency makes a dateline.
+        line: The start of the line, as long as the longest dateline or longer.
+        rules: The rules to apply.
+        after: Whether another dateline precedes it: '(ANSA) - ROMA -'.
+        listed: Whether the line may be an item of a list of places or dates; then a dateline
+            needs an agency.
     """
     first, start = line[:1], 0
     if first.islower():
@@ -132,7 +132,7 @@ def dateline(
     if "dateline" not in rules.names:
         return None
     end = _end(line, start, after=after, listed=listed)
-    # A match may not end where the line is cut off, or before what goes on in lower case.
+    # A match may not end where the search ends, or before lower case.
     if not end or end == _LONGEST < len(line) or line[end : end + 1].islower():
         return None
     return end, "dateline"
@@ -157,7 +157,7 @@ def _end(line: str, start: int, *, after: bool, listed: bool) -> int:
 
 
 def _is_sure(match: re.Match[str], *, after: bool, listed: bool) -> bool:
-    """Whether a place in capitals is that of a dateline."""
+    """Whether a match without agency marks is certainly a dateline."""
     dashed = match["mark"] not in (None, ":")
     if match["date"] or listed:
         return not listed or bool(match["agency"] and dashed)
@@ -170,7 +170,7 @@ def _is_sure(match: re.Match[str], *, after: bool, listed: bool) -> bool:
 
 
 def _is_place(match: re.Match[str]) -> bool:
-    """Whether what stands before an agency is a place: 'Alcoholics Anonymous (AA)' is none."""
+    """Whether the text before an agency is a place; 'Alcoholics Anonymous (AA)' has none."""
     place, agency = match["place"].strip(" ,./،-"), match["agency"] or ""
     if not place:
         return True

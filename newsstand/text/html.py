@@ -1,7 +1,7 @@
-"""A web page's headline and text, read by trafilatura where it is installed.
+"""Reads the headline and text of a web page, with trafilatura if it is installed.
 
-Without trafilatura (`pip install 'newsstand[html]'`) the plain reader of `page_plain` does it,
-and says so in a warning.
+Without trafilatura (`pip install 'newsstand[html]'`), the plain reader of `html_plain` is used,
+with a warning.
 """
 
 import codecs
@@ -27,22 +27,22 @@ from newsstand.text.html_plain import (
 )
 
 _PLAIN = (
-    "the page was read by the plain reader, which finds less exactly what is the article; "
-    "install newsstand[html] to have it read by trafilatura"
+    "the page was read by the plain reader, which separates the article less precisely; "
+    "install newsstand[html] to use trafilatura"
 )
-# A body of fewer words is hardly a story: a page that needs a browser, a login, a moved page.
+# A body of fewer words is probably not a story: the page needs a browser or login, or has moved.
 _FEWEST_WORDS = 25
 _WORD = re.compile(rf"[{DENSE}]|[^\W{DENSE}]+")
-# trafilatura is asked about no page with more tags, or with elements nested deeper: its time
-# grows faster than the page there, and libxml2 drops what is nested deeper than 256.
+# trafilatura is not used for pages with more tags or deeper nesting: there its time grows faster
+# than the page, and libxml2 drops elements nested deeper than 256.
 _MOST_TAGS = 20_000
 _DEEPEST = 200
-# With more texts than these it is asked without jusText, whose time grows as their square.
+# With more texts, trafilatura is run without jusText, whose time grows with their square.
 _MOST_TEXTS = 1_500
 
 
 class Page(NamedTuple):
-    """What was read of a page: headline, paragraphs parted by blank lines, and a doubt."""
+    """The headline of a page, its paragraphs separated by blank lines, and a warning or None."""
 
     title: str
     body: str
@@ -50,44 +50,43 @@ class Page(NamedTuple):
 
 
 def read_page(page: str | bytes) -> Page:
-    """Reads a page; anything is a page, and none is an error."""
+    """Reads a page; accepts anything without an error."""
     text = page_text(page)
     plain = read_plain(text)
     story = plain.story()
     title = _title(plain, story)
     own = list(paragraphs(story, title))
-    theirs = _weeded(_by_trafilatura(text, plain, title), plain, story)
-    found = _better(theirs, own)
-    told = _told(plain.data)
-    # A page whose text a script puts in place still tells it to search engines.
-    if size("".join(told)) > 2 * size("".join(found)):
-        found = told
-    body = "\n\n".join(found)
+    extracted = _filtered(_by_trafilatura(text, plain, title), plain, story)
+    chosen = _better(extracted, own)
+    data = _article_body(plain.data)
+    # A page whose text is inserted by a script often has it as data for search engines.
+    if size("".join(data)) > 2 * size("".join(chosen)):
+        chosen = data
+    body = "\n\n".join(chosen)
     warnings = [_few_words(body), None if _trafilatura() else _PLAIN]
     return Page(title, body, "; ".join(filter(None, warnings)) or None)
 
 
 def words(text: str) -> int:
-    """The number of words; a letter of Chinese, Japanese or Korean counts as one."""
+    """Returns the number of words; a Chinese, Japanese or Korean letter counts as a word."""
     return len(_WORD.findall(text))
 
 
 def _few_words(body: str) -> str | None:
-    found = words(body)
-    if found >= _FEWEST_WORDS:
+    number = words(body)
+    if number >= _FEWEST_WORDS:
         return None
-    if not found:
+    if not number:
         return "no text was found in the page"
-    count = "1 word of text was" if found == 1 else f"{found} words of text were"
+    count = "1 word of text was" if number == 1 else f"{number} words of text were"
     return f"only {count} found in the page"
 
 
-def _weeded(theirs: list[str], plain: PlainPage, story: list[Block]) -> list[str]:
-    """Trafilatura's paragraphs without those that the page says are no part of the story.
+def _filtered(extracted: list[str], plain: PlainPage, story: list[Block]) -> list[str]:
+    """Removes trafilatura's paragraphs that, by their elements, are not part of the story.
 
-    It takes comments, related stories and captions for text where their names are not among
-    those it knows; none are left of a page that it took as a whole, menus and all, as it does
-    where the story is short.
+    It extracts comments, related stories and captions if it does not know their class names. If
+    it extracted the whole page including menus, as it does for short stories, the result is empty.
     """
     wrong, links = dict[str, bool](), set[str]()
     article = story[0].article if story else 0
@@ -98,91 +97,92 @@ def _weeded(theirs: list[str], plain: PlainPage, story: list[Block]) -> list[str
             wrong[key] = outside and wrong.get(key, True)
             if block.links > 0.7:
                 links.add(key)
-    if sum(_letters(text) in links for text in theirs) > max(2, len(theirs) / 5):
+    if sum(_letters(text) in links for text in extracted) > max(2, len(extracted) / 5):
         return []
-    return [x for x in theirs if not (wrong.get(_letters(x), False) or is_furniture(x))]
+    return [x for x in extracted if not (wrong.get(_letters(x), False) or is_furniture(x))]
 
 
-def _better(theirs: list[str], own: list[Block]) -> list[str]:
-    """Trafilatura's paragraphs, or those of the plain reader where it found far more.
+def _better(extracted: list[str], own: list[Block]) -> list[str]:
+    """Returns trafilatura's paragraphs, or the plain reader's if these have much more text.
 
-    On ordinary pages trafilatura is right more often. It fails on some kinds as a whole: it
-    takes the one `<p>` of a page whose text is in `<div>`, or stops where libxml2 stopped.
+    On ordinary pages trafilatura is more accurate. It fails completely on some: it extracts the
+    only `<p>` of a page with its text in `<div>`, or stops where libxml2 stopped.
     """
     texts = [paragraph.text for paragraph in own]
-    if _letters("".join(theirs)) == _letters("".join(texts)):
-        return texts  # it may have joined paragraphs
-    found = size("".join(theirs))
-    if words(" ".join(theirs)) < _FEWEST_WORDS or found < 0.4 * size("".join(texts)):
-        return texts or theirs
-    return _with_items(_trimmed(theirs, texts), own)
+    if _letters("".join(extracted)) == _letters("".join(texts)):
+        return texts  # trafilatura may have joined paragraphs
+    length = size("".join(extracted))
+    if words(" ".join(extracted)) < _FEWEST_WORDS or length < 0.4 * size("".join(texts)):
+        return texts or extracted
+    return _with_items(_trimmed(extracted, texts), own)
 
 
-def _trimmed(theirs: list[str], own: list[str]) -> list[str]:
-    """Trafilatura's paragraphs without labels before and after all that both readers found."""
+def _trimmed(extracted: list[str], own: list[str]) -> list[str]:
+    """Removes labels before the first and after the last text that both readers found."""
     known = {_letters(line) for text in own for line in (text, *text.split("\n"))}
 
     def is_text(text: str) -> bool:
         lines = (text, *text.split("\n"))
         return is_prose(text) or any(_letters(line) in known for line in lines)
 
-    told = [place for place, text in enumerate(theirs) if is_text(text)]
-    return theirs[told[0] : told[-1] + 1] if told else theirs
+    indices = [index for index, text in enumerate(extracted) if is_text(text)]
+    return extracted[indices[0] : indices[-1] + 1] if indices else extracted
 
 
-def _with_items(theirs: list[str], own: list[Block]) -> list[str]:
-    """Trafilatura's paragraphs with the subheads and list items that it lost between them.
+def _with_items(extracted: list[str], own: list[Block]) -> list[str]:
+    """Inserts the subheads and list items that trafilatura lost between its paragraphs.
 
-    Outside of an `<article>` it often takes paragraphs only.
+    Outside an `<article>` it often extracts paragraphs only.
     """
-    places = {_letters(text): place for place, text in enumerate(theirs)}
+    indices = {_letters(text): index for index, text in enumerate(extracted)}
     lost: dict[int, list[str]] = {}
     before, between = -1, list[Block]()
     for paragraph in own:
-        place = places.get(_letters(paragraph.text))
-        if place is None:
+        index = indices.get(_letters(paragraph.text))
+        if index is None:
             between.append(paragraph)
             continue
-        if before >= 0 and place == before + 1 and all(x.tag in (*HEADINGS, "li") for x in between):
-            lost[place] = [x.text for x in between]
-        before, between = place, []
-    return [text for place, one in enumerate(theirs) for text in (*lost.get(place, ()), one)]
+        if before >= 0 and index == before + 1 and all(x.tag in (*HEADINGS, "li") for x in between):
+            lost[index] = [x.text for x in between]
+        before, between = index, []
+    return [text for index, one in enumerate(extracted) for text in (*lost.get(index, ()), one)]
 
 
 def _letters(text: str) -> str:
+    """Returns a text without blanks, for comparison."""
     return "".join(text.split())
 
 
 @lru_cache(maxsize=1)
 def _trafilatura() -> Callable[..., Any] | None:
-    """Its extraction, or None where it is not installed."""
+    """Returns trafilatura's extraction function, or None if it is not installed."""
     try:
         from trafilatura import bare_extraction
     except ImportError:
         return None
-    # It warns of each page that it finds nothing in, which is printed where the host has set up
-    # no logging; a handler of the host still gets it.
+    # Without a handler, its warnings about pages without text would be printed. Handlers of the
+    # application still receive them.
     logging.getLogger("trafilatura").addHandler(logging.NullHandler())
-    found: Callable[..., Any] = bare_extraction
-    return found
+    extract: Callable[..., Any] = bare_extraction
+    return extract
 
 
 def _by_trafilatura(text: str, plain: PlainPage, title: str) -> list[str]:
-    """The paragraphs that trafilatura finds; none where it is not installed or fails."""
+    """Returns the paragraphs that trafilatura extracts; none if it is not installed or fails."""
     extract = _trafilatura()
     if extract is None or plain.tags > _MOST_TAGS or plain.depth > _DEEPEST:
         return []
-    # It takes a text for a page only where the word is near the start.
+    # It recognises a page only with this word near the start.
     page = text if "html" in text[:50].lower() else f"<html>{text}"
     fast = len(plain.blocks) > _MOST_TEXTS
     try:
-        # Its memory of texts seen (`deduplicate`) would make a page's text depend on others.
-        found = extract(
+        # With `deduplicate`, the text of a page would depend on earlier pages.
+        document = extract(
             page, include_comments=False, include_tables=True, deduplicate=False, fast=fast
         )
-    except Exception:  # of libxml2 or of any of its heuristics; the plain reader reads the page
+    except Exception:  # in libxml2 or its heuristics; the plain reader is used instead
         return []
-    paragraphs = list(_paragraphs(found.body)) if found else []
+    paragraphs = list(_paragraphs(document.body)) if document else []
     if paragraphs and paragraphs[0].casefold() == title.casefold():
         del paragraphs[0]
     return paragraphs
@@ -192,7 +192,7 @@ _BORDERS = word_set("p head item list quote row cell table div code body")
 
 
 def _paragraphs(body: Any) -> Iterator[str]:
-    """The texts of the blocks of trafilatura's tree, in order."""
+    """Yields the texts of the blocks in trafilatura's tree, in order."""
     from lxml.etree import iterwalk
 
     pieces: list[str] = []
@@ -208,8 +208,8 @@ def _paragraphs(body: Any) -> Iterator[str]:
             yield text
 
 
-def _told(scripts: list[str]) -> list[str]:
-    """The paragraphs of `articleBody` in a page's JSON-LD, the longest of several."""
+def _article_body(scripts: list[str]) -> list[str]:
+    """Returns the paragraphs of the longest `articleBody` in a page's JSON-LD."""
     texts: list[str] = []
     for script in scripts:
         try:
@@ -223,7 +223,7 @@ def _told(scripts: list[str]) -> list[str]:
 
 
 def _article_bodies(value: Any) -> Iterator[str]:
-    """Each `articleBody` in a JSON value: of an object, a list of them, or a `@graph`."""
+    """Yields each `articleBody` in a JSON value: an object, a list of objects, or a `@graph`."""
     values = [value]
     while values:
         item = values.pop()
@@ -235,25 +235,26 @@ def _article_bodies(value: Any) -> Iterator[str]:
             values += [item[key] for key in ("@graph", "mainEntity") if key in item]
 
 
-_PARTS = re.compile(
+_TITLE_SEPARATOR = re.compile(
     r" [|\-\u2013\u2014\u00b7\u2022\u00bb\u00ab:]{1,2} | ?\| ?|: "
     rf"|(?<=[{DENSE}])[-_\u2013\u2014]{{1,2}}(?=[{DENSE}])"
 )
 _NOT_LETTERS = re.compile(r"[\W_]+")
-# What is a heading on a page of any site.
+# Headings on pages of any site that are not headlines.
 _NO_TITLES = word_set(
     "login signin signup register menu mainmenu navigation mainnavigation search searchform home "
     "homepage subscribe newsletter news latestnews breakingnews comments advertisement contact "
     "contactus aboutus sitemap weather cookies cookiepolicy privacy logout myaccount welcome "
     "anmelden suche startseite connexion recherche accueil iniciarsesion buscar inicio"
 )
-_LONGEST = 300  # letters of a headline that are compared
+_LONGEST = 300  # characters of a headline that are compared
 
 
 def _title(plain: PlainPage, story: list[Block]) -> str:
-    """The headline: an `<h1>` in the story's article or main, else `og:title`, else `<title>`.
+    """Returns the headline: an `<h1>` in the story's article or main, else `og:title` or `<title>`.
 
-    An `<h1>` elsewhere comes last; the site's name and words such as "Log in" are no headline.
+    An `<h1>` elsewhere is the last choice; the site's name and words such as "Log in" are not
+    headlines.
     """
     blocks = sorted((x for x in plain.blocks if x.tag == "h1"), key=lambda x: x.apart)
     sites = _sites(plain, blocks)
@@ -272,10 +273,10 @@ def _title(plain: PlainPage, story: list[Block]) -> str:
 
 
 def _sites(plain: PlainPage, headings: list[Block]) -> set[str]:
-    """What is no headline, in plain letters: the site's names, and words such as "Log in".
+    """Returns texts that are not headlines, in plain letters: names of the site, "Log in" etc.
 
-    A part of `<title>` that is an `<h1>` is the site's name where another part is far longer, or
-    is a lower heading, or comes before it and is not much shorter.
+    A part of `<title>` that is an `<h1>` is a name of the site if another part is much longer, or
+    is a lower heading, or precedes it and is not much shorter.
     """
     keys = ("og:site_name", "application-name", "apple-mobile-web-app-title")
     sites = {_plain(plain.meta.get(key, "")) for key in keys} | _NO_TITLES | {""}
@@ -284,7 +285,7 @@ def _sites(plain: PlainPage, headings: list[Block]) -> set[str]:
         if host:
             sites |= {_plain(host[1]), *(_plain(x) for x in host[1].split(".") if len(x) > 3)}
     lower = {_plain(x.text) for x in plain.blocks if x.tag in HEADINGS[1:]}
-    parts = [_plain(part) for part in _PARTS.split(plain.title[:_LONGEST])]
+    parts = [_plain(part) for part in _TITLE_SEPARATOR.split(plain.title[:_LONGEST])]
     for name in {_plain(x.text) for x in headings}.intersection(parts):
         most = 1.2 if name == parts[-1] else 0.5
         others = [part for part in parts if part != name]
@@ -294,15 +295,15 @@ def _sites(plain: PlainPage, headings: list[Block]) -> set[str]:
 
 
 def _stripped(text: str, sites: set[str], seen: set[str]) -> str:
-    """A title without the site's name after or before it, where that is sure to be one.
+    """Removes the site's name before or after a title, if it is certain to be one.
 
     Args:
         text: The title.
         sites: Names of the site, in plain letters.
-        seen: The short texts of the page; the headline is one.
+        seen: The short texts of the page in plain letters, among them the headline.
     """
     for last in (True, False):
-        while breaks := list(_PARTS.finditer(text[:_LONGEST])):
+        while breaks := list(_TITLE_SEPARATOR.finditer(text[:_LONGEST])):
             at = breaks[-1 if last else 0]
             sides = text[: at.start()].strip(), text[at.end() :].strip()
             title, site = sides if last else sides[::-1]
@@ -314,17 +315,17 @@ def _stripped(text: str, sites: set[str], seen: set[str]) -> str:
 
 
 def _plain(text: str) -> str:
-    """The letters of a text, for comparison."""
+    """Returns the letters of a text in lower case, for comparison."""
     return _NOT_LETTERS.sub("", text[:_LONGEST]).casefold()
 
 
 def _alike(one: str, other: str) -> bool:
-    """Whether one headline is in the other."""
+    """Whether one headline contains the other."""
     short, long = sorted((_plain(one), _plain(other)), key=len)
     return len(short) > 8 and short in long
 
 
-# Where a declaration may stand, as browsers look for one (they look at 1,024 bytes).
+# Bytes that are searched for a declaration of the encoding (browsers search 1,024).
 _HEAD = 4096
 _META = re.compile(
     rb"<meta\b[^>]{0,500}?charset\s{0,9}=\s{0,9}[\"']?\s{0,9}([\w.:()-]{2,40})", re.I
@@ -339,11 +340,11 @@ _MARKS = (
     (b"<\0", "utf-16-le"),
     (b"\0<", "utf-16-be"),
 )
-# Python's codecs by the names that pages declare (https://encoding.spec.whatwg.org/#names-and-labels).
-# A label means the encoding that browsers read it as: Latin-1 is Windows-1252, GB 2312 is GB 18030.
+# Python's codecs, each with the names that pages declare (https://encoding.spec.whatwg.org/#names-and-labels).
+# A label means the encoding that browsers use: Windows-1252 for Latin-1, GB 18030 for GB 2312.
 _LABELS = {
     "utf-8": "utf8 unicode-1-1-utf-8 unicode11utf8 unicode20utf8 x-unicode20utf8",
-    # A page that declares UTF-16 in bytes that hold an ASCII declaration is not UTF-16.
+    # A page that declares UTF-16 in an ASCII declaration is not UTF-16.
     "utf-8 ": "utf-16 utf-16le utf-16be unicode ucs-2 iso-10646-ucs-2 unicodefeff unicodefffe",
     "cp1252": "windows-1252 x-cp1252 iso-8859-1 iso8859-1 iso88591 iso_8859-1 latin1 "
     "latin-1 l1 iso_8859-1:1987 ascii us-ascii ansi_x3.4-1968 cp819 ibm819 iso-ir-100 csisolatin1",
@@ -389,31 +390,31 @@ _CODECS = {
 
 
 def page_text(page: str | bytes) -> str:
-    """The page as text; no page is refused for its encoding.
+    """Decodes a page, whatever its encoding.
 
-    A byte order mark decides, then UTF-8 where the bytes are valid UTF-8 (text of another
-    encoding hardly ever is, and many pages declare the wrong one), then what the page declares,
-    then Windows-1252. Bytes that the encoding has not are read as U+FFFD.
+    The encoding is that of a byte order mark, else UTF-8 if the bytes are valid UTF-8 (text in
+    another encoding rarely is, and many pages declare a wrong one), else the declared encoding,
+    else Windows-1252. Invalid bytes become U+FFFD.
     """
     return _decoded(page).replace("\0", "").removeprefix("\ufeff")
 
 
 def _decoded(page: str | bytes) -> str:
     if isinstance(page, str):
-        # Half of a surrogate pair can be neither printed nor saved.
+        # A lone surrogate can be neither printed nor saved.
         return page.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     for mark, codec in _MARKS:
         if page.startswith(mark):
             return page.decode(codec, "replace")
     declared = declared_codec(page[:_HEAD])
-    # All bytes of this one are ASCII, and so valid UTF-8.
+    # All bytes of this encoding are ASCII, and so valid UTF-8.
     if declared != "iso2022_jp":
         try:
             return page.decode("utf-8")
         except UnicodeDecodeError:
             pass
         text = page.decode("utf-8", "replace")
-        # A cut letter, or a comment in another encoding, in a page of UTF-8.
+        # A page in UTF-8 with a truncated letter, or with a comment in another encoding.
         if _foreign(text) > 10 * text.count("\ufffd"):
             return text
     if declared in (None, "utf-8", "cp1252"):
@@ -422,17 +423,17 @@ def _decoded(page: str | bytes) -> str:
 
 
 def declared_codec(head: bytes) -> str | None:
-    """Python's name of the encoding that a page's first bytes declare, or None."""
-    found = _XML.match(head.lstrip()) or _META.search(_COMMENT.sub(b"", head))
-    return _CODECS.get(found[1].decode("ascii", "replace").strip().lower()) if found else None
+    """Returns Python's name of the encoding declared in a page's first bytes, or None."""
+    match = _XML.match(head.lstrip()) or _META.search(_COMMENT.sub(b"", head))
+    return _CODECS.get(match[1].decode("ascii", "replace").strip().lower()) if match else None
 
 
 def _foreign(text: str) -> int:
-    """The number of letters beyond ASCII."""
+    """Returns the number of characters outside ASCII, without U+FFFD."""
     return len(text) - len(text.encode("ascii", "ignore")) - text.count("\ufffd")
 
 
-# The five bytes that Windows-1252 has not are read as Latin-1 has them, as browsers do.
+# The five bytes that are undefined in Windows-1252 are decoded as Latin-1, as in browsers.
 _WINDOWS = "".join(
     chr(number) if number in (0x81, 0x8D, 0x8F, 0x90, 0x9D) else bytes([number]).decode("cp1252")
     for number in range(256)

@@ -1,8 +1,8 @@
 """A plain reader of web pages: blocks of text in order, without menus, asides and scripts.
 
-It reads pages where trafilatura is not installed; where it is, its blocks tell which of
-trafilatura's paragraphs are none of the story. It finds tags by one regular expression, as the
-standard library's `html.parser` is quadratic on pages such as `<a <a <a` in Python 3.11.
+It is used where trafilatura is not installed, and otherwise to remove paragraphs of trafilatura's
+that are not part of the story. Tags are found by one regular expression, because the standard
+library's `html.parser` takes quadratic time on pages such as `<a <a <a` in Python 3.11.
 """
 
 import html
@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from newsstand.text.boilerplate_rules import RULES, compiled
 
-# Letters of scripts without spaces, each worth about three of an alphabet.
+# Letters of scripts without spaces, each of which counts as three letters.
 DENSE = r"\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\U00020000-\U0003ffff"
 HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
 _DENSE = re.compile(f"[{DENSE}]")
@@ -26,22 +26,22 @@ _MARKUP = re.compile(
     re.I,
 )
 _ATTRIBUTE = re.compile(r"([^\s/>=]++)(?:\s*+=\s*+(?:\"([^\"]*+)\"|'([^']*+)'|([^\s>]*+)))?+")
-# A consent note without a name that says so.
+# A consent note in an element without a telling name.
 _CONSENT = re.compile(
     r"(?:(?:this|our) (?:web)?site|we(?: and our .{0,30}partners)? (?:use|store|set))\b.{0,80}"
     r"\b(?:cookies|on (?:a|your) (?:device|computer|browser))\b.{0,80}",
     re.I,
 )
-# A number of thousands of digits is an error of Python's; no letter has more than seven.
+# Python refuses numbers of thousands of digits; no character has more than seven.
 _LONG_NUMBER = re.compile(r"&#(?:0*+[0-9]{8,}+|[xX]0*+[0-9a-fA-F]{7,}+);?")
 _NOT_SHOWN = re.compile(r"display\s{0,9}:\s{0,9}none|visibility\s{0,9}:\s{0,9}hidden", re.I)
 _NAME_WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
-# Names that tell of the page and not of the element: `has-sidebar`, `tag-comments`.
+# Class names that describe the page instead of the element: `has-sidebar`, `tag-comments`.
 _STATE = re.compile(r"(?:has|with|no|is|tag|category|post|author|page|single)(?=[-_])", re.I)
 
 
 def word_set(text: str) -> frozenset[str]:
-    """The words of a text."""
+    """Returns the words of a text."""
     return frozenset(text.split())
 
 
@@ -50,17 +50,17 @@ _INLINE = word_set(
     "a abbr acronym b bdi bdo big blink cite code data del dfn em font i ins kbd label mark nobr q "
     "ruby s samp small span strike strong sub sup time tt u var"
 )
-# Their content is text, up to their own end tag.
+# Elements whose content is text up to their own end tag.
 _RAW = word_set("script style title textarea iframe noembed noframes xmp")
-# Text in them is no text of the page; the next block ends them, should nothing else.
+# Elements whose text is not displayed as text; the next block ends them at the latest.
 _SILENT = _RAW | word_set(
     "audio canvas datalist math meter object progress rp rt select svg video option"
 )
-# An element that is no block, but for what authors make up.
+# Elements that are not blocks; unknown elements are blocks.
 _LINE = _INLINE | _SILENT
 _LINES = word_set("p li blockquote dd dt pre th")
 _ENDS_SILENCE = _LINES | word_set("article body div header main section table td tr ul ol h1 h2 h3")
-# What a block ends where it is the innermost open element.
+# The innermost open elements that a block ends.
 _ENDS = {
     "li": word_set("p li"),
     **dict.fromkeys(("dt", "dd"), word_set("p dt dd")),
@@ -69,7 +69,7 @@ _ENDS = {
     "body": word_set("head"),
 }
 _OTHERS = frozenset({"p", *HEADINGS})
-# Elements and roles that are no part of a story, and words of a class or id that say so.
+# Elements and roles that are not part of a story, and words of a class or id with this meaning.
 _APART = word_set(
     "nav footer aside noscript template dialog figure figcaption button form fieldset menu head "
     "navigation banner contentinfo complementary search alertdialog alert menubar toolbar tablist"
@@ -85,14 +85,14 @@ _COMMENTS = word_set("comment comments comentarios commentaires kommentare disqu
 
 
 class Block(NamedTuple):
-    """A text between the borders of elements, with what it is in.
+    """A text between element boundaries, with its context.
 
     Args:
-        text: The text; `<br>` parts its lines.
-        tag: The heading or list item that it is in, or else its own element.
-        links: The share of its letters that are links.
-        apart: Whether it is in a menu, a comment, or the like.
-        article: The number of its outermost `<article>`, 0 for none.
+        text: The text, with a line break for each `<br>`.
+        tag: The heading or list item that contains it, else its own element.
+        links: Share of its letters that are in links.
+        apart: Whether it is in a menu, a comment or the like.
+        article: Number of its outermost `<article>`, from 1; 0 for none.
         main: Whether it is in `<main>`.
         prose: Its size if it is a paragraph, else 0.
     """
@@ -108,7 +108,7 @@ class Block(NamedTuple):
 
 @dataclass(slots=True)
 class _Region:
-    """An element that may be no part of the story; the first is the page."""
+    """An element that may not be part of the story; the first region is the page."""
 
     parent: int
     comments: bool
@@ -118,7 +118,16 @@ class _Region:
 
 @dataclass(slots=True)
 class PlainPage:
-    """A page's blocks, `<meta>` values by name, title, and JSON-LD scripts."""
+    """The content of a page.
+
+    Args:
+        blocks: Its blocks of text, in order.
+        meta: The values of `<meta>` elements by name.
+        title: Its `<title>`.
+        data: Its JSON-LD scripts.
+        tags: Number of its start tags.
+        depth: Maximum number of nested elements.
+    """
 
     blocks: list[Block] = field(default_factory=list)
     meta: dict[str, str] = field(default_factory=dict)
@@ -128,7 +137,7 @@ class PlainPage:
     depth: int = 0
 
     def story(self) -> list[Block]:
-        """The blocks of the largest article, or else of `<main>` or the page."""
+        """Returns the blocks of the largest article, or else of `<main>` or the page."""
         blocks = [block for block in self.blocks if not block.apart]
         weights = Counter[int]()
         for block in blocks:
@@ -145,7 +154,7 @@ class PlainPage:
 
 
 class _Open(NamedTuple):
-    """An open element, with what text in it is in."""
+    """An open element, with the context of text in it."""
 
     name: str = ""
     tag: str = ""
@@ -154,48 +163,48 @@ class _Open(NamedTuple):
     main: bool = False
     linked: bool = False
     silent: bool = False
-    block: int = 0  # the place on the stack of the block that it is in
+    block: int = 0  # index on the stack of the block that contains it
 
 
 def paragraphs(story: list[Block], title: str) -> Iterator[Block]:
-    """The paragraphs, subheads and list items of a story, in order, without its headline."""
-    places = [place for place, block in enumerate(story) if block.prose]
-    first, last = (places[0], places[-1]) if places else (-1, len(story))
+    """Yields the paragraphs, subheads and list items of a story, in order, without its headline."""
+    prose = [index for index, block in enumerate(story) if block.prose]
+    first, last = (prose[0], prose[-1]) if prose else (-1, len(story))
     heads: list[Block] = []
-    for place, block in enumerate(story):
+    for index, block in enumerate(story):
         text = block.text.removeprefix(f"{title}\n")
         if block.tag == "h1" or text == title or block.links > 0.5 or is_furniture(text):
             continue
         if block.tag in HEADINGS:
             heads.append(block)
-        elif block.prose or (block.tag in _LINES and first < place < last):
+        elif block.prose or (block.tag in _LINES and first < index < last):
             yield from (*heads, block._replace(text=text))
             heads = []
 
 
 def is_furniture(text: str) -> bool:
-    """Whether a short text is a label, prompt or credit of the page."""
+    """Whether a text is a label, prompt or credit of the page."""
     rule = compiled(tuple(RULES)).line
     return len(text) < 200 and bool(_CONSENT.fullmatch(text) or rule(text))
 
 
 def size(text: str) -> int:
-    """The length of a text in letters, those of scripts without spaces worth three."""
+    """Returns the length of a text; letters of scripts without spaces count as three."""
     return len(text) if text.isascii() else len(text) + 2 * len(_DENSE.findall(text))
 
 
 def is_prose(text: str) -> bool:
-    """Whether a text is long enough for a paragraph; less is, if it ends as a sentence does."""
+    """Whether a text is long enough for a paragraph; less is needed if it ends like a sentence."""
     return size(text) >= (25 if _SENTENCE_END.search(text[-4:]) else 60)
 
 
 def unescaped(text: str) -> str:
-    """Text with its character references read."""
+    """Decodes the character references of a text."""
     return html.unescape(_LONG_NUMBER.sub("\ufffd", text)) if "&" in text else text
 
 
 def read_plain(page: str) -> PlainPage:
-    """Reads a page; any text is one, and the time is linear in its length."""
+    """Reads a page, which may be any text, in linear time."""
     reader = _Reader()
     for name, close, text in _tokens(page):
         if not name:
@@ -208,37 +217,37 @@ def read_plain(page: str) -> PlainPage:
 
 
 def _tokens(page: str) -> Iterator[tuple[str, bool, str]]:
-    """Yields name, whether it is an end tag, and attributes of tags; texts have no name."""
-    place, last_comment = 0, page.rfind("-->")
+    """Yields name, whether it is an end tag, and attributes of tags; for texts, "", False, text."""
+    at, last_comment = 0, page.rfind("-->")
     unfinished = set[str]()
-    while found := _MARKUP.search(page, place):
-        yield "", False, page[place : found.start()]
-        place = found.end()
-        if not found["name"]:
-            if found[0].startswith("<!--") and found.start() + 2 <= last_comment:
-                place = page.find("-->", found.start() + 2) + 3
+    while match := _MARKUP.search(page, at):
+        yield "", False, page[at : match.start()]
+        at = match.end()
+        if not match["name"]:
+            if match[0].startswith("<!--") and match.start() + 2 <= last_comment:
+                at = page.find("-->", match.start() + 2) + 3
             continue
-        name = found["name"].lower()
-        yield name, bool(found["close"]), found["attributes"]
-        if name in _RAW and not found["close"]:
+        name = match["name"].lower()
+        yield name, bool(match["close"]), match["attributes"]
+        if name in _RAW and not match["close"]:
             end = None
             if name not in unfinished:
-                end = re.compile(rf"</{name}(?=[\s/>])", re.I).search(page, place)
-            # An unfinished script is all code; an unfinished title must not hide the page.
-            stop = end.start() if end else len(page) if name in ("script", "style") else place
-            yield "", False, page[place:stop]
-            place = stop
+                end = re.compile(rf"</{name}(?=[\s/>])", re.I).search(page, at)
+            # An unclosed script extends to the end; an unclosed title must not hide the page.
+            stop = end.start() if end else len(page) if name in ("script", "style") else at
+            yield "", False, page[at:stop]
+            at = stop
             if not end:
                 unfinished.add(name)
                 yield name, True, ""
-    yield "", False, page[place:]
+    yield "", False, page[at:]
 
 
 def _attributes(text: str) -> dict[str, str]:
-    found: dict[str, str] = {}
+    attributes: dict[str, str] = {}
     for name, double, single, bare in _ATTRIBUTE.findall(text):
-        found.setdefault(name.lower(), unescaped(double or single or bare))
-    return found
+        attributes.setdefault(name.lower(), unescaped(double or single or bare))
+    return attributes
 
 
 def _is_hidden(attributes: dict[str, str]) -> bool:
@@ -247,7 +256,7 @@ def _is_hidden(attributes: dict[str, str]) -> bool:
 
 
 def _kind(name: str, attributes: dict[str, str], inside: bool) -> str:
-    """Whether an element is named as `comments` or as standing `apart`, or an empty string."""
+    """Returns `comments` or `apart` for an element with such a name or role, else ""."""
     if name in ("html", "body"):
         return ""
     names = f"{attributes.get('class', '')} {attributes.get('id', '')}".split()[:20]
@@ -262,12 +271,12 @@ def _kind(name: str, attributes: dict[str, str], inside: bool) -> str:
 
 
 class _Reader:
-    """Makes blocks of tags and text."""
+    """Collects blocks from tags and text."""
 
     def __init__(self) -> None:
         self.page = PlainPage()
         self._stack = [_Open()]
-        self._places = defaultdict[str, list[int]](list)  # of the open elements of each name
+        self._open = defaultdict[str, list[int]](list)  # stack indices of open elements by name
         self._regions = [_Region(0, False)]
         self._region: list[int] = []  # of each block
         self._articles = 0
@@ -297,26 +306,26 @@ class _Reader:
             self._block(name, attributes)
 
     def close(self, name: str) -> None:
-        """Ends the innermost element of that name, and what is in it."""
-        places = self._places[name]
-        if name in ("html", "body") or not places:
+        """Ends the innermost element of a name, and the elements in it."""
+        indices = self._open[name]
+        if name in ("html", "body") or not indices:
             return
-        if name not in _LINE or places[-1] < self._stack[-1].block:
+        if name not in _LINE or indices[-1] < self._stack[-1].block:
             if name in _LINE and name != "a":
-                return  # it ends no block
+                return  # it cannot end a block
             self._flush()
-        self._end(places[-1])
+        self._end(indices[-1])
 
-    def _end(self, place: int) -> None:
-        """Ends the element at a place of the stack, and what is in it."""
-        while len(self._stack) > place:
-            self._places[self._stack.pop().name].pop()
+    def _end(self, index: int) -> None:
+        """Ends the element at an index of the stack, and the elements in it."""
+        while len(self._stack) > index:
+            self._open[self._stack.pop().name].pop()
 
     def text(self, text: str) -> None:
         top = self._stack[-1]
         if not top.silent:
             text = unescaped(text)
-            text = text if self._places["pre"] else text.replace("\n", " ")
+            text = text if self._open["pre"] else text.replace("\n", " ")
             self._pieces.append((text, top.linked))
         elif top.name == "script" and top.tag == "data":
             self.page.data.append(text)
@@ -328,7 +337,7 @@ class _Reader:
         ends = _ENDS.get(name, _OTHERS)
         while (top := self._stack[-1]).silent or top.name in ends:
             self._end(len(self._stack) - 1)
-        if self._places[name] and name in ("html", "body"):
+        if self._open[name] and name in ("html", "body"):
             return
         tag = top.tag if top.name in (*HEADINGS, "li") else name
         article, region, main = top.article, top.region, top.main or name == "main"
@@ -338,16 +347,16 @@ class _Reader:
         if kind := _kind(name, attributes, bool(article) or main):
             self._regions.append(_Region(region, kind == "comments"))
             region = len(self._regions) - 1
-        place = len(self._stack)
-        self._push(_Open(name, tag, region, article, main, top.linked, block=place))
+        index = len(self._stack)
+        self._push(_Open(name, tag, region, article, main, top.linked, block=index))
 
     def _push(self, element: _Open) -> None:
-        self._places[element.name].append(len(self._stack))
+        self._open[element.name].append(len(self._stack))
         self._stack.append(element)
         self.page.depth = max(self.page.depth, len(self._stack))
 
     def _flush(self) -> None:
-        """Makes blocks of the text so far; an empty line parts two."""
+        """Turns the text so far into blocks, separated at empty lines."""
         if not self._pieces:
             return
         top = self._stack[-1]
@@ -360,18 +369,18 @@ class _Reader:
             if full:
                 text = "\n".join(group)
                 prose = links <= 0.35 and top.tag not in HEADINGS and is_prose(text)
-                places = False, top.article, top.main, size(text) if prose else 0
-                self.page.blocks.append(Block(text, top.tag, links, *places))
+                context = False, top.article, top.main, size(text) if prose else 0
+                self.page.blocks.append(Block(text, top.tag, links, *context))
                 self._region.append(top.region)
 
     def finished(self) -> PlainPage:
-        """The page; its regions stand apart unless they hold nearly all of the text."""
+        """Returns the page; regions are set apart unless they contain nearly all of the text."""
         self._flush()
         page, regions = self.page, self._regions
-        if not any(block.prose for block in page.blocks):  # a few words: all of them count
+        if not any(block.prose for block in page.blocks):  # few words: all count as prose
             page.blocks = [x._replace(prose=size(x.text) * (x.links <= 0.5)) for x in page.blocks]
-        for block, place in zip(page.blocks, self._region, strict=True):
-            regions[place].weight += block.prose
+        for block, index in zip(page.blocks, self._region, strict=True):
+            regions[index].weight += block.prose
         for region in reversed(regions[1:]):
             regions[region.parent].weight += region.weight
         for region in regions[1:]:
@@ -379,7 +388,7 @@ class _Reader:
             inside = region.weight > most * regions[0].weight
             region.apart = regions[region.parent].apart or not inside
         page.blocks = [
-            block._replace(apart=regions[place].apart)
-            for block, place in zip(page.blocks, self._region, strict=True)
+            block._replace(apart=regions[index].apart)
+            for block, index in zip(page.blocks, self._region, strict=True)
         ]
         return page

@@ -1,19 +1,19 @@
-"""The one text preparation for news, used identically for training and scoring.
+"""Text preparation for news, identical for training and scoring.
 
-Two stages, repeated until nothing changes, so that preparing prepared text is a no-op:
+Two stages are repeated until nothing changes, so that preparing prepared text is a no-op:
 
-1. *Cleaning.* Left-over HTML tags and entities, control and zero-width characters, other forms
-   of plain letters (ligatures, wide letters), Unicode NFC, blanks. Paragraph breaks become one
-   empty line. A single line break stays, because many sources end paragraphs with it, unless its
-   paragraph is hard-wrapped wire copy (no line over 100 characters, and a full line followed by
-   one that starts in lower case): there it becomes a blank.
-2. *Stripping.* Datelines, credits, prompts and the other boilerplate of `RULES`. A line rule
-   must match a whole short line; inside a paragraph only its very start (a dateline) and its
-   very end (a prompt with a colon or a link, a reference code) are touched. In doubt, text stays.
+1. *Cleaning.* Removes left-over HTML tags and entities, control and zero-width characters;
+   normalises variants of plain letters (ligatures, wide letters), Unicode (NFC) and blanks.
+   Paragraph breaks become one empty line. A single line break is kept, because many sources end
+   paragraphs with it, unless its paragraph is hard-wrapped wire copy (no line over 100 characters,
+   and a full line followed by one that starts in lower case): there it becomes a blank.
+2. *Stripping.* Removes datelines, credits, prompts and the other boilerplate of `RULES`. A line
+   rule must match a whole short line; in a paragraph only the very start (a dateline) and the very
+   end (a prompt with a colon or a link, a reference code) are removed. In doubt, text is kept.
 
-Only title and body decide the result: no outlet or author column, which a caller may have in
-training and lack in scoring. Every step yields edits; a list of edits is one layer of the
-alignment, and offsets go back through the layers by bisection, only when somebody asks.
+The result depends on title and body only, not on columns such as outlet or author, which may exist
+in training and be missing in scoring. Every step yields edits; a list of edits is one layer of the
+alignment, and offsets are mapped back through the layers by bisection, on request.
 """
 
 import re
@@ -25,8 +25,8 @@ from io import StringIO
 from typing import Any, Self
 
 from newsstand.errors import ConfigError, did_you_mean
-from newsstand.text.article import Article
-from newsstand.text.boilerplate import Edit, Lines
+from newsstand.text.article import Article, Span
+from newsstand.text.boilerplate import Edit, Lines, RuleSpan
 from newsstand.text.boilerplate_rules import RULES, Rules, compiled
 from newsstand.text.cleaning import (
     blanks,
@@ -34,28 +34,28 @@ from newsstand.text.cleaning import (
     compose,
     fold,
     has_single_breaks,
+    limit_marks,
     markup,
-    pruned,
     unwrap,
 )
 
-# One round cleans and strips; another follows only when something changed, because decoding can
-# uncover markup ('&amp;lt;p&amp;gt;') and stripping a line can make neighbours of two others.
+# One round cleans and strips; another follows only if something changed, because decoding can
+# reveal markup ('&amp;lt;p&amp;gt;') and stripping a line can make two others adjacent.
 _ROUNDS = 8
-_STEPS = markup, characters, pruned, compose, blanks, unwrap
-_FOLDING = markup, characters, fold, pruned, compose, blanks, unwrap
-_LETTERS = fold, pruned, compose
+_STEPS = markup, characters, limit_marks, compose, blanks, unwrap
+_FOLDING = markup, characters, fold, limit_marks, compose, blanks, unwrap
+_LETTERS = fold, limit_marks, compose
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextSpec:
-    """What the preparation does; part of a model's bundle.
+    """Settings of the preparation; part of a model's bundle.
 
     Args:
-        strip: Boilerplate rules in force, names from `RULES`; `()` only cleans.
-        warn_removed: Warn when more than this share of the non-blank characters was stripped.
-        max_characters: The longest title and body together; a longer article is refused.
-        fold: Other forms of plain letters, as ligatures, become these (`cleaning.fold`).
+        strip: Boilerplate rules to apply, names from `RULES`; with `()` texts are only cleaned.
+        warn_removed: Warn if more than this share of the non-blank characters is stripped.
+        max_characters: Maximum length of title and body together; a longer article is refused.
+        fold: Replace variants of plain letters, such as ligatures, by these (`cleaning.fold`).
 
     Raises:
         ConfigError: An unknown rule, a share outside 0 to 1, or a value of another type.
@@ -63,7 +63,7 @@ class TextSpec:
 
     strip: tuple[str, ...] = tuple(RULES)
     warn_removed: float = 0.4
-    max_characters: int = 10_000_000  # the longest book is shorter
+    max_characters: int = 10_000_000  # longer than any book
     fold: bool = True
 
     def __post_init__(self) -> None:
@@ -85,18 +85,18 @@ class TextSpec:
             raise ConfigError(problems)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON; `from_dict` reads them back."""
+        """Returns plain values for JSON, which `from_dict` reads."""
         return asdict(self) | {"strip": list(self.strip)}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """A spec from `to_dict`'s values.
+        """Creates a spec from the values of `to_dict`.
 
-        Absent keys keep their defaults; but where `fold` is absent nothing is folded: so were the
-        texts prepared that a bundle of format 2 or 3 has learned from.
+        Missing keys have their defaults, except `fold`, which is then off: bundles of format 2
+        and 3 were trained on text without folding.
 
         Raises:
-            ConfigError: An unknown key, or a value that the spec refuses.
+            ConfigError: An unknown key or an invalid value.
         """
         known = cls.__dataclass_fields__
         if unknown := [_unknown("text", key, known) for key in values if key not in known]:
@@ -110,7 +110,7 @@ def _unknown(where: str, name: str, known: Mapping[str, Any]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Removed:
-    """A stripped span; `text == original[start:end]` of its part, `"title"` or `"body"`."""
+    """A stripped span: `text == original[start:end]` of its part, `"title"` or `"body"`."""
 
     part: str
     start: int
@@ -121,7 +121,7 @@ class Removed:
 
 @dataclass(frozen=True, slots=True)
 class _Layer:
-    """One list of edits: where each replacement lies in the new text, and what it replaced."""
+    """One list of edits: the span of each replacement in the new text, and of what it replaced."""
 
     new: "array[int]"
     new_end: "array[int]"
@@ -129,11 +129,11 @@ class _Layer:
     old_end: "array[int]"
 
     def back(self, at: int, *, end: bool) -> int:
-        """The old offset of the character at `at`: where it starts, or with `end` where it ends."""
+        """Returns the old start of the character at `at`, or with `end` its old end."""
         i = bisect_right(self.new, at) - 1
         if i < 0:
             return at + end
-        if at < self.new_end[i]:  # inside a replacement, which maps back as a whole
+        if at < self.new_end[i]:  # inside a replacement, which is mapped as a whole
             return self.old_end[i] if end else self.old[i]
         return self.old_end[i] + at - self.new_end[i] + end
 
@@ -149,12 +149,12 @@ class Part:
     text: str
     _layers: tuple[_Layer, ...] = field(default=(), repr=False, hash=False)
 
-    def place(self, start: int, end: int) -> tuple[int, int] | None:
-        """Half-open offsets in `text` of what is left of a span of the original; None if nothing.
+    def locate(self, start: int, end: int) -> Span | None:
+        """Maps a span of the original part to `text`; None if nothing of it is left.
 
         >>> article = Article(body="PARIS, May 3 (AFP) - Wheat &amp; rye rose.")
         >>> body = normalise(article, TextSpec()).body
-        >>> body.place(27, 36), body.place(0, 5)
+        >>> body.locate(27, 36), body.locate(0, 5)
         ((6, 11), None)
         """
         if not self._layers:
@@ -164,10 +164,10 @@ class Part:
         after = bisect_left(whole, end, key=lambda at: self.source(at, at + 1)[0])
         return (first, after) if first < after else None
 
-    def source(self, start: int, end: int) -> tuple[int, int]:
-        """Half-open offsets in the original part for `text[start:end]`.
+    def source(self, start: int, end: int) -> Span:
+        """Maps a span of `text` to the original part.
 
-        A replaced character (an entity, a composed letter) maps to all that it replaced.
+        A replaced character (an entity, a composed letter) is mapped to all that it replaced.
 
         Raises:
             ValueError: The offsets are not a span of `text`.
@@ -177,7 +177,7 @@ class Part:
         return _source(self._layers, start, end)
 
 
-def _source(layers: tuple[_Layer, ...] | list[_Layer], start: int, end: int) -> tuple[int, int]:
+def _source(layers: tuple[_Layer, ...] | list[_Layer], start: int, end: int) -> Span:
     empty, last = start == end, end - 1
     for layer in reversed(layers):
         start = layer.back(start, end=False)
@@ -187,15 +187,15 @@ def _source(layers: tuple[_Layer, ...] | list[_Layer], start: int, end: int) -> 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """An article ready for a model.
+    """A prepared article.
 
     Args:
         title: The prepared title.
         body: The prepared body.
-        removed: What was stripped: title first, sorted, disjoint.
+        removed: The stripped spans: title first, sorted, disjoint.
         removed_share: Stripped share of the cleaned non-blank characters, 0 to 1.
-        warning: One line when the share is above the spec's limit, or when a body held nothing
-            but boilerplate and was therefore kept.
+        warning: One line if the share is above the spec's limit, or if the body is entirely
+            boilerplate and was kept for that reason.
     """
 
     title: Part
@@ -206,13 +206,12 @@ class Prepared:
 
 
 def normalise(article: Article, spec: TextSpec) -> Prepared:
-    """Clean an article's title and body and strip their boilerplate.
+    """Cleans an article's title and body and strips their boilerplate.
 
-    A part never becomes empty by stripping: where the rules would take everything, that part
-    is only cleaned.
+    Stripping never empties a part: one that is entirely boilerplate is only cleaned.
 
     Returns:
-        The prepared parts with their way back to the original, and what was removed.
+        The prepared parts, with offsets in the original, and the removed spans.
 
     >>> article = Article(body="PARIS, May 3 (AFP) - Wheat fell &amp; rye rose.<br>Read more: Rye")
     >>> prepared = normalise(article, TextSpec())
@@ -228,22 +227,23 @@ def normalise(article: Article, spec: TextSpec) -> Prepared:
     title, body = (Part(draft.text, tuple(draft.layers)) for draft in drafts)
     removed = tuple(span for draft in drafts for span in draft.removed())
     lost = sum(draft.lost for draft in drafts)
-    share = lost / (lost + _ink(title.text) + _ink(body.text)) if lost else 0.0
+    share = lost / (lost + _size(title.text) + _size(body.text)) if lost else 0.0
     names = ", ".join(sorted({span.rule for span in removed}))
     warning = None
     if drafts[1].all_boilerplate:
-        warning = f"the body holds nothing but boilerplate ({drafts[1].all_boilerplate}): kept"
+        warning = f"the body is entirely boilerplate ({drafts[1].all_boilerplate}): kept"
     elif share > spec.warn_removed:
         warning = f"{share:.0%} of the text was stripped as boilerplate ({names})"
     return Prepared(title, body, removed, share, warning)
 
 
-def _ink(text: str) -> int:
+def _size(text: str) -> int:
+    """Returns the number of non-blank characters."""
     return len(text) - text.count(" ") - text.count("\n")
 
 
 class _Draft:
-    """A part on its way: the text so far, and the layers that lead back to the original."""
+    """A part being prepared: its current text, and the layers that map it to the original."""
 
     __slots__ = ("all_boilerplate", "layers", "lost", "original", "part", "spans", "text")
 
@@ -251,12 +251,12 @@ class _Draft:
         self.part = part
         self.original = self.text = original
         self.layers: list[_Layer] = []
-        self.spans: list[tuple[int, int, str]] = []  # stripped, in original offsets
+        self.spans: list[RuleSpan] = []  # stripped, in original offsets
         self.lost = 0
         self.all_boilerplate = ""
 
     def edit(self, edits: Iterable[Edit]) -> bool:
-        """Applies edits, sorted and disjoint, as one layer; whether there were any."""
+        """Applies sorted and disjoint edits as one layer; returns whether the text changed."""
         text, pieces = self.text, StringIO()
         layer: _Layer | None = None
         at = size = 0
@@ -280,11 +280,11 @@ class _Draft:
         return True
 
     def settle(self, rules: Rules, *, fold: bool) -> None:
-        """Clean and strip in rounds, until a further one could change nothing.
+        """Cleans and strips in rounds, until another round could change nothing.
 
-        Deleting whole lines gives no rule a new chance, so most articles need one round. What
-        may: a line that lost its dateline or its tail, a tag that lost what was inside it, and
-        single line breaks, where wrapped lines can meet.
+        Most articles need one round, because deleting whole lines creates no new matches. Another
+        is needed after a line lost its dateline or its end, after the text inside a tag was
+        deleted, and where single line breaks may now join wrapped lines.
         """
         self.clean(fold=fold)
         cleaned, depth = self.text, len(self.layers)
@@ -295,12 +295,12 @@ class _Draft:
             if not (lines.cuts or "<" in text or "&" in text or has_single_breaks(text)):
                 break
             self.clean(fold=fold)
-        if cleaned and not self.text:  # a tag had been held apart by nothing but boilerplate
+        if cleaned and not self.text:  # boilerplate alone separated the parts of a tag
             self.keep(cleaned, depth, {rule for _, _, rule in self.spans})
             self.spans, self.lost = [], 0
 
     def clean(self, *, fold: bool) -> None:
-        """The cleaning steps; again after markup, which can be nested, and changed letters."""
+        """Applies the cleaning steps; again after markup (possibly nested) and changed letters."""
         for _ in range(_ROUNDS):
             size = len(self.layers)
             changed = False
@@ -313,31 +313,31 @@ class _Draft:
                 return
 
     def strip(self, rules: Rules) -> Lines | None:
-        """One sweep of the rules; what it took, if anything went."""
+        """Applies the rules once; returns the sweep, or None if nothing was stripped."""
         lines = Lines(self.text, rules)
         if self.part == "title":
             lines.outlet()
         else:
             lines.sweep()
-        if not lines.found:
+        if not lines.matches:
             return None
-        origins = [(*_source(self.layers, start, end), rule) for start, end, rule in lines.found]
+        origins = [(*_source(self.layers, start, end), rule) for start, end, rule in lines.matches]
         self.edit(lines.edits())
         if not re.search(r"\w", self.text):  # never leave a part empty
-            self.keep(lines.text, len(self.layers) - 1, {rule for _, _, rule in lines.found})
+            self.keep(lines.text, len(self.layers) - 1, {rule for _, _, rule in lines.matches})
             return None
         self.spans += origins
-        self.lost += _ink("".join(lines.text[start:end] for start, end, _ in lines.found))
+        self.lost += _size("".join(lines.text[start:end] for start, end, _ in lines.matches))
         return lines
 
     def keep(self, text: str, depth: int, rules: set[str]) -> None:
-        """Back to `text`, the outcome of the first `depth` layers: all of it is boilerplate."""
+        """Restores `text`, the result of the first `depth` layers, because all is boilerplate."""
         self.text, self.all_boilerplate = text, ", ".join(sorted(rules))
         del self.layers[depth:]
 
     def removed(self) -> Iterator[Removed]:
-        """The stripped spans in order; one that came to enclose an earlier one swallows it."""
-        merged: list[tuple[int, int, str]] = []
+        """Returns the stripped spans in order; overlapping ones are merged."""
+        merged: list[RuleSpan] = []
         for start, end, rule in sorted(self.spans, key=lambda span: (span[0], -span[1])):
             if merged and start < merged[-1][1]:
                 merged[-1] = (merged[-1][0], max(end, merged[-1][1]), merged[-1][2])

@@ -1,4 +1,4 @@
-"""The kinds of text in an article: headline, lead, quoted speech, and the rest."""
+"""Divides an article into headline, lead, quoted speech and other text."""
 
 import re
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from newsstand.text.normalize import Prepared
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A stretch of one kind; half-open offsets in the prepared text of its part."""
+    """A span of one kind in the prepared text of a part, `"title"` or `"body"`."""
 
     kind: Literal["headline", "lead", "quote", "body"]
     part: str
@@ -17,7 +17,7 @@ class Segment:
     end: int
 
 
-# A quote ends with its mark, or with its paragraph when the next one opens the same quote again.
+# A quote ends with its mark, or with its paragraph if the next one continues the quote.
 _QUOTE = re.compile(
     r"“[^“”\n]*+(?:”|(?=\n+“))|„[^„“”\n]*+[“”]|«[^«»\n]*+(?:»|(?=\n+«))|»[^«»\n]*+«"
     r"|(?<!\w)\"(?=\S)[^\"\n]*+(?:\"|(?=\n+\"))"
@@ -26,11 +26,11 @@ _SPEECH = re.compile(r"[\s,.!?…。]")
 
 
 def segments(prepared: Prepared) -> list[Segment]:
-    """The kinds of text in an article, tiling title and body without gap or overlap.
+    """Divides title and body into segments, without gaps and overlaps.
 
     The title is the headline; the body's first paragraph is the lead; quoted speech is a quote
-    wherever it stands, marks included. A single quoted word without punctuation is an emphasis
-    or a name and no speech.
+    wherever it is, marks included. A single quoted word without punctuation is emphasis or a name,
+    not speech.
 
     >>> from newsstand.text.article import Article
     >>> from newsstand.text.normalize import TextSpec, normalise
@@ -38,7 +38,7 @@ def segments(prepared: Prepared) -> list[Segment]:
     >>> [(s.kind, prepared.body.text[s.start : s.end]) for s in segments(prepared)]
     [('lead', 'Rye fell. '), ('quote', '“We wait,”'), ('lead', ' she said.')]
     """
-    found = (
+    divided = (
         [Segment("headline", "title", 0, len(prepared.title.text))] if prepared.title.text else []
     )
     body = prepared.body.text
@@ -47,15 +47,15 @@ def segments(prepared: Prepared) -> list[Segment]:
 
     def plain(start: int, end: int) -> None:
         if start < min(lead, end):
-            found.append(Segment("lead", "body", start, min(lead, end)))
+            divided.append(Segment("lead", "body", start, min(lead, end)))
         if max(start, lead) < end:
-            found.append(Segment("body", "body", max(start, lead), end))
+            divided.append(Segment("body", "body", max(start, lead), end))
 
     at = 0
     for match in _QUOTE.finditer(body):
         if _SPEECH.search(match[0]):
             plain(at, match.start())
-            found.append(Segment("quote", "body", *match.span()))
+            divided.append(Segment("quote", "body", *match.span()))
             at = match.end()
     plain(at, len(body))
-    return found
+    return divided

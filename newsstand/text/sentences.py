@@ -1,15 +1,17 @@
-"""Where the sentences of a text begin and end."""
+"""Divides a text into sentences."""
 
 import re
 
-# Up to marks of its end with a blank behind them, or to the end of the line. Each run of marks is
-# looked at once: what follows decides whether it ends the sentence or stands inside.
+from newsstand.text.article import Span
+
+# Up to end marks followed by a blank, or to the end of the line. Each run of marks is matched once:
+# the next character decides whether it ends the sentence.
 _END = r"[.!?…]++['\"”’»)\]]*+"  # noqa: RUF001 - quotes
 _SENTENCE = re.compile(rf"\S(?:[^\n.!?…]++|{_END}(?=\S))*+(?:{_END})?+")
 
 
-def sentence_spans(body: str) -> list[tuple[int, int]]:
-    """Where the sentences of a body stand, half-open.
+def sentence_spans(body: str) -> list[Span]:
+    """Returns the spans of the sentences of a body.
 
     >>> body = "Rye fell. 'Why?' he asked."
     >>> [body[start:end] for start, end in sentence_spans(body)]

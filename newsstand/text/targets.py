@@ -1,12 +1,13 @@
-"""Whether a text speaks of a target at all, by the target's words."""
+"""Tests whether a text mentions the words of a target."""
 
 import re
 from functools import lru_cache
 
 from newsstand.features.hashed_ngrams import HashedNgrams
+from newsstand.text.article import Span
 from newsstand.text.example import Example
 
-# English words that a claim is put in, whatever it is about.
+# English function words and common verbs of claims.
 _STOP_WORDS = """
     a about above after again against all also am an and another any anybody anyone anything are
     aren't as at away back be because been before being below between both but by can can't cannot
@@ -26,60 +27,58 @@ _STOP_WORDS = """
 """
 STOP_WORDS = frozenset(_STOP_WORDS.split())
 
-# Scripts that put no spaces between words: Thai and its neighbours, Chinese, Japanese.
+# Scripts without spaces between words: Thai, Lao, Myanmar, Khmer, Chinese, Japanese.
 _UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
-# A plain stemmer for English, so that "denies", "denied" and "deny" are one word.
+# A simple stemmer for English: "denies", "denied" and "deny" have the same stem.
 _ENDINGS = "(?:['’]s|ies|ied|ing|ed|es|s|e|y)"  # noqa: RUF001 - quotes
-_STEMMED = 3  # letters that `stem` leaves at least
+_STEMMED = 3  # minimum letters of a stem
 _ENDING = re.compile(rf"(?<=\w{{{_STEMMED}}}){_ENDINGS}\b")
 _WORDS = HashedNgrams(words=(1, 1))
 
 
 def stem(text: str) -> str:
-    """The text in lower case, its words without common English endings."""
+    """Returns the text in lower case, without common English word endings."""
     return _ENDING.sub("", text.lower())
 
 
 @lru_cache(maxsize=4096)
-def content_spans(target: str) -> tuple[tuple[int, int], ...]:
-    """Where the words of a target stand that say what it is about, half-open.
-
-    English stop words are none, unless there are no others.
+def content_spans(target: str) -> tuple[Span, ...]:
+    """Returns the spans of a target's words without English stop words, or of all if none is left.
 
     >>> target = "Zoos should be closed"
     >>> [target[start:end] for start, end in content_spans(target)]
     ['Zoos', 'closed']
     """
-    places = _WORDS.positions(target)
-    spans = sorted(zip(places.starts.tolist(), places.ends.tolist(), strict=True))
+    words = _WORDS.positions(target)
+    spans = sorted(zip(words.starts.tolist(), words.ends.tolist(), strict=True))
     plain = target.lower().replace("’", "'")  # noqa: RUF001 - quotes
-    if len(plain) != len(target):  # a letter whose small form is longer
+    if len(plain) != len(target):  # the lower case of a letter is longer
         return tuple(spans)
     return tuple(x for x in spans if plain[x[0] : x[1]] not in STOP_WORDS) or tuple(spans)
 
 
-def speaks_of(example: Example) -> bool:
-    """Whether an example's text holds a content word of its target, other endings allowed."""
+def mentions_target(example: Example) -> bool:
+    """Whether a text contains a content word of its target, possibly with another ending."""
     if example.mentions:
         return True
-    target, said = example.target or "", example.text.lower()
-    stems, pieces = _searched(target)
-    if not stems and not pieces:  # nothing but marks
-        return target.lower() in said
-    if any(piece in said for piece in pieces):
+    target, text = example.target or "", example.text.lower()
+    stems, pairs = _search_terms(target)
+    if not stems and not pairs:  # a target of punctuation only
+        return target.lower() in text
+    if any(pair in text for pair in pairs):
         return True
-    # Most are nowhere in the text: what is found fast is looked at closely.
-    near = [word for word in stems if word in said]
-    return any(re.search(_pattern(word), said) for word in near)
+    # Few stems are in the text, so the fast test comes first.
+    candidates = [stem_ for stem_ in stems if stem_ in text]
+    return any(re.search(_pattern(stem_), text) for stem_ in candidates)
 
 
 @lru_cache(maxsize=4096)
-def _searched(target: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Stems of a target's content words, and pairs of letters of scripts without spaces."""
+def _search_terms(target: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Returns stems of a target's content words, and letter pairs of scripts without spaces."""
     words = [target[start:end] for start, end in content_spans(target)]
-    joined = [word.lower() for word in words if _UNSPACED.search(word)]
+    phrases = [word.lower() for word in words if _UNSPACED.search(word)]
     stems = dict.fromkeys(stem(word) for word in words if not _UNSPACED.search(word))
-    pairs = dict.fromkeys(word[i : i + 2] for word in joined for i in range(len(word) - 1))
+    pairs = dict.fromkeys(word[i : i + 2] for word in phrases for i in range(len(word) - 1))
     return tuple(stems), tuple(pairs)
 
 

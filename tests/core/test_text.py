@@ -123,7 +123,7 @@ def test_folded_letters_lead_back() -> None:
         at = prepared.text.index(token)
         start, end = prepared.source(at, at + len(token))
         assert body[start:end] == original
-        assert prepared.place(start, end) == (at, at + len(token))
+        assert prepared.locate(start, end) == (at, at + len(token))
 
 
 def test_boilerplate_in_wide_letters_goes() -> None:
@@ -258,14 +258,14 @@ def test_source_leads_back(body: str, token: str, original: str) -> None:
     at = part.text.index(token)
     start, end = part.source(at, at + len(token))
     assert body[start:end] == original
-    assert part.place(start, end) == (at, at + len(token))
+    assert part.locate(start, end) == (at, at + len(token))
 
 
 def test_place_of_what_was_stripped_in_part_or_whole() -> None:
     part = prepare("LONDON (Reuters) - Rye fell.").body
-    assert part.place(0, 6) is None
-    assert part.place(8, 22) == (0, 3)
-    assert prepare("Rye fell.").body.place(4, 8) == (4, 8)
+    assert part.locate(0, 6) is None
+    assert part.locate(8, 22) == (0, 3)
+    assert prepare("Rye fell.").body.locate(4, 8) == (4, 8)
 
 
 def test_source_of_nothing_and_of_nonsense() -> None:
@@ -422,7 +422,7 @@ def test_every_token_leads_back_to_itself(body: str, spec: TextSpec) -> None:
     for match in re.finditer(r"\S+", part.text):
         start, end = part.source(*match.span())
         assert at <= start < end <= len(body)
-        assert part.place(start, end) == match.span()
+        assert part.locate(start, end) == match.span()
         assert prepare(body[start:end], spec=clean).body.text == match[0]
         at = end
 

@@ -8,7 +8,7 @@ Only the conventions are real; every sentence is made up.
 import pytest
 
 from newsstand.text.article import Article
-from newsstand.text.boilerplate_lexicon import SURE
+from newsstand.text.boilerplate_lexicon import NOTES
 from newsstand.text.normalize import RULES, TextSpec, normalise
 from sentences import LEAD, REST, TWO
 
@@ -418,7 +418,7 @@ def test_convention_is_stripped(body: str, expected: str | None, rules: list[str
 
 
 def test_the_conventions_use_every_body_rule() -> None:
-    elsewhere = {"outlet", "lists", *SURE}  # whose tests are in test_text_notes.py
+    elsewhere = {"outlet", "lists", *NOTES}  # whose tests are in test_text_notes.py
     assert {rule for case in CONVENTIONS for rule in case[3]} == set(RULES) - elsewhere
 
 
