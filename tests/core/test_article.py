@@ -1,4 +1,4 @@
-"""Articles from text, rows and web pages, and what of them can be scored."""
+"""Articles from text, rows and web pages, and their encoding."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ from newsstand.text.normalize import TextSpec
         ("", "", ""),
     ],
 )
-def test_from_text(text: str, title: str, body: str) -> None:
+def test_from_text_finds_the_headline(text: str, title: str, body: str) -> None:
     article = Article.from_text(text, id="7")
     assert (article.title, article.body, article.id) == (title, body, "7")
 
@@ -52,7 +52,7 @@ def test_from_text(text: str, title: str, body: str) -> None:
             "",
             "Wheat fell.\n\nOats\n\nRye rose.",
         ),
-        # Cards of other stories, and the story itself outside of any.
+        # Cards of other stories, with the story itself outside any card.
         ("<article><p>Teaser</p></article><p>Wheat fell on Monday.", "", "Wheat fell on Monday."),
         # Some publishing systems wrap the whole page in a form.
         ("<form><h1>Grain falls</h1><p>Wheat.</p></form>", "Grain falls", "Wheat."),
@@ -65,17 +65,17 @@ def test_from_text(text: str, title: str, body: str) -> None:
         ("", "", ""),
     ],
 )
-def test_from_html(page: str, title: str, body: str) -> None:
+def test_from_html_finds_headline_and_text(page: str, title: str, body: str) -> None:
     article = Article.from_html(page)
     assert (article.title, article.body) == (title, body)
 
 
-def test_a_warning_is_no_column() -> None:
+def test_warning_is_not_a_column() -> None:
     assert "warning" not in COLUMNS
     assert Article.from_mapping({"body": "x", "warning": 5}).warning is None
 
 
-def test_from_mapping_takes_known_columns_and_ignores_the_rest() -> None:
+def test_from_mapping_ignores_unknown_columns() -> None:
     row = {"id": 7, "body": "Wheat fell.", "title": None, "outlet": "Wire", "desk": {"x": 1}}
     assert Article.from_mapping(row) == Article(id="7", body="Wheat fell.", outlet="Wire")
     assert Article.from_mapping({"body": None, "title": "Grain"}).body == ""
@@ -92,32 +92,32 @@ def test_from_mapping_takes_known_columns_and_ignores_the_rest() -> None:
         ({"body": ["x"] * 99}, r"^column 'body': expected text, got list \['x', .{0,40}$"),
     ],
 )
-def test_from_mapping_names_the_column_and_its_type(row: dict[str, Any], message: str) -> None:
+def test_from_mapping_names_the_invalid_column(row: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
         Article.from_mapping(row)
 
 
 @pytest.mark.parametrize(
-    "places", [[[0, 99]], [[3, 3]], [[0, 2.5]], [["0", 2]], [[0]], [0, 2], "[[0, 2]]", 3]
+    "mentions", [[[0, 99]], [[3, 3]], [[0, 2.5]], [["0", 2]], [[0]], [0, 2], "[[0, 2]]", 3]
 )
-def test_places_of_the_target(places: Any) -> None:
+def test_mentions_must_be_spans_in_the_body(mentions: Any) -> None:
     row = {"body": "Lee said she would.", "target": "Lee"}
     good = Article.from_mapping({**row, "mentions": [[0, 3], [9, 12]]})
     assert good.mentions == ((0, 3), (9, 12))
     assert hash(good) == hash(Article(body=row["body"], mentions=((0, 3), (9, 12))))
     assert Article.from_mapping({**row, "mentions": None}).mentions == ()
     with pytest.raises(
-        InputError, match=r"mentions.*: expected \[\[start, end\], …\], the target's"
+        InputError, match=r"mentions.*: expected \[\[start, end\], …\], the target's offsets"
     ):
-        Article.from_mapping({**row, "mentions": places})
-    # Without a target, a column of that name is the user's own.
-    assert Article.from_mapping({"body": "x", "mentions": places}).mentions == ()
+        Article.from_mapping({**row, "mentions": mentions})
+    # Without a target, a column of this name has another meaning.
+    assert Article.from_mapping({"body": "x", "mentions": mentions}).mentions == ()
 
 
-def test_encode_finds_places_again_in_prepared_text() -> None:
+def test_encode_maps_mentions_to_the_prepared_text() -> None:
     body = "LONDON (Reuters) - Lee &amp; Co said she would."
-    places = tuple((body.index(x), body.index(x) + len(x)) for x in ("she", "Lee &amp; Co", "LON"))
-    article = Article(title="Lee", body=body, mentions=places)
+    spans = tuple((body.index(x), body.index(x) + len(x)) for x in ("she", "Lee &amp; Co", "LON"))
+    article = Article(title="Lee", body=body, mentions=spans)
     example = encode(article, "Lee", TextSpec())
     text = example.prepared.body.text
     assert [text[start:end] for start, end in example.mentions] == ["she", "Lee & Co"]
@@ -125,7 +125,7 @@ def test_encode_finds_places_again_in_prepared_text() -> None:
 
 
 @pytest.mark.parametrize("values", [{"body": None}, {"body": b"x"}, {"body": "x", "title": 5}])
-def test_title_and_body_are_text(values: dict[str, Any]) -> None:
+def test_title_and_body_must_be_text(values: dict[str, Any]) -> None:
     with pytest.raises(InputError, match=r"^article (title|body): expected text, got \w+$"):
         Article(**values)
 

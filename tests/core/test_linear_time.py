@@ -1,4 +1,4 @@
-"""No text takes more than its length: twice of it takes about twice the time, in every pass."""
+"""Every pass over a text takes linear time: twice the length takes about twice the time."""
 
 import pytest
 
@@ -7,12 +7,12 @@ from newsstand.io.bundle import Bundle
 from newsstand.text.article import Article
 from newsstand.text.normalize import TextSpec, normalise
 
-# A line may be short of any limit and its pattern still end only with the universe; and long enough
-# that the square of it is seen, where what is linear takes less than the floor.
+# Short lines detect exponential time; long texts detect quadratic time, while linear time stays
+# below the floor.
 LENGTHS = (120, 240), (3_000, 6_000)
 FLOOR = 0.008  # seconds
 CHOSEN = list(patterns(20, seed=4))
-# What reads a text and looks at more than its characters takes every so manieth pattern.
+# Slower passes test every n-th pattern only, from an offset.
 EVERY = {"topic": (17, 0), "stance": (17, 6), "target": (17, 12), "data": (3, 0)}
 
 
@@ -22,9 +22,9 @@ def passes(small: Bundle, small_stance: Bundle) -> Passes:
 
 
 @pytest.mark.parametrize("name", list(Passes.NAMES))
-def test_time_grows_with_the_length(name: str, passes: Passes) -> None:
+def test_time_is_linear(name: str, passes: Passes) -> None:
     run = passes.all()[name]
-    run("Wheat fell.")  # what is compiled or looked up once
+    run("Wheat fell.")  # compiles on first use
     every, first = EVERY.get(name, (1, 0))
     slow = [
         f"{pattern}: {ratio:.1f} times"
@@ -34,8 +34,8 @@ def test_time_grows_with_the_length(name: str, passes: Passes) -> None:
     assert slow == []
 
 
-def test_growth_is_seen() -> None:
-    """The measure itself: a pass that goes over the text once for each of its characters."""
+def test_quadratic_time_is_detected() -> None:
+    """Tests the measure with a pass that reads the text once for each character."""
 
     def square(text: str) -> None:
         for _ in text:
@@ -46,8 +46,8 @@ def test_growth_is_seen() -> None:
     assert growth(str.upper, Pattern("", "a", ""), lengths, 1e-4) <= 3
 
 
-def test_marks_in_a_row() -> None:
-    """The first thirty stay, as many as Unicode's stream-safe text has; the way back is kept."""
+def test_runs_of_marks_are_limited() -> None:
+    """The first thirty are kept, as in Unicode's stream-safe text, and offsets stay correct."""
     marks = "\u0301\u0316" * 40
     part = normalise(Article(body=f"Ry{marks}e fell."), TextSpec()).body
     assert len(part.text) == len("Rye fell.") + 30 - 1  # the y and an acute are one letter

@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from newsstand.features import hashed_ngrams as engine
 from newsstand.features.char_tables import SEPARATORS, lowercase
 from newsstand.features.hashed_ngrams import HashedNgrams, text_key
-from newsstand.features.weighting import hashed_ngrams as engine
 
 WRAP = 2**64
 BETWEEN = "".join(f"\\U{first:08x}-\\U{last:08x}" for first, last in SEPARATORS)

@@ -1,4 +1,4 @@
-"""Web pages: by trafilatura the story and nothing else, by the plain reader all of the story."""
+"""Web pages: trafilatura gives exactly the story, the plain reader at least all of it."""
 
 import logging
 import random
@@ -17,8 +17,8 @@ PARAGRAPHS = (
 )
 STORY = "\n\n".join(PARAGRAPHS)
 PLAIN = (
-    "the page was read by the plain reader, which finds less exactly what is the article; "
-    "install newsstand[html] to have it read by trafilatura"
+    "the page was read by the plain reader, which separates the article less precisely; "
+    "install newsstand[html] to use trafilatura"
 )
 
 
@@ -28,13 +28,13 @@ def _reader(request: pytest.FixtureRequest) -> object:
         yield
 
 
-def test_there_is_a_page_of_every_kind() -> None:
+def test_every_page_has_an_expected_story() -> None:
     assert len(PAGES) >= 20
     assert {page.path for page in PAGES} == set(PAGES[0].path.parent.glob("*.html"))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.path.stem)
-def test_pages_of_all_kinds(page: Gold) -> None:
+def test_stories_of_all_kinds_of_pages(page: Gold) -> None:
     article = Article.from_html(page.path.read_bytes(), id="7")
     assert page.judged(article.body) == ([], [])
     assert (article.title, article.id, article.warning) == (page.title, "7", None)
@@ -48,7 +48,7 @@ def test_the_plain_reader_finds_title_and_paragraphs(page: Gold) -> None:
     assert (article.title, missing, article.warning) == (page.title, [], PLAIN)
 
 
-def test_the_plain_reader_leaves_out_what_is_no_text() -> None:
+def test_the_plain_reader_leaves_out_menus_scripts_and_hidden_text() -> None:
     page = (
         "<title>Ferry &amp; post</title><style>p {{}}</style><nav><p>All our islands.</nav>"
         "<header><p>Skerry Times, since 1911.</p></header><script>var a = '<p>x</p>';</script>"
@@ -60,7 +60,7 @@ def test_the_plain_reader_leaves_out_what_is_no_text() -> None:
     assert (article.title, article.body) == ("Ferry & post", STORY)
 
 
-def test_a_short_text_beside_comments_is_read() -> None:
+def test_a_short_text_beside_long_comments_is_read() -> None:
     with reading_by("plain"):
         page = f"<p>Closed today</p><div class=comments><p>{STORY}</div>"
         assert Article.from_html(page).body == "Closed today"
@@ -68,7 +68,7 @@ def test_a_short_text_beside_comments_is_read() -> None:
 
 @pytest.mark.usefixtures("_reader")
 @pytest.mark.parametrize("page", PAGES[:3], ids=lambda page: page.path.stem)
-def test_bytes_and_text_are_read_alike(page: Gold) -> None:
+def test_bytes_and_text_give_the_same_article(page: Gold) -> None:
     content = page.path.read_bytes()
     assert Article.from_html(content) == Article.from_html(content.decode())
 
@@ -76,13 +76,13 @@ def test_bytes_and_text_are_read_alike(page: Gold) -> None:
 @pytest.mark.parametrize(
     "page",
     [
-        # Text decides, not the tag.
+        # The text decides, not the tag.
         "<article><div>{0}</div><div>{1}</div><p>OK</p></article>",
         "<div><div>{0}</div><div>{1}</div><p>Our website stores crumbs on your device.</p></div>",
         "<div class=x><span>{0}</span><br><br><span>{1}</span></div><p>All rights reserved.</p>",
         "<table><tr><td><a href=/>Home</a><td>{0}<br><br>{1}<td><a href=/x>Weather</a></table>",
         "<section><section>{0}</section><section>{1}</section></section>",
-        # Elements that nobody closed.
+        # Unclosed elements.
         "<header><button>Menu</header><p>{0}<p>{1}",
         "<nav><svg><title>Logo</title><path d=M0></nav><div><p>{0}<p>{1}</div>",
         "<header><div>Site</div><article><h1>Ferry</h1><p>{0}</p><p>{1}</p></article>",
@@ -96,7 +96,7 @@ def test_bytes_and_text_are_read_alike(page: Gold) -> None:
         "<div class=page-content><article><p>{0}</p><p>{1}</p></article><div>"
         + "<p>Nonsense, the ferry was never on time when I was young, and nobody cared.</p>" * 9
         + "</div></div>",
-        # An article of the headline only.
+        # An article element with the headline only.
         "<article><h1>Ferry</h1></article><div class=story-body><p>{0}</p><p>{1}</p></div>",
         "<article><p>{0}</p><p>{1}</p></article><div id=comments>"
         + "<p>Nonsense, the ferry was never on time when I was young, and nobody cared.</p>" * 9
@@ -116,13 +116,13 @@ def test_a_story_is_found_in_any_markup(page: str) -> None:
     assert Article.from_html(page.format(*PARAGRAPHS)).body == STORY
 
 
-def test_a_story_about_cookies_is_one() -> None:
+def test_a_story_about_cookies_is_kept() -> None:
     line = "We baked cookies for the crew on Sunday."
     page = f"<p>{PARAGRAPHS[0]}</p><p>{line}</p><p>{PARAGRAPHS[1]}</p>"
     assert line in Article.from_html(page).body
 
 
-def test_subheads_and_lists_stay_in_their_places() -> None:
+def test_subheads_and_lists_are_in_order() -> None:
     page = (
         "<h1>Ferry</h1><p>{}</p><h3>What is missing</h3><ul><li>A pump</li><li>Two seals</ul><p>{}"
     )
@@ -134,7 +134,7 @@ def test_subheads_and_lists_stay_in_their_places() -> None:
 @pytest.mark.parametrize(
     ("head", "body", "title"),
     [
-        # A heading in the article comes before one above it.
+        # A heading in the article is preferred to one above it.
         ("", "<h1>Skerry Times</h1><article><h1>Ferry stops</h1>{}</article>", "Ferry stops"),
         (
             "<meta property=og:title content='Ferry stops'>",
@@ -148,7 +148,7 @@ def test_subheads_and_lists_stay_in_their_places() -> None:
             "<h1>Skerry Times</h1><h2>Ferry stops</h2>{}",
             "Ferry stops",
         ),
-        # The site's name is cut off only where it is known to be one.
+        # The site's name is removed only if it is known to be one.
         ("<title>Ferry stops - Skerry Times</title>", "<h1>Ferry stops</h1>{}", "Ferry stops"),
         ("<title>Ferry stops - at last</title>", "{}", "Ferry stops - at last"),
         (
@@ -164,7 +164,7 @@ def test_subheads_and_lists_stay_in_their_places() -> None:
         ("<svg><title>Logo</title></svg><title>Ferry stops</title>", "{}", "Ferry stops"),
     ],
 )
-def test_title(head: str, body: str, title: str) -> None:
+def test_the_title_of_a_page(head: str, body: str, title: str) -> None:
     story = "".join(f"<p>{paragraph}</p>" for paragraph in PARAGRAPHS)
     article = Article.from_html(f"<html><head>{head}</head><body>{body.format(story)}")
     assert (article.title, article.body) == (title, STORY)
@@ -185,30 +185,30 @@ def test_title(head: str, body: str, title: str) -> None:
         ("<p>县水务局表示下一步将修建通往山后三个乡的输水管道全长八十公里。</p>", None),
     ],
 )
-def test_a_page_of_hardly_any_text_has_a_warning(page: str, warning: str | None) -> None:
+def test_a_page_with_hardly_any_text_has_a_warning(page: str, warning: str | None) -> None:
     assert Article.from_html(page).warning == warning
     with reading_by("plain"):
         plain = Article.from_html(page).warning
     assert plain == (f"{warning}; {PLAIN}" if warning else PLAIN)
 
 
-def test_what_trafilatura_cannot_do_the_plain_reader_does(caplog: pytest.LogCaptureFixture) -> None:
+def test_the_plain_reader_is_used_where_trafilatura_fails(caplog: pytest.LogCaptureFixture) -> None:
     deep = "<div>" * 3000 + "".join(f"<p>{paragraph}</p>" for paragraph in PARAGRAPHS)
     with caplog.at_level(logging.ERROR), reading_by("trafilatura"):
         assert Article.from_html(deep).body == STORY
     assert not caplog.records
 
 
-def test_json_ld_is_read_where_the_page_shows_nothing() -> None:
-    told = '{"@graph": [{"@type": "NewsArticle", "articleBody": "A &amp; B.\\nSecond line."}, 3]}'
+def test_json_ld_is_read_if_the_page_has_no_text() -> None:
+    data = '{"@graph": [{"@type": "NewsArticle", "articleBody": "A &amp; B.\\nSecond line."}, 3]}'
     script = "<script type=application/ld+json>{}</script>"
-    page = script.format("[" * 9999) + script.format("{broken") + script.format(told)
+    page = script.format("[" * 9999) + script.format("{broken") + script.format(data)
     assert Article.from_html(page).body == "A & B.\n\nSecond line."
     assert Article.from_html(page + "<p>" + STORY * 2).body.startswith(STORY[:50])
 
 
 def seconds(page: str) -> float:
-    """The CPU time of one reading."""
+    """Returns the CPU time of reading a page."""
     start = time.process_time()
     Article.from_html(page)
     return time.process_time() - start
@@ -216,13 +216,13 @@ def seconds(page: str) -> float:
 
 @pytest.mark.usefixtures("_reader")
 @pytest.mark.parametrize("pattern", HOSTILE)
-def test_time_grows_with_the_length_and_no_faster(pattern: str) -> None:
+def test_time_grows_at_most_linearly(pattern: str) -> None:
     rng = random.Random(pattern)  # the same page in each run
     ends = rng.choice(PREFIXES), rng.choice(SUFFIXES)
     page, longer = (hostile(pattern, length, *ends) for length in (8_000, 16_000))
-    Article.from_html(page[:1000])  # what is imported or compiled at first use
+    Article.from_html(page[:1000])  # imports and compiles on first use
     once, twice = seconds(page), seconds(longer)
-    # Below a quarter of a second, and in a single measurement, it is the machine's own business.
+    # Short times and single measurements are noisy.
     for _ in range(3):
         if twice < max(3 * once, 0.25):
             break
@@ -232,6 +232,6 @@ def test_time_grows_with_the_length_and_no_faster(pattern: str) -> None:
 
 @pytest.mark.usefixtures("_reader")
 @pytest.mark.parametrize("pattern", ["<div>", "<b>", "<ul><li>", "<article>"])
-def test_nesting_has_no_limit(pattern: str) -> None:
+def test_deep_nesting_is_read(pattern: str) -> None:
     article = Article.from_html(f"<p>{STORY}</p>" + pattern * (100_000 // len(pattern)) + "x")
     assert PARAGRAPHS[1] in article.body

@@ -1,4 +1,4 @@
-"""The encoding of a page: by its mark, its declaration, as UTF-8, or as Windows-1252."""
+"""The encoding of a page: from a byte order mark, UTF-8, a declaration, or Windows-1252."""
 
 import codecs
 
@@ -33,7 +33,7 @@ HTTP = "<META content='text/html; charset={}' http-equiv=Content-Type>"
     ],
 )
 @pytest.mark.parametrize("declaration", [META, HTTP, '<?xml version="1.0" encoding="{}"?>'])
-def test_a_declared_encoding(label: str, codec: str, text: str, declaration: str) -> None:
+def test_a_declared_encoding_is_used(label: str, codec: str, text: str, declaration: str) -> None:
     page = f"{declaration.format(label)}<p>{text}</p>"
     assert page_text(page.encode(codec)) == page
 
@@ -44,7 +44,7 @@ def test_a_declared_encoding(label: str, codec: str, text: str, declaration: str
         ("é".encode(), "é"),
         ("é".encode("latin-1"), "é"),
         (b"\x93x\x94 \x81", "“x” \x81"),
-        # A mark comes before a declaration, and valid UTF-8 before a wrong one.
+        # A byte order mark is preferred to a declaration, and valid UTF-8 to a wrong one.
         (codecs.BOM_UTF8 + META.format("gbk").encode() + "é".encode(), META.format("gbk") + "é"),
         (META.format("iso-8859-1").encode() + "é".encode(), META.format("iso-8859-1") + "é"),
         (META.format("gbk").encode() + b"x", META.format("gbk") + "x"),
@@ -53,7 +53,7 @@ def test_a_declared_encoding(label: str, codec: str, text: str, declaration: str
         ("<p>é".encode("utf-16-le"), "<p>é"),
         # UTF-16 cannot declare itself in ASCII.
         (META.format("utf-16").encode() + "é".encode(), META.format("utf-16") + "é"),
-        # A page that was cut in the middle of a letter.
+        # A page that ends within a letter.
         (("é" * 40).encode()[:-1], "é" * 39 + "\ufffd"),
         # Wrong, unknown and dangerous declarations.
         (META.format("utf-8").encode() + b"\xe9", META.format("utf-8") + "é"),
@@ -69,17 +69,17 @@ def test_a_declared_encoding(label: str, codec: str, text: str, declaration: str
         (b"", ""),
     ],
 )
-def test_no_page_is_refused(page: bytes, text: str | None) -> None:
-    found = page_text(page)
-    assert text is None or found == text
+def test_any_bytes_are_decoded(page: bytes, text: str | None) -> None:
+    decoded = page_text(page)
+    assert text is None or decoded == text
 
 
-def test_half_letters_of_a_text() -> None:
+def test_lone_surrogates_are_replaced() -> None:
     assert page_text("\ud83d\ude00 \ud83d\ufeff") == "😀 \ufffd\ufeff"
     Article.from_html("<p>\ud800</p>").body.encode()
 
 
-def test_every_label_names_a_codec_of_text() -> None:
+def test_labels_name_text_codecs() -> None:
     labels = ["utf8", "latin1", "sjis", "x-gbk", "windows-31j", "koi8-u", "macintosh", "cp1252"]
     for label in labels:
         codec = declared_codec(META.format(label).encode())

@@ -86,8 +86,8 @@ FORMS = [
     ("ry\u00ade, fe\u034fll, ri\ufe0fce, 葛\U000e0100城", "rye, fell, rice, 葛城"),
     ("ﬁ\ufe0fne Ⓐ\ufe0f", "fine A"),
 ]
-# What says something that plain characters do not, or is some language's own spelling.
-NO_FORMS = [
+# Characters with a meaning of their own, or regular spellings of a language.
+KEPT = [
     "10² m³, ½ or ⅔, 3⁄4",
     "№ 5, Acme™, ℠, … and ‼",
     "1ª, 2º, 5 ㎏, 3 ℃, ㍻",
@@ -101,7 +101,7 @@ NO_FORMS = [
 
 
 @pytest.mark.parametrize(("form", "plain"), FORMS)
-def test_other_forms_of_letters_become_plain(form: str, plain: str) -> None:
+def test_letter_variants_become_plain(form: str, plain: str) -> None:
     prepared = prepare(form, title=form)
     assert (prepared.title.text, prepared.body.text) == (plain, plain)
     for match in re.finditer(r"\S+", plain):
@@ -111,12 +111,12 @@ def test_other_forms_of_letters_become_plain(form: str, plain: str) -> None:
     assert unfolded == prepare(unfolded, spec=TextSpec(fold=False)).body.text != plain
 
 
-@pytest.mark.parametrize("text", NO_FORMS)
-def test_what_says_more_than_plain_letters_stays(text: str) -> None:
+@pytest.mark.parametrize("text", KEPT)
+def test_characters_with_a_meaning_of_their_own_are_kept(text: str) -> None:
     assert prepare(text).body.text == text
 
 
-def test_folded_letters_lead_back() -> None:
+def test_folded_letters_map_to_the_original() -> None:
     body = "LONDON (Reuters) - The oﬃcial ﬁgure: Ｔｅｎ percent. /More/"
     prepared = prepare(body).body
     for token, original in {"official": "oﬃcial", "figure": "ﬁgure", "Ten": "Ｔｅｎ"}.items():
@@ -126,7 +126,7 @@ def test_folded_letters_lead_back() -> None:
         assert prepared.locate(start, end) == (at, at + len(token))
 
 
-def test_boilerplate_in_wide_letters_goes() -> None:
+def test_boilerplate_in_wide_letters_is_stripped() -> None:
     prepared = prepare(f"{PROSE}\n\nＲｅａｄ ｍｏｒｅ： Rye", "Rye")
     assert [(x.rule, x.text) for x in prepared.removed] == [("related", "Ｒｅａｄ ｍｏｒｅ： Rye")]
 
@@ -202,26 +202,26 @@ def test_removed_spans_lie_in_the_original() -> None:
     assert prepared.body.text == f"{PROSE}\n\n{PROSE}"
 
 
-def test_only_the_rules_in_force_strip() -> None:
+def test_only_the_given_rules_strip() -> None:
     body = f"LONDON (Reuters) - {PROSE}\n\nhttps://example.org/a\n\nShare this"
     prepared = prepare(body, spec=TextSpec(strip=("link",)))
     assert [span.rule for span in prepared.removed] == ["link"]
     assert prepared.body.text == f"LONDON (Reuters) - {PROSE}\n\nShare this"
 
 
-def test_an_article_of_boilerplate_is_kept() -> None:
+def test_a_body_of_only_boilerplate_is_kept() -> None:
     body = "Read more: Rye falls\n\nhttps://example.org/rye"
     prepared = prepare(body)
     assert prepared.body.text == body
     assert prepared.removed == ()
     assert prepared.removed_share == 0
-    assert prepared.warning == "the body holds nothing but boilerplate (link, related): kept"
+    assert prepared.warning == "the body is entirely boilerplate (link, related): kept"
 
 
 @pytest.mark.parametrize(
     "body", ["***", "LONDON (Reuters) -", "!. Read more: Rye", "30", "<p\nAd\n>"]
 )
-def test_stripping_never_empties(body: str) -> None:
+def test_stripping_never_empties_a_body(body: str) -> None:
     assert prepare(body).body.text == body
 
 
@@ -235,7 +235,7 @@ def test_warning_names_share_and_rules() -> None:
     assert prepare(PROSE).warning is None
 
 
-def test_paragraph_breaks_survive_the_removal_of_a_line() -> None:
+def test_paragraph_breaks_are_kept_when_a_line_is_removed() -> None:
     body = "Rye fell.\nAdvertisement\n\nOats rose.\n\nAdvertisement\nBarley slept.\nSpelt woke."
     assert prepare(body).body.text == "Rye fell.\n\nOats rose.\n\nBarley slept.\nSpelt woke."
 
@@ -253,7 +253,7 @@ def test_paragraph_breaks_survive_the_removal_of_a_line() -> None:
         ("قال\u200f الوزير إن السعر انخفض.", "الوزير", "الوزير"),
     ],
 )
-def test_source_leads_back(body: str, token: str, original: str) -> None:
+def test_source_maps_to_the_original(body: str, token: str, original: str) -> None:
     part = prepare(body).body
     at = part.text.index(token)
     start, end = part.source(at, at + len(token))
@@ -261,14 +261,14 @@ def test_source_leads_back(body: str, token: str, original: str) -> None:
     assert part.locate(start, end) == (at, at + len(token))
 
 
-def test_place_of_what_was_stripped_in_part_or_whole() -> None:
+def test_locate_of_stripped_spans() -> None:
     part = prepare("LONDON (Reuters) - Rye fell.").body
     assert part.locate(0, 6) is None
     assert part.locate(8, 22) == (0, 3)
     assert prepare("Rye fell.").body.locate(4, 8) == (4, 8)
 
 
-def test_source_of_nothing_and_of_nonsense() -> None:
+def test_source_of_empty_and_invalid_spans() -> None:
     part = prepare("<p>Rye fell.</p>").body
     assert part.source(4, 4) == (7, 7)
     assert Part("Rye").source(0, 3) == (0, 3)
@@ -282,7 +282,7 @@ def kinds(prepared: Prepared) -> list[tuple[str, str]]:
     return [(s.kind, parts[s.part][s.start : s.end]) for s in segments(prepared)]
 
 
-def test_segments() -> None:
+def test_segments_of_an_article() -> None:
     body = "Rye fell, “and fast”, he said.\n\nOats rose.\n«Non, merci», she said."
     assert kinds(prepare(body, title="“Grain” falls")) == [
         ("headline", "“Grain” falls"),
@@ -308,11 +308,11 @@ def test_segments() -> None:
         ("“An unclosed quote.\n\nA paragraph.", []),
     ],
 )
-def test_quotes(body: str, quotes: list[str]) -> None:
+def test_quotes_are_segments(body: str, quotes: list[str]) -> None:
     assert [text for kind, text in kinds(prepare(body)) if kind == "quote"] == quotes
 
 
-def test_segments_of_nothing() -> None:
+def test_segments_of_short_texts() -> None:
     assert segments(prepare("")) == []
     assert kinds(prepare("Rye fell.\nOats rose.")) == [
         ("lead", "Rye fell."),
@@ -320,7 +320,7 @@ def test_segments_of_nothing() -> None:
     ]
 
 
-def test_five_megabytes() -> None:
+def test_a_text_of_five_megabytes() -> None:
     paragraph = "Grain prices fell after “a good harvest” in the région, traders said. " * 4
     body = f"PARIS, May 3 (AFP) - {(paragraph + '<br>' + paragraph + chr(10) * 3) * 9000}(ENDS)"
     assert len(body) > 5_000_000
@@ -341,7 +341,7 @@ def test_five_megabytes() -> None:
     + [text * (200_000 // len(text)) for text in ("Read more:\n", "Most read\n", "Trending\nRye\n")]
     + ["LONDON (Reuters) - " * 5_000, "By Jane Doe, " * 9_000, "Read more: " * 9_000],
 )
-def test_hostile_text_is_linear(body: str) -> None:
+def test_hostile_text_takes_linear_time(body: str) -> None:
     segments(prepare(body))
 
 
@@ -373,7 +373,7 @@ PIECES = st.sampled_from(
     ]
 )
 DOCUMENTS = st.lists(PIECES, max_size=25).map("".join)
-# Marks that are plain or not by the line they stand in.
+# Characters whose folding depends on their line.
 WIDE = st.sampled_from(["，", "（", "＆", "＞", "日", "\n", "ﾞ", "p"])
 ANY = st.one_of(
     DOCUMENTS,
@@ -401,7 +401,7 @@ def test_preparing_twice_changes_nothing(body: str, title: str, spec: TextSpec) 
 
 @settings(max_examples=300, deadline=None)
 @given(body=ANY, title=ANY)
-def test_removed_spans_are_true_sorted_and_disjoint(body: str, title: str) -> None:
+def test_removed_spans_are_correct_sorted_and_disjoint(body: str, title: str) -> None:
     prepared = prepare(body, title)
     for part, original in (("title", title), ("body", body)):
         spans = [span for span in prepared.removed if span.part == part]
@@ -416,7 +416,7 @@ def test_removed_spans_are_true_sorted_and_disjoint(body: str, title: str) -> No
 
 @settings(max_examples=300, deadline=None)
 @given(body=DOCUMENTS, spec=SPECS)
-def test_every_token_leads_back_to_itself(body: str, spec: TextSpec) -> None:
+def test_every_token_maps_to_the_original(body: str, spec: TextSpec) -> None:
     part, clean = prepare(body, spec=spec).body, TextSpec(strip=(), fold=spec.fold)
     at = 0
     for match in re.finditer(r"\S+", part.text):
@@ -448,13 +448,13 @@ def test_without_rules_nothing_is_removed(body: str) -> None:
 
 @settings(max_examples=200, deadline=None)
 @given(body=ANY)
-def test_stripping_never_leaves_nothing(body: str) -> None:
+def test_stripping_never_empties_any_text(body: str) -> None:
     assert bool(prepare(body).body.text) == bool(prepare(body, spec=CLEAN_ONLY).body.text)
 
 
 @settings(max_examples=200, deadline=None)
 @given(body=ANY, title=ANY)
-def test_segments_tile_the_text(body: str, title: str) -> None:
+def test_segments_cover_the_text_without_overlap(body: str, title: str) -> None:
     prepared = prepare(body, title)
     for part, text in (("title", prepared.title.text), ("body", prepared.body.text)):
         spans = [(s.start, s.end) for s in segments(prepared) if s.part == part]

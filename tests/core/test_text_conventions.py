@@ -1,6 +1,6 @@
-"""What agencies and papers put around their sentences is taken out.
+"""Boilerplate that agencies and newspapers put around their text is stripped.
 
-Only the conventions are real; every sentence is made up.
+The conventions are real; the sentences are invented.
 """
 
 # ruff: noqa: RUF001  (the dashes and scripts are the point)
@@ -12,12 +12,8 @@ from newsstand.text.boilerplate_lexicon import NOTES
 from newsstand.text.normalize import RULES, TextSpec, normalise
 from sentences import LEAD, REST, TWO
 
-"""What agencies and papers put around their sentences, and sentences that only look like it.
-
-Only the conventions are real; every sentence is made up.
-"""
 CONVENTIONS = [
-    # name, body as published, prepared body, rules that took something, in the text's order
+    # name, published body, prepared body, rules of the removed spans in order
     ("Reuters", f"LONDON (Reuters) - {LEAD}\n\n{REST}", TWO, ["dateline"]),
     (
         "Reuters, two places and credits",
@@ -409,7 +405,7 @@ CONVENTIONS = [
     [case[1:] for case in CONVENTIONS],
     ids=[case[0] for case in CONVENTIONS],
 )
-def test_convention_is_stripped(body: str, expected: str | None, rules: list[str]) -> None:
+def test_conventions_are_stripped(body: str, expected: str | None, rules: list[str]) -> None:
     prepared = normalise(Article(body=body), TextSpec())
     assert [span.rule for span in prepared.removed] == rules
     if expected is not None:
@@ -417,8 +413,8 @@ def test_convention_is_stripped(body: str, expected: str | None, rules: list[str
     assert LEAD not in body or LEAD in prepared.body.text
 
 
-def test_the_conventions_use_every_body_rule() -> None:
-    elsewhere = {"outlet", "lists", *NOTES}  # whose tests are in test_text_notes.py
+def test_the_conventions_cover_every_body_rule() -> None:
+    elsewhere = {"outlet", "lists", *NOTES}  # tested in test_text_notes.py
     assert {rule for case in CONVENTIONS for rule in case[3]} == set(RULES) - elsewhere
 
 
@@ -436,7 +432,7 @@ def test_the_conventions_use_every_body_rule() -> None:
         ("| Reuters", "| Reuters"),
     ],
 )
-def test_outlet_after_the_headline(title: str, expected: str) -> None:
+def test_the_outlet_after_a_headline_is_stripped(title: str, expected: str) -> None:
     prepared = normalise(Article(title=title, body=LEAD), TextSpec())
     assert prepared.title.text == expected
     assert {span.rule for span in prepared.removed} == ({"outlet"} if title != expected else set())
@@ -451,7 +447,7 @@ LABELS = ["World", "Politics", "Grain", "A0123 b", "ZCZC 77", "Jane Roe", "Rome 
 @pytest.mark.parametrize(
     "opening", ["LONDON (Reuters) - ", "LONDON — ", "• ROME (ANSA) - ", "OSLO\n"]
 )
-def test_dateline_below_any_number_of_lines(labels: list[str], opening: str) -> None:
+def test_datelines_below_many_lines_are_stripped(labels: list[str], opening: str) -> None:
     body = "\n".join([*labels, "", f"{opening}{LEAD}", "", REST])
     prepared = normalise(Article(body=body), TextSpec())
     assert [span.text for span in prepared.removed if span.rule == "dateline"] == [opening.strip()]

@@ -1,6 +1,6 @@
-"""Sentences that only look like what agencies and papers put around them: all of them stay.
+"""Sentences that resemble boilerplate are kept.
 
-Every sentence is made up.
+The sentences are invented.
 """
 
 # ruff: noqa: RUF001  (the dashes and scripts are the point)
@@ -21,7 +21,7 @@ LOOKALIKES = [
     "The Press/Media: a study of two trades.",
     "Photo: a word that the Greeks made of light. It has lasted.",
     "For immediate release of the men they offered a ransom.",
-    # what begins with a place, a date or an agency, and is prose
+    # prose that begins with a place, a date or an agency
     "Tehran - IRNA - the state agency - said so.",
     "Paris - the city of light - slept.",
     "IRAN 2-1 IRAQ - the report.",
@@ -217,7 +217,7 @@ LOOKALIKES = [
 
 @pytest.mark.parametrize("line", LOOKALIKES)
 @pytest.mark.parametrize("place", ["alone", "first", "middle", "last"])
-def test_lookalike_survives(line: str, place: str) -> None:
+def test_lookalikes_are_kept(line: str, place: str) -> None:
     body = {
         "alone": line,
         "first": f"{line}\n\n{TWO}",
@@ -241,7 +241,7 @@ TRAILING = [
 
 
 @pytest.mark.parametrize("line", TRAILING)
-def test_the_end_of_a_paragraph_survives(line: str) -> None:
+def test_lookalikes_at_the_end_of_a_paragraph_are_kept(line: str) -> None:
     prepared = normalise(Article(body=f"{LEAD}\n\n{line}"), TextSpec())
     assert prepared.removed == ()
 
@@ -254,7 +254,7 @@ def test_the_end_of_a_paragraph_survives(line: str) -> None:
         ["Agence (AFP) - a file", "Press (AP) - a file"],
     ],
 )
-def test_lists_below_the_first_lines_survive(lines: list[str]) -> None:
+def test_lists_below_the_first_lines_are_kept(lines: list[str]) -> None:
     labels = ["Programme", "Weather", "Trains", "Ferries"]
     body = "\n".join([*labels, *lines, "Nothing else is known."])
     prepared = normalise(Article(body=body), TextSpec())

@@ -1,6 +1,6 @@
-"""Notes of web sites, and lists of other stories under their headings, are taken out.
+"""Notes of web sites, and lists of other stories with their headings, are stripped.
 
-Only the conventions are real; every sentence is made up.
+The conventions are real; the sentences are invented.
 """
 
 # ruff: noqa: RUF001, E501  (typographic marks and scripts are the point)
@@ -138,16 +138,16 @@ EVERY = [(rule, note) for rule, found in NOTES.items() for note in found]
 
 
 @pytest.mark.parametrize(("rule", "note"), EVERY, ids=[note[:40] for _, note in EVERY])
-def test_note_is_stripped(rule: str, note: str) -> None:
+def test_notes_are_stripped(rule: str, note: str) -> None:
     for body in (f"{note}\n\n{TWO}", f"{LEAD}\n\n• {note}\n\n{REST}", f"{TWO}\n\n{note}"):
         prepared = normalise(Article(body=body), TextSpec())
         assert prepared.body.text == TWO
         taken = {span.rule for span in prepared.removed}
-        # A consent form tells of accounts too, and prompts have long taken some of the short ones.
+        # A consent form also mentions accounts, and some short notes match the rule of prompts.
         assert taken <= {rule, "prompt", "login", "paywall"}
 
 
-def test_a_rule_not_in_force_takes_no_note() -> None:
+def test_only_the_given_rules_strip_notes() -> None:
     body = f"Accept all cookies\n\n{TWO}\n\nSubscribe to continue reading"
     old = TextSpec(strip=("byline", "related"))
     assert normalise(Article(body=body), old).removed == ()
@@ -166,7 +166,7 @@ HEADS = [
 
 @pytest.mark.parametrize("head", HEADS)
 @pytest.mark.parametrize("marks", ["", "• "])
-def test_headlines_under_a_heading_go_with_it(head: str, marks: str) -> None:
+def test_headlines_are_stripped_with_their_heading(head: str, marks: str) -> None:
     block = "\n".join([head, *(f"{marks}{line}" for line in HEADLINES)])
     for body in (f"{TWO}\n\n{block}", f"{LEAD}\n\n{block}\n\n{REST}"):
         prepared = normalise(Article(body=body), TextSpec())
@@ -178,20 +178,20 @@ def test_headlines_under_a_heading_go_with_it(head: str, marks: str) -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        # a paragraph ends a list, and what is under a button may be a heading of the story
+        # a paragraph ends a list, and the line under a button may be a heading of the story
         "{LEAD}\n\nMost read\n\n{REST}",
         "{LEAD}\n\nTrending\n\nWhat the board found\n\n{REST}",
         "{LEAD}\n\nRead more\n\nWhat the board found\n\n{REST}",
-        # names and ingredients are no headlines
+        # names and ingredients are not headlines
         "{LEAD}\n\nMost popular\n\nVanilla\n\nChocolate\n\nStrawberry ice\n\n{REST}",
-        # too long a list for a box
+        # a list that is too long for a box
         "{LEAD}\n\nRelated stories\n\n"
         + "\n".join(f"Mill number {i} in the plains" for i in range(12))
         + "\n\n{REST}",
         "{LEAD}\n\nStory highlights\n\nRye follows wheat down\n\nMills hope for a dry May\n\n{REST}",
     ],
 )
-def test_in_doubt_what_is_under_a_heading_stays(body: str) -> None:
+def test_doubtful_lines_under_a_heading_are_kept(body: str) -> None:
     body = body.format(LEAD=LEAD, REST=REST)
     prepared = normalise(Article(body=body), TextSpec())
     gone = [span.text for span in prepared.removed]
@@ -209,7 +209,7 @@ def hostile() -> list[str]:
     return [f"{head}{piece * (1100 // len(piece))}"[:1150] for head in heads for piece in pieces]
 
 
-def test_hostile_notes_take_no_time() -> None:
+def test_hostile_notes_are_fast() -> None:
     rules = notes(frozenset(NOTES))
     assert rules is not None
     lines = hostile()

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import pytest
 
-from newsstand.text.normalize import html as page_module
+from newsstand.text import html as page_module
 
 READERS = ("trafilatura", "plain")
 
