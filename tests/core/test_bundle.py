@@ -17,6 +17,7 @@ from mutations import reseal
 from newsstand.errors import BundleError
 from newsstand.io import bundle as bundles
 from newsstand.io.bundle import Bundle, bundle_hash, verify
+from newsstand.models.controls import FAILURES, UNFOUND, UNLIKE
 from newsstand.models.linear import LinearModel
 from newsstand.text.article import Article
 
@@ -59,10 +60,10 @@ def test_files_hold_no_pickle_and_are_all_named(folder: Path) -> None:
     assert json.loads(found["golden.jsonl"].splitlines()[0])["title"] == "Rain"
 
 
-@pytest.mark.parametrize("number", [2, 3, 4])
-def test_a_bundle_of_an_older_format_scores_as_it_did(number: int) -> None:
-    older = Path(__file__).parent / f"bundle-format-{number}"
-    assert json.loads((older / "bundle.json").read_text())["format"] == number
+@pytest.mark.parametrize("name", ["2", "3", "4", "6", "6-embedding"])
+def test_a_bundle_of_an_older_format_scores_as_it_did(name: str) -> None:
+    older = Path(__file__).parent / f"bundle-format-{name}"
+    assert json.loads((older / "bundle.json").read_text())["format"] == int(name[0])
     bundle = Bundle.load(older)
     rows = [json.loads(line) for line in (older / "golden.jsonl").read_text().splitlines()]
     found = bundle.probabilities(
@@ -71,7 +72,20 @@ def test_a_bundle_of_an_older_format_scores_as_it_did(number: int) -> None:
     expected = [row["probabilities"] for row in rows]
     assert len(expected) == 2
     # Another processor may round otherwise.
-    np.testing.assert_allclose(found, expected, atol=1e-6)
+    np.testing.assert_allclose(found, expected, atol=max(1e-6, bundle.model.tolerance))
+
+
+def test_controls_of_format_6_warn_as_they_did() -> None:
+    rows = [("The levy is fair.", "the levy"), ("The council met.", "the levy")]
+    rows += [("The tax harms shops.", "Monday")]
+    warnings = {}
+    for name in ("6", "6-embedding"):
+        bundle = Bundle.load(Path(__file__).parent / f"bundle-format-{name}")
+        examples = [bundle.encode(Article(body=text), target) for text, target in rows]
+        warnings[name] = bundle.doubts(examples)
+    ignored = FAILURES["target_changes_answer"]
+    assert warnings["6"] == [(ignored,), (ignored, UNFOUND), (ignored, UNFOUND)]
+    assert warnings["6-embedding"] == [(), (), (UNLIKE,)]
 
 
 def test_every_changed_byte_is_noticed(folder: Path) -> None:
