@@ -72,7 +72,7 @@ def _rows(
     bundle: Bundle, examples: Sequence[Example]
 ) -> Iterator[tuple[NDArray[np.float64], tuple[str, ...]]]:
     """Probabilities of each example, and the reasons not to trust them."""
-    known, doubts = bundle.model.knows(examples).tolist(), bundle.doubts(examples)
+    known, doubts = bundle.model.knows(examples).tolist(), bundle.warnings(examples)
     warnings = [
         of_example if is_known else (NOTHING_KNOWN, *of_example)
         for is_known, of_example in zip(known, doubts, strict=True)

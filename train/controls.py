@@ -59,13 +59,13 @@ def judge(
     changed = _changed(bundle, test, bundle.decision.predict(probabilities), seed)
     if len(changed):
         figures["target_changes_answer"] = float(changed.mean())
-    found = Controls.judged(figures, quality(probabilities, test.labels)[1])
-    return replace(found, least_likeness=_least_likeness(bundle, held_out, seed))
+    found = Controls.evaluate(figures, quality(probabilities, test.labels)[1])
+    return replace(found, least_similarity=_least_likeness(bundle, held_out, seed))
 
 
 def told(controls: Controls) -> str:
     """What came of the controls, in a line."""
-    figures = controls.figures
+    figures = controls.metrics
     said = [
         f"macro-F1 {figures['text_only_macro_f1']:.3f} by the text alone, "
         f"{figures['target_only_macro_f1']:.3f} by the target alone"

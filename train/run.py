@@ -131,7 +131,7 @@ def train(
         if config.task == "stance":
             found = _controls(config, bundle, probabilities, data, stages)
             bundle = replace(bundle, controls=found)
-            metrics |= {f"test/{name}": value for name, value in found.figures.items()}
+            metrics |= {f"test/{name}": value for name, value in found.metrics.items()}
         trained = _Trained(config, data, bundle, probabilities, metrics, fitted)
         result = (_log if track else _not_logged)(trained, context, stages)
         context.checkpoints.remove()

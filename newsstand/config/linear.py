@@ -42,7 +42,7 @@ def ngram_conflicts(get: Get, at: str) -> Iterable[tuple[str, str]]:
         yield f"{at}.words", "words and chars are both null, so there are no features"
 
 
-class PartsConfig(Section):
+class FieldsConfig(Section):
     """Parts of an article whose n-grams are counted once more, as features of their own.
 
     The whole text is always counted, with weight 1; a part of weight 0 is not.
@@ -77,7 +77,7 @@ class LinearConfig(ModelSection):
     bits: int = Field(20, ge=10, le=24)
     """The n-grams of each kind are hashed to 2 to the power of this many buckets."""
 
-    parts: PartsConfig = PartsConfig.model_construct()
+    fields: FieldsConfig = FieldsConfig.model_construct()
     """Weights of parts that are counted once more by themselves."""
 
     hashtags: bool = False
@@ -130,9 +130,9 @@ class LinearConfig(ModelSection):
     ) -> Iterable[tuple[str, str]]:
         """Settings that do not fit together."""
         yield from target_conflicts(get, stance=stance)
-        for part in () if stance else ("near", "target"):
-            if get(f"model.parts.{part}"):
-                yield f"model.parts.{part}", "a topic model has no targets"
+        for name in () if stance else ("near", "target"):
+            if get(f"model.fields.{name}"):
+                yield f"model.fields.{name}", "a topic model has no targets"
         yield from ngram_conflicts(get, "model")
         if get("model.epochs") is not None and get("model.classifier") != "sgd":
             yield (

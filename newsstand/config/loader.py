@@ -159,6 +159,7 @@ def _override(
     return problems
 
 
+_RENAMED = {"parts": "fields"}
 _EXPECTED = {
     "model_type": "expected keys and values",
     "model_attributes_type": "expected keys and values",
@@ -185,6 +186,9 @@ def _describe(error: Any, section: type[BaseModel] | None) -> str:
         return "missing"
     if kind == "extra_forbidden":
         known = list(section.model_fields) if section else []
+        renamed = _RENAMED.get(str(error["loc"][-1]))
+        if renamed in known:
+            return f"unknown key; renamed to '{renamed}'"
         return f"unknown key{did_you_mean(str(error['loc'][-1]), known, 'keys here')}"
     message = _EXPECTED.get(kind) or str(error["msg"]).replace("Input should be", "expected")
     hint = ""

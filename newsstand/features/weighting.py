@@ -22,24 +22,25 @@ _BATCH = 1 << 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeatureSpec:
-    """What is counted, and how counts are weighted.
+    """Which n-grams are counted, and how counts are weighted.
 
     Args:
-        words: Shortest and longest word n-gram, or None.
-        chars: Shortest and longest character n-gram within a word, or None.
-        bits: Each block hashes its n-grams into 2**bits buckets.
-        parts: Fields counted apart from the whole text, names from `FIELDS`, and their weights.
-        hashtags: Also count the words inside hashtags.
-        cross_target: Count each n-gram of the text once more together with the target.
-        sublinear_tf: Use 1 + ln(count) in place of the count.
-        idf: Weight by the inverse document frequency.
-        min_df: Buckets in fewer training examples than this are left out.
+        words: Shortest and longest word n-gram; None for no word n-grams.
+        chars: Shortest and longest character n-gram within words; None for none.
+        bits: N-grams of each kind are hashed to 2**bits buckets.
+        fields: Weight of each field (`title`, `lead`, `near`, `target`) whose n-grams are counted
+            again as features of their own. The whole text always counts, with weight 1.
+        hashtags: Count the words inside a hashtag as words of the text, too.
+        cross_target: Count each n-gram a second time as a feature of its target.
+        sublinear_tf: Replace a count by 1 + ln(count).
+        idf: Multiply by the inverse document frequency in the training examples.
+        min_df: Ignore n-grams that occur in fewer training examples.
     """
 
     words: tuple[int, int] | None = (1, 2)
     chars: tuple[int, int] | None = None
     bits: int = 20
-    parts: Mapping[str, float] = field(default_factory=dict)
+    fields: Mapping[str, float] = field(default_factory=dict)
     hashtags: bool = False
     cross_target: bool = False
     sublinear_tf: bool = True
@@ -51,9 +52,9 @@ class FeatureSpec:
         """The kind of each block: n-grams of the whole text, then of each field; words first."""
         words = [HashedNgrams(words=self.words, bits=self.bits)] if self.words else []
         chars = [HashedNgrams(words=None, chars=self.chars, bits=self.bits)] if self.chars else []
-        if not set(self.parts) <= set(FIELDS):
-            raise ValueError(f"parts: expected some of {', '.join(FIELDS)}, got {self.parts}")
-        weights = {"text": 1.0, **self.parts}
+        if not set(self.fields) <= set(FIELDS):
+            raise ValueError(f"fields: expected some of {', '.join(FIELDS)}, got {self.fields}")
+        weights = {"text": 1.0, **self.fields}
         return tuple(
             Kind(hasher, name, weight)
             for name, weight in weights.items()

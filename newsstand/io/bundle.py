@@ -24,7 +24,7 @@ from newsstand.io.manifest import MANIFEST as MANIFEST
 from newsstand.labels import LabelSet
 from newsstand.models.base import FAMILIES, Model
 from newsstand.models.calibration import Calibration
-from newsstand.models.controls import UNFOUND, UNLIKE, Controls
+from newsstand.models.controls import NOT_FOUND, NOT_SIMILAR, Controls
 from newsstand.models.decision import Decision
 from newsstand.text.article import Article
 from newsstand.text.example import Example, encode
@@ -84,25 +84,25 @@ class Bundle:
         with np.errstate(all="ignore"):  # what comes of it is looked at
             return self.calibration.apply(self.model.forward(examples))
 
-    def doubts(self, examples: Sequence[Example]) -> list[tuple[str, ...]]:
-        """What speaks against trusting the stance toward each example's target.
+    def warnings(self, examples: Sequence[Example]) -> list[tuple[str, ...]]:
+        """Reasons not to trust the stance toward each example's target; none for topics.
 
-        The model may have failed its controls, and the text may not speak of the target: neither
-        by its words, nor, where the bundle says how like it a text must be, by likeness.
+        There are two: the model failed its controls, or the text isn't about the target. It is if
+        it has the target's words or, where the bundle has a least similarity, reaches that.
         """
         if self.task != "stance":
             return [()] * len(examples)
         controls = self.controls or Controls()
-        found = np.array([mentions_target(example) for example in examples], dtype=np.bool_)
-        said, least = UNFOUND, controls.least_likeness
+        about = np.array([mentions_target(example) for example in examples], dtype=np.bool_)
+        unrelated, least = NOT_FOUND, controls.least_similarity
         if least is not None:
-            rest = np.flatnonzero(~found)
+            rest = np.flatnonzero(~about)
             similarity = self.model.similarity([examples[row] for row in rest.tolist()])
             if similarity is not None:
-                said = UNLIKE
-                found[rest] = similarity >= least
-        always = () if controls.warning is None else (controls.warning,)
-        return [always if known else (*always, said) for known in found.tolist()]
+                unrelated = NOT_SIMILAR
+                about[rest] = similarity >= least
+        failed = () if controls.warning is None else (controls.warning,)
+        return [failed if found else (*failed, unrelated) for found in about.tolist()]
 
     def save(self, folder: Path, golden: Sequence[tuple[Article, str | None]] = ()) -> str:
         """Writes the bundle: into a temporary folder, then renamed, so never half of one.

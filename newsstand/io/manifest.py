@@ -7,7 +7,7 @@ longer than scoring an article does.
 import json
 import re
 import reprlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +19,19 @@ from newsstand.io.schemas import MOST_LABELS, fields, line, typed
 from newsstand.models.base import FAMILIES
 from newsstand.models.controls import FAILURES
 
-FORMAT = 6
-# Older formats that can still be read. A bundle of format 2 has weights in float32 only; one of
-# format 3 may hold files that its description does not name, which are refused since; one of
-# format 4 has no controls; one of format 5 has no n-grams beside an encoder's vectors.
-READ = (2, 3, 4, 5, FORMAT)
+FORMAT = 7
+# Older formats that can still be read. Format 2 stores weights in float32 only; format 3 allows
+# files that the description does not name, which are now refused; format 4 has no controls;
+# format 5 has no n-grams beside an encoder's vectors; formats 2 to 6 have other names for the keys
+# in `_RENAMED`.
+READ = (2, 3, 4, 5, 6, FORMAT)
+# Keys of formats 2 to 6, and their names since format 7.
+_RENAMED = {
+    ("model", "parts"): "fields",
+    ("model", "ngrams", "parts"): "fields",
+    ("controls", "figures"): "metrics",
+    ("controls", "least_likeness"): "least_similarity",
+}
 MANIFEST = "bundle.json"
 
 _MOST_BYTES = 4 << 20
@@ -51,12 +59,12 @@ _CONTROLS = typed(
         {
             "passed": cs.bool_schema(),
             "failed": cs.list_schema(cs.literal_schema(list(FAILURES)), max_length=len(FAILURES)),
-            "figures": cs.dict_schema(
+            "metrics": cs.dict_schema(
                 line(200), cs.float_schema(ge=0, le=1e9, allow_inf_nan=False), max_length=100
             ),
-            "least_likeness": cs.float_schema(ge=-1e6, le=1e6, allow_inf_nan=False),
+            "least_similarity": cs.float_schema(ge=-1e6, le=1e6, allow_inf_nan=False),
         },
-        optional=("least_likeness",),
+        optional=("least_similarity",),
     )
 )
 _NUMBERS = cs.list_schema(
@@ -125,17 +133,26 @@ def read_bytes(path: Path) -> tuple[bytes, dict[str, Any]]:
 
 
 def checked(manifest: Mapping[str, Any], path: Path) -> dict[str, Any]:
-    """The description itself, where every value is of its kind and within bounds.
+    """The description with the keys of the newest format, if each value is valid.
+
+    Args:
+        manifest: A description of any format that can be read, without its `sha256`.
+        path: Its file, for messages.
 
     Raises:
-        BundleError: One is not; the message names its key and what was expected.
+        BundleError: A value has the wrong type or is out of bounds; the message names its key
+            and what was expected.
     """
+    values = dict(manifest)
+    if values.get("format") != FORMAT:
+        for keys, name in _RENAMED.items():
+            values = _renamed(values, keys, name)
     try:
-        found: dict[str, Any] = _VALIDATOR.validate_python(dict(manifest), strict=True)
+        valid: dict[str, Any] = _VALIDATOR.validate_python(values, strict=True)
     except ValidationError as error:
         raise BundleError(f"{path}: {_first(error)}") from None
-    found["model"] = _checked_model(found["model"], path)
-    labels, calibration = found["labels"]["names"], found["calibration"]
+    valid["model"] = _checked_model(valid["model"], path)
+    labels, calibration = valid["labels"]["names"], valid["calibration"]
     sigmoid = calibration["method"] == "sigmoid"
     for key, expected in (
         ("slope", len(labels) if sigmoid else 1),
@@ -147,10 +164,20 @@ def checked(manifest: Mapping[str, Any], path: Path) -> dict[str, Any]:
                 f"{len(labels)} labels, got {len(calibration[key])}"
             )
     if len(set(labels.values())) < len(labels):
-        raise BundleError(f"{path}: labels.names: expected a name of its own for each label")
-    if flaw := _controls_flaw(found.get("controls"), found["task"]):
+        raise BundleError(f"{path}: labels.names: expected a different name for each label")
+    if flaw := _controls_flaw(valid.get("controls"), valid["task"]):
         raise BundleError(f"{path}: controls: {flaw}")
-    return found
+    return valid
+
+
+def _renamed(values: Any, keys: Sequence[str], name: str) -> Any:
+    """Nested values in which the key at the end of `keys`, if present, is called `name`."""
+    first, *rest = keys
+    if not isinstance(values, dict) or first not in values:
+        return values
+    if rest:
+        return {**values, first: _renamed(values[first], rest, name)}
+    return {name if key == first else key: value for key, value in values.items()}
 
 
 def _checked_model(settings: dict[str, Any], path: Path) -> dict[str, Any]:

@@ -197,7 +197,7 @@ _SCHEMAS: dict[str, cs.CoreSchema] = {
     "words": SPAN,
     "chars": SPAN,
     "bits": cs.int_schema(ge=10, le=24),
-    "parts": cs.dict_schema(
+    "fields": cs.dict_schema(
         cs.literal_schema(list(FIELDS)), cs.float_schema(ge=0, le=1e6, allow_inf_nan=False)
     ),
     "hashtags": cs.bool_schema(),

@@ -17,7 +17,7 @@ from mutations import reseal
 from newsstand.errors import BundleError
 from newsstand.io import bundle as bundles
 from newsstand.io.bundle import Bundle, bundle_hash, verify
-from newsstand.models.controls import FAILURES, UNFOUND, UNLIKE
+from newsstand.models.controls import FAILURES, NOT_FOUND, NOT_SIMILAR
 from newsstand.models.linear import LinearModel
 from newsstand.text.article import Article
 
@@ -54,7 +54,7 @@ def test_files_hold_no_pickle_and_are_all_named(folder: Path) -> None:
     found = contents(folder)
     assert sorted(found) == ["bundle.json", "golden.jsonl", "linear.safetensors"]
     manifest = json.loads(found.pop("bundle.json"))
-    assert manifest["format"] == 6
+    assert manifest["format"] == 7
     assert manifest["files"] == {k: hashlib.sha256(v).hexdigest() for k, v in found.items()}
     assert int.from_bytes(found["linear.safetensors"][:8], "little") < 5000  # its JSON header
     assert json.loads(found["golden.jsonl"].splitlines()[0])["title"] == "Rain"
@@ -82,10 +82,10 @@ def test_controls_of_format_6_warn_as_they_did() -> None:
     for name in ("6", "6-embedding"):
         bundle = Bundle.load(Path(__file__).parent / f"bundle-format-{name}")
         examples = [bundle.encode(Article(body=text), target) for text, target in rows]
-        warnings[name] = bundle.doubts(examples)
+        warnings[name] = bundle.warnings(examples)
     ignored = FAILURES["target_changes_answer"]
-    assert warnings["6"] == [(ignored,), (ignored, UNFOUND), (ignored, UNFOUND)]
-    assert warnings["6-embedding"] == [(), (), (UNLIKE,)]
+    assert warnings["6"] == [(ignored,), (ignored, NOT_FOUND), (ignored, NOT_FOUND)]
+    assert warnings["6-embedding"] == [(), (), (NOT_SIMILAR,)]
 
 
 def test_every_changed_byte_is_noticed(folder: Path) -> None:
@@ -134,8 +134,8 @@ def test_messages_name_the_file(folder: Path, name: str) -> None:
             r"/bundle\.json: bundle format None, this version of newsstand reads formats 2, 3, 4",
         ),
         (
-            b'{"format": 7, "later": "keys"}',
-            r"/bundle\.json: bundle format 7, this version of newsstand reads formats .*, 5 and 6$",
+            b'{"format": 8, "later": "keys"}',
+            r"/bundle\.json: bundle format 8, this version of newsstand reads formats .*, 6 and 7$",
         ),
         (
             b'{"format": 3}',

@@ -42,6 +42,10 @@ SCHEME = (
             edited("  path: wire.csv\n", "  path: wire.csv\n  split:\n    tset: 0.1\n"),
             "c.yaml:7: data.split.tset: unknown key; did you mean 'test'?",
         ),
+        (
+            model("parts: {title: 1.0}"),
+            "c.yaml:8: model.parts: unknown key; renamed to 'fields'",
+        ),
         # Missing keys are reported at their section.
         (edited("task: topic\n", ""), "c.yaml: task: missing"),
         (edited("  experiment: desk", "  run_name: x"), "c.yaml:8: tracking.experiment: missing"),
@@ -84,12 +88,12 @@ SCHEME = (
         (model("bits: 20.5"), "c.yaml:8: model.bits: expected a whole number, got 20.5"),
         (model("bits: '20'"), "c.yaml:8: model.bits: expected a whole number, got '20'"),
         (
-            model("parts: {led: 1.0}"),
-            "c.yaml:8: model.parts.led: unknown key; did you mean 'lead'?",
+            model("fields: {led: 1.0}"),
+            "c.yaml:8: model.fields.led: unknown key; did you mean 'lead'?",
         ),
         (
-            model("parts: {title: -1}"),
-            "c.yaml:8: model.parts.title: expected greater than or equal to 0, got -1",
+            model("fields: {title: -1}"),
+            "c.yaml:8: model.fields.title: expected greater than or equal to 0, got -1",
         ),
         (model("C: 0"), "c.yaml:8: model.C: expected greater than or equal to 0.000001, got 0"),
         (model("C: .inf"), "c.yaml:8: model.C: expected a finite number, got inf"),

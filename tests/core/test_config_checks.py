@@ -124,8 +124,8 @@ IMPOSSIBLE = [
     ),
     (
         "topic",
-        "model: {kind: linear, parts: {title: 1.0, lead: 0.5, near: 1.0, target: 0.0}}",
-        "model.parts.near: a topic model has no targets",
+        "model: {kind: linear, fields: {title: 1.0, lead: 0.5, near: 1.0, target: 0.0}}",
+        "model.fields.near: a topic model has no targets",
     ),
     (
         "topic",

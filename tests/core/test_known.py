@@ -24,8 +24,8 @@ def example(body: str, target: str | None = None) -> Example:
     return encode(Article(body=body), target, TextSpec())
 
 
-def test_linear_features_know_texts_with_fitted_ngrams() -> None:
-    spec = FeatureSpec(words=(1, 2), cross_target=True, parts={"target": 1.0, "near": 1.0})
+def test_linear_features() -> None:
+    spec = FeatureSpec(words=(1, 2), cross_target=True, fields={"target": 1.0, "near": 1.0})
     features = Features.fit(spec, [example(body, "Rye") for body in SEEN])
     asked = [example(body, "Rye") for body in (*SEEN, *UNSEEN, "Zyxwv fell.")]
     # N-grams of the target do not make a text known.

@@ -33,9 +33,9 @@ SPECS = [
     WORDS,
     FeatureSpec(words=(1, 3), chars=(2, 5), bits=12),
     FeatureSpec(words=None, chars=(3, 4), bits=14, sublinear_tf=False),
-    FeatureSpec(words=(1, 2), parts={"title": 0.5, "target": 2.0}, cross_target=True, idf=False),
+    FeatureSpec(words=(1, 2), fields={"title": 0.5, "target": 2.0}, cross_target=True, idf=False),
     FeatureSpec(words=(1, 2), hashtags=True),
-    FeatureSpec(words=(1, 1), chars=(3, 3), parts={"lead": 0.25, "near": 1.5}, bits=12),
+    FeatureSpec(words=(1, 1), chars=(3, 3), fields={"lead": 0.25, "near": 1.5}, bits=12),
 ]
 
 
@@ -74,7 +74,7 @@ def test_each_block_of_a_row_has_its_weight_as_length_and_unknown_text_is_zero(
     for block, kind in zip(features.blocks, spec.kinds, strict=True):
         part = rows.toarray()[:, start : start + len(block.buckets)]
         lengths = np.linalg.norm(part, axis=1)
-        np.testing.assert_allclose(lengths, [spec.parts.get(kind.field, 1.0), 0], rtol=1e-6)
+        np.testing.assert_allclose(lengths, [spec.fields.get(kind.field, 1.0), 0], rtol=1e-6)
         start += len(block.buckets)
     assert start == rows.shape[1]
 
@@ -124,7 +124,7 @@ def test_a_part_is_counted_once_more_by_itself(
     words |= {"the", "levy", "a", "port"}
     everything = " ".join(sorted(words))
     features = Features.fit(
-        replace(WORDS, bits=20, parts={part: 1.0}),
+        replace(WORDS, bits=20, fields={part: 1.0}),
         # Every word is known to the text and to each part.
         [example(f"{word} levy", word, word) for word in sorted(words)] + [example(everything)],
     )
@@ -143,9 +143,9 @@ def test_a_part_is_counted_once_more_by_itself(
 
 
 def test_places_of_parts_are_those_of_the_text() -> None:
-    parts = {"title": 1.0, "lead": 1.0, "near": 1.0, "target": 1.0}
+    fields = {"title": 1.0, "lead": 1.0, "near": 1.0, "target": 1.0}
     item = example(f"Grain at the levy fell {LONG}", "Rain on grain", "the levy")
-    features = Features.fit(replace(WORDS, bits=20, parts=parts), [item])
+    features = Features.fit(replace(WORDS, bits=20, fields=fields), [item])
     ends = np.cumsum([len(block.buckets) for block in features.blocks])
     words: dict[int, list[str]] = {number: [] for number in range(5)}
     for columns, starts, stops in features.positions(item):
@@ -240,9 +240,9 @@ def test_weights_that_do_not_fit_are_refused(tmp_path: Path) -> None:
         settings | {"bits": 10},  # buckets beyond the table
         settings | {"colour": "red"},
         settings | {"words": 5},
-        settings | {"parts": {"lead": 1.0}},  # a part that the file lacks
-        settings | {"parts": {"tail": 1.0}},
-        settings | {"parts": 1.0},
+        settings | {"fields": {"lead": 1.0}},  # a field that the file lacks
+        settings | {"fields": {"tail": 1.0}},
+        settings | {"fields": 1.0},
         {k: v for k, v in settings.items() if k != "words"},
     ]
     for values in wrong:

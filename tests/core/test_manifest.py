@@ -9,15 +9,18 @@ import pytest
 
 from newsstand.errors import BundleError
 from newsstand.io import manifest as manifests
-from newsstand.io.manifest import checked, read_bytes
+from newsstand.io.manifest import FORMAT, READ, checked, read_bytes
 
 OLDER = Path(__file__).parent / "bundle-format-3" / "bundle.json"
 WHERE = Path("b/bundle.json")
 
 
 def description() -> dict[str, Any]:
+    """A valid description of the newest format."""
     values = json.loads(OLDER.read_bytes())
     del values["sha256"]
+    values["format"] = FORMAT
+    values["model"]["fields"] = values["model"].pop("parts")
     return dict(values)
 
 
@@ -25,7 +28,7 @@ def encoded(kind: str, **more: Any) -> dict[str, Any]:
     return {"kind": kind, "max_tokens": 64, "long_text": "head", **more}
 
 
-def test_a_description_is_what_it_says() -> None:
+def test_a_valid_description_stays_as_it_is() -> None:
     assert checked(description(), WHERE) == description()
     for model in (
         encoded("embedding"),
@@ -34,6 +37,28 @@ def test_a_description_is_what_it_says() -> None:
     ):
         values = {**description(), "model": model}
         assert checked(values, WHERE) == values
+
+
+@pytest.mark.parametrize("number", READ[:-1])
+def test_keys_of_older_formats_are_renamed(number: int) -> None:
+    newest = {**description(), "format": number, "task": "stance"}
+    linear = {key: value for key, value in newest["model"].items() if key != "kind"}
+    newest["model"] = encoded("embedding", ngrams=linear)
+    newest["controls"] = {"passed": True, "failed": [], "metrics": {"figures": 0.5}}
+    newest["controls"]["least_similarity"] = 0.25
+    older = {**newest, "model": encoded("embedding", ngrams=dict(linear))}
+    older["model"]["ngrams"]["parts"] = older["model"]["ngrams"].pop("fields")
+    older["controls"] = {"passed": True, "failed": [], "figures": {"figures": 0.5}}
+    older["controls"]["least_likeness"] = 0.25
+    before = json.dumps(older)
+    assert checked(older, WHERE) == newest
+    assert json.dumps(older) == before
+    for key in ("model", "controls"):
+        for value in (None, [], 3, {}):
+            with pytest.raises(BundleError, match=f"bundle.json: {key}"):
+                checked({**older, key: value}, WHERE)
+    with pytest.raises(BundleError, match=r"bundle.json: controls.metrics: missing"):
+        checked({**older, "format": FORMAT}, WHERE)
 
 
 @pytest.mark.parametrize(
@@ -52,7 +77,7 @@ def test_a_description_is_what_it_says() -> None:
         ),
         (
             lambda m: m["labels"]["names"].update(museums="harvest"),
-            "labels.names: expected a name of its own for each label",
+            "labels.names: expected a different name for each label",
         ),
         (lambda m: m["model"].update(bits=True), "model.bits: expected a whole number, got True"),
         (
@@ -68,8 +93,13 @@ def test_a_description_is_what_it_says() -> None:
             "model.chars: expected [shortest, longest], got [3, 2]",
         ),
         (
-            lambda m: m["model"].update(parts={"title": float("nan")}),
-            "model.parts.title: expected a finite number, got nan",
+            lambda m: m["model"].update(fields={"title": float("nan")}),
+            "model.fields.title: expected a finite number, got nan",
+        ),
+        (lambda m: m["model"].update(parts={}), "model.parts: unknown key"),
+        (
+            lambda m: m.update(format=6) or m["model"].update(parts={"title": -1.0}),
+            "model.fields.title: expected greater than or equal to 0, got -1.0",
         ),
         (
             lambda m: m["model"].update(stored="float8"),

@@ -100,7 +100,7 @@ def _model(family: str, folder: Path, encoder: Path | None) -> Model:
 
     examples = [encode(Article(body=body), "the match", TextSpec()) for body in TEXTS]
     if family == "linear":
-        features = Features.fit(FeatureSpec(chars=(3, 3), bits=12, parts={"lead": 0.5}), examples)
+        features = Features.fit(FeatureSpec(chars=(3, 3), bits=12, fields={"lead": 0.5}), examples)
         columns = sum(len(block.buckets) for block in features.blocks)
         return LinearModel(features, drawn(columns, 3), drawn(3)).rounded("int8")
     return _encoded(family, folder, encoder, drawn)

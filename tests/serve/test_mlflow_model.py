@@ -12,7 +12,7 @@ from mlflow.models import get_model_info
 from given import Trained
 from newsstand.errors import InputError
 from newsstand.io.bundle import Bundle
-from newsstand.models.controls import UNFOUND
+from newsstand.models.controls import NOT_FOUND
 from newsstand.serve.mlflow_model import BundleModel, _load_pyfunc
 from newsstand.serve.scorer import Scorer
 
@@ -71,7 +71,7 @@ def test_stance_takes_a_target_a_row(small_stance: Bundle) -> None:
     assert model.predict(frame)["label"].tolist() == ["favor", "against"]
     found = model.predict(frame.assign(target=["the levy", None]))
     assert found["error"].tolist() == [None, "a stance model needs a target"]
-    assert found["warning"].tolist() == [UNFOUND, None]
+    assert found["warning"].tolist() == [NOT_FOUND, None]
     with pytest.raises(InputError, match=r"^no column 'target' \(columns here: body\)$"):
         model.predict(frame[["body"]])
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from newsstand.config.loader import load_config
-from newsstand.models.controls import FAILURES, UNLIKE
+from newsstand.models.controls import FAILURES, NOT_SIMILAR
 from newsstand.serve.scorer import load
 from newsstand.train import controls
 from newsstand.train.run import Result, train
@@ -66,14 +66,14 @@ def test_a_model_that_does_not_read_the_target_fails(run: Callable[..., Result])
     scorer = load(result.bundle)
     assert scorer.bundle.controls is not None
     assert not scorer.bundle.controls.passed
-    assert scorer.bundle.controls.least_likeness is None
+    assert scorer.bundle.controls.least_similarity is None
     assert scorer.score("The tram is fair.", target="the tram").warning == result.warning
 
 
 def test_a_model_that_reads_it_passes_and_the_same_seed_asks_the_same(
     run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asking = ("model.cross_target=true", "model.parts={near: 1.0, target: 1.0}")
+    asking = ("model.cross_target=true", "model.fields={near: 1.0, target: 1.0}")
     result = run(*asking)
     figures = result.metrics
     assert figures["test/target_changes_answer"] > 0.9
@@ -94,9 +94,9 @@ def test_likeness_is_chosen_on_validation_rows(
     result = run(f"model={settings}")
     scorer = load(result.bundle)
     assert scorer.bundle.controls is not None
-    assert scorer.bundle.controls.least_likeness is not None
+    assert scorer.bundle.controls.least_similarity is not None
     rows = [json.loads(line) for line in Path("rows.jsonl").read_text().splitlines()]
     sided = [x for x in rows if x["split"] == "validation" and x["label"] != "neutral"]
     scores = scorer.score_many([x["body"] for x in sided], target=[x["target"] for x in sided])
-    unfound = [UNLIKE in (score.warning or "") for score in scores]
+    unfound = [NOT_SIMILAR in (score.warning or "") for score in scores]
     assert 0 < sum(unfound) <= 0.05 * len(sided)

@@ -156,7 +156,7 @@ def test_a_part_can_tell_title_from_body() -> None:
     titled = [example("said the", title="grain") for _ in range(6)]
     other = [example("grain said the") for _ in range(6)]
     truth = np.repeat([0, 1], 6)
-    spec = FeatureSpec(words=(1, 1), parts={"title": 1.0}, idf=False)
+    spec = FeatureSpec(words=(1, 1), fields={"title": 1.0}, idf=False)
     apart = fit([*titled, *other], truth, spec=spec).forward([titled[0], other[0]])
     assert apart.argmax(axis=1).tolist() == [0, 1]
     joined = fit([*titled, *other], truth, spec=FeatureSpec(words=(1, 1), idf=False))

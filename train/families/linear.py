@@ -64,7 +64,7 @@ class LinearTrainer(BaseTrainer):
             words=model.words,
             chars=model.chars,
             bits=model.bits,
-            parts={part: weight for part, weight in model.parts if weight},
+            fields={name: weight for name, weight in model.fields if weight},
             hashtags=model.hashtags,
             cross_target=model.cross_target,
             sublinear_tf=model.sublinear_tf,
