@@ -25,7 +25,7 @@ _EXPORTS = {
 _STANCE_SCHEMES = ("favor-against-neutral", "agree-disagree-discuss-unrelated")
 
 
-def impossible(get: Get) -> Iterable[tuple[str, str]]:
+def conflicts(get: Get) -> Iterable[tuple[str, str]]:
     """Settings that do not fit together: dotted key and message of each.
 
     Args:
@@ -48,8 +48,8 @@ def impossible(get: Get) -> Iterable[tuple[str, str]]:
         yield "labels", f"'{labels}' is a stance scheme, but task is topic"
     if task == "stance" and labels in _TOPIC_SCHEMES:
         yield "labels", f"'{labels}' is a topic scheme, but task is stance"
-    yield from _impossible_data(get, task)
-    yield from _impossible_model(get, task, labels)
+    yield from _data_conflicts(get, task)
+    yield from _model_conflicts(get, task, labels)
     for rule in get("text.strip") if isinstance(get("text.strip"), (list, tuple)) else ():
         if isinstance(rule, str) and rule not in RULES:
             yield "text.strip", f"unknown rule '{rule}'{did_you_mean(rule, RULES)}"
@@ -67,7 +67,7 @@ def impossible(get: Get) -> Iterable[tuple[str, str]]:
         yield "tracking.alias_force", "there is no alias to move; set tracking.alias"
 
 
-def _impossible_model(get: Get, task: Any, labels: Any) -> Iterable[tuple[str, str]]:
+def _model_conflicts(get: Get, task: Any, labels: Any) -> Iterable[tuple[str, str]]:
     """The same of `model` and `export`, as the model's family says."""
     kind = get("model.kind")
     if not isinstance(kind, str) or kind not in FAMILIES:
@@ -79,13 +79,13 @@ def _impossible_model(get: Get, task: Any, labels: Any) -> Iterable[tuple[str, s
             yield f"export.{name}", why
 
 
-def _impossible_data(get: Get, task: Any) -> Iterable[tuple[str, str]]:
+def _data_conflicts(get: Get, task: Any) -> Iterable[tuple[str, str]]:
     """The same of `data`."""
     if not isinstance(get("data"), dict):
         return
     sources = get("data.sources")
     if sources is None:
-        yield from _impossible_rows(get, task, "data")
+        yield from _row_conflicts(get, task, "data")
     elif not isinstance(sources, list) or not sources:
         yield "data.sources", "expected a list of sources"
     else:
@@ -93,18 +93,18 @@ def _impossible_data(get: Get, task: Any) -> Iterable[tuple[str, str]]:
             if key != "data.path":  # the folder that theirs are relative to
                 told = "each source has its own; leave one of the two out"
                 yield key, f"not beside data.sources, where {told}"
-        yield from _impossible_sources(get, task, sources)
-    yield from _impossible_split(get, "data.split")
+        yield from _source_conflicts(get, task, sources)
+    yield from _split_conflicts(get, "data.split")
 
 
-def _impossible_sources(get: Get, task: Any, sources: list[Any]) -> Iterable[tuple[str, str]]:
+def _source_conflicts(get: Get, task: Any, sources: list[Any]) -> Iterable[tuple[str, str]]:
     """The same of `data.sources`."""
     names: list[Any] = []
     for number in (place for place, source in enumerate(sources) if isinstance(source, dict)):
         at = f"data.sources.{number}"
-        yield from _impossible_rows(get, task, at)
+        yield from _row_conflicts(get, task, at)
         if isinstance(get(f"{at}.split"), dict):
-            yield from _impossible_split(get, f"{at}.split")
+            yield from _split_conflicts(get, f"{at}.split")
         name = get(f"{at}.name")
         if name is not None and name in names:
             yield f"{at}.name", f"'{name}' is the name of another source, too"
@@ -122,7 +122,7 @@ def _set(get: Get, section: type[BaseModel], at: str) -> Iterable[str]:
             yield f"{at}.{name}"
 
 
-def _impossible_rows(get: Get, task: Any, at: str) -> Iterable[tuple[str, str]]:
+def _row_conflicts(get: Get, task: Any, at: str) -> Iterable[tuple[str, str]]:
     """The same of a place of rows: `data`, or one of its sources."""
     form, path = get(f"{at}.format"), get(f"{at}.path")
     if form is None:
@@ -142,7 +142,7 @@ def _impossible_rows(get: Get, task: Any, at: str) -> Iterable[tuple[str, str]]:
                 yield f"{at}.csv.{key}", "there are no files of cells to read; leave it out"
     columns = get(f"{at}.columns")
     for name, column in columns.items() if isinstance(columns, dict) else ():
-        if isinstance(column, list) and name != "label":
+        if isinstance(column, (list, tuple)) and name != "label":
             yield f"{at}.columns.{name}", "expected one column; only label may have several"
     held = get(f"{at}.validation") or get(f"{at}.test")
     if at == "data" and held and get("data.train") is None:  # a source may be for testing alone
@@ -157,7 +157,7 @@ def _impossible_rows(get: Get, task: Any, at: str) -> Iterable[tuple[str, str]]:
         yield f"{at}.unseen_only", f"only format {telling} tells unseen topics, not '{form}'"
 
 
-def _impossible_split(get: Get, at: str) -> Iterable[tuple[str, str]]:
+def _split_conflicts(get: Get, at: str) -> Iterable[tuple[str, str]]:
     """The same of the settings of a split."""
 
     def setting(name: str) -> Any:

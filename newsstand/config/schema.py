@@ -5,7 +5,9 @@ and `train/fit.py`: everything below takes plain arguments.
 """
 
 import re
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from functools import partial
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -13,13 +15,19 @@ from pydantic import (
     Field,
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
+    ModelWrapValidatorHandler,
     ValidationError,
+    model_validator,
 )
 from pydantic_core import InitErrorDetails, PydanticCustomError, core_schema
 
+from newsstand.config.checks import conflicts
 from newsstand.config.data import DataConfig, TextConfig
 from newsstand.config.data_specs import DataSpec
+from newsstand.config.lookup import location, lookup, plain, set_value
+from newsstand.config.problems import conflict, dotted, problems, repeated
 from newsstand.config.section import ModelSection, Section, as_tuple
+from newsstand.errors import ConfigError
 from newsstand.models.base import FAMILIES
 
 _DOTS = (".", "..")
@@ -182,6 +190,54 @@ class Config(Section):
 
     tracking: TrackingConfig
     """Where the run goes in MLflow."""
+
+    @classmethod
+    def from_dict(
+        cls, values: Mapping[str, Any], overrides: Mapping[str, Any] | None = None
+    ) -> Self:
+        """Creates a config from plain values, as a config file has them, and checks everything.
+
+        Args:
+            values: Keys and values, nested; sections may be section objects, too.
+            overrides: Values by dotted key, such as `{"model.C": 0.5}`; each replaces the value or
+                the section of its key.
+
+        Raises:
+            ConfigError: With all problems, each with its key and what was expected.
+        """
+        copy: Any = plain(values)
+        found: list[str] = []
+        for key, value in overrides.items() if overrides and isinstance(copy, dict) else ():
+            try:
+                set_value(copy, key, plain(value))
+            except ValueError as error:
+                found.append(f"{key}: {error}")
+        try:
+            config = cls.model_validate(copy)
+        except ValidationError as error:
+            found += [f"{dotted(at)}: {message}" for at, message in problems(error, cls, copy)]
+        if found:
+            raise ConfigError(found)
+        return config
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _check_conflicts(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        """Reports settings that do not fit together, with the errors of single settings."""
+        errors: list[InitErrorDetails] = []
+        try:
+            config = handler(value)
+        except ValidationError as error:
+            errors = [repeated(details) for details in error.errors()]
+        values, invalid = plain(value), {error["loc"] for error in errors}
+        get = partial(lookup, cls, values)
+        for key, message in conflicts(get) if isinstance(values, dict) else ():
+            at = location(key, values)
+            if at not in invalid:
+                errors.append(conflict(at, message, get(key)))
+        if errors:
+            raise ValidationError.from_exception_data(cls.__name__, errors)
+        return config
 
     def loading(self) -> DataSpec:
         """What the loader of `newsstand.data` is asked for."""
