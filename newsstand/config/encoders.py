@@ -1,4 +1,4 @@
-"""Settings of the families that use a pretrained encoder."""
+"""Settings of the families with a pretrained encoder."""
 
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -25,13 +25,15 @@ def _digest(value: Any) -> Any:
 
 def _wording(value: Any) -> Any:
     if isinstance(value, str) and not re.fullmatch(r"[^\x00-\x1f\x7f]{1,500}", value.strip()):
-        raise PydanticCustomError("wording", "expected one line of text, of 500 characters at most")
+        raise PydanticCustomError(
+            "wording", "expected one line of text with at most 500 characters"
+        )
     return value
 
 
 def _of_target(value: Any) -> Any:
     if isinstance(value, str) and TARGET not in value:
-        raise PydanticCustomError("of_target", "expected text with {target}, where the target goes")
+        raise PydanticCustomError("of_target", "expected text with {target} in place of the target")
     return _wording(value)
 
 
@@ -41,34 +43,40 @@ def _epochs(value: Any) -> Any:
         return None
     if isinstance(counts, tuple) and all(type(x) is int and x >= 0 for x in counts) and any(counts):
         return counts
-    raise PydanticCustomError("epochs", "expected how many epochs each stage has, such as [2, 1]")
+    raise PydanticCustomError(
+        "epochs", "expected the number of epochs of each stage, such as [2, 1]"
+    )
 
 
 class _EncoderConfig(ModelSection):
-    """What the families that use a pretrained encoder have in common."""
+    """Settings that the families with a pretrained encoder share."""
 
     exports: ClassVar[frozenset[str]] = frozenset({"onnx"})
 
     encoder: str = Field(MINILM, min_length=1)
-    """A folder in the format of transformers, or a name on the Hugging Face hub."""
+    """A pretrained encoder: a folder in transformers' format, or a name on the Hugging Face hub.
+    Choose one that was trained on the language of the articles."""
 
     encoder_sha256: Annotated[str, BeforeValidator(_digest)] | None = None
-    """What the SHA-256 of the encoder's model.safetensors must be; null takes any, but of the
-    default encoder only the hub's own."""
+    """Expected SHA-256 of the encoder's model.safetensors, as 64 hexadecimal digits; another file
+    is refused. null accepts any file, except for the default encoder, whose digest is known."""
 
     max_tokens: int = Field(256, ge=8, le=8192)
-    """Tokens that are read at once, special tokens included; of pairs, the target's too."""
+    """Maximum number of tokens that the encoder reads at once, 8 to 8192, including special tokens
+    and, if text and target are read together, the target. Raise it for long articles; time grows
+    at least in proportion."""
 
     long_text: Literal["head", "head_tail", "windows", "relevant"] = "head"
-    """What is read of longer articles. `head`: their start. `head_tail`: start and end, half each.
-    `windows`: all of it, in as many parts as it takes, whose vectors or scores are averaged.
-    `relevant`: the sentences that are most like the target (stance). The title is always read."""
+    """How articles of more than `max_tokens` are read; the title always is. `head`: the beginning.
+    `head_tail`: beginning and end, half each. `windows`: the whole article in consecutive windows,
+    whose vectors or scores are averaged; slower. `relevant`: the sentences that are most similar to
+    the target (stance). `newsstand data` shows how much of the text each choice reads."""
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    """Where the encoder runs; `auto` takes a GPU if there is one."""
+    """Where the encoder runs in training; `auto` uses a GPU if there is one."""
 
     def wordings(self, *, stance: bool) -> tuple[str, ...]:  # noqa: ARG002
-        """What an article is read beside, one after another.
+        """The second texts of the pairs that an article is read in, with `{target}` placeholders.
 
         Args:
             stance: Whether articles have targets.
@@ -76,9 +84,9 @@ class _EncoderConfig(ModelSection):
         return ()
 
     def token_counter(self, *, stance: bool) -> "Callable[[Example], dict[str, tuple[int, int]]]":
-        """Counts the tokens of an example that each choice for long texts reads, and all."""
+        """A function from an example to token counts: those read by each `long_text`, and all."""
         from newsstand.encoders.torch_encoder import (
-            token_counter,  # imports torch when it is called
+            token_counter,  # imports torch
         )
 
         folder = find_encoder(self.encoder, self.encoder_sha256)
@@ -91,92 +99,105 @@ class _EncoderConfig(ModelSection):
 
 
 class FineTuneConfig(Section):
-    """Encoder and classifier learn together; the input embeddings stay as they are."""
+    """Fine-tuning of encoder and classifier together; the input embeddings are frozen."""
 
     epochs: int = Field(1, ge=1)
-    """How often each text is seen, with all of its targets."""
+    """Number of passes over the training texts, each text with all of its targets."""
 
     curriculum: Annotated[tuple[int, ...] | None, BeforeValidator(_epochs)] = None
-    """In place of `epochs`: how many epochs each stage has. In those of the n-th, rows whose column
-    `curriculum` is n or less are seen, and rows without one (Bengio et al. 2009). Labels that a
-    stage has no row of are left out of its loss."""
+    """In place of `epochs`: the number of epochs of each stage (Bengio et al. 2009). Stage n trains
+    on rows whose column `curriculum` is at most n, or empty. Labels without a row in a stage are
+    left out of its loss. For data with a column that orders rows from easy to hard."""
 
     epoch_texts: int | None = Field(None, ge=1)
-    """Texts of an epoch at most, other ones in each, drawn by the seed; null for all texts."""
+    """Maximum number of texts per epoch, drawn anew for each epoch; null for all texts. Limits the
+    time of a fit."""
 
     batch_size: int = Field(64, ge=1)
-    """Texts of a step, each with all of its targets."""
+    """Texts per step, each with all of its targets. Lower it if memory runs out."""
 
     learning_rate: float = Field(1e-4, gt=0.0, le=1.0)
-    """AdamW's step at its highest, at the end of the warm-up; it falls to zero from there."""
+    """Peak learning rate of AdamW, reached at the end of the warm-up; it then falls linearly to 0.
+    Lower it if the loss jumps; raise it if few epochs are not enough."""
 
     classifier_rate: float = Field(10.0, gt=0.0, le=1000.0)
-    """The classifier, which begins with random weights, learns at this times `learning_rate`."""
+    """Learning rate of the classifier, which starts from random weights, as a multiple of
+    `learning_rate`."""
 
     warmup: float = Field(0.1, ge=0.0, lt=1.0)
-    """Share of the steps in which the learning rate rises."""
+    """Share of the steps, from 0 to below 1, in which the learning rate rises from 0 to its peak.
+    """
 
     weight_decay: float = Field(0.01, ge=0.0)
-    """AdamW's decay of weights, biases and norms excepted."""
+    """Weight decay of AdamW; biases and norm weights have none. Raise it if the model overfits."""
 
     layer_decay: float = Field(1.0, gt=0.0, le=1.0)
-    """Each layer learns at this rate times that of the layer above it."""
+    """Learning rate of a layer as a multiple of that of the layer above it, above 0; 1 for the same
+    rate everywhere. 0.9 changes the lower layers less, which helps with few rows."""
 
     frozen_layers: int = Field(0, ge=0)
-    """So many of the lowest layers stay as they are."""
+    """Number of lowest layers whose weights are frozen. More frozen layers train faster."""
 
     precision: Literal["auto", "fp32", "bf16"] = "auto"
-    """Of the sums in training; `auto` takes bf16 where the hardware has it. Weights are fp32."""
+    """Number format of the computations in training; `auto` uses bf16 if the hardware supports it.
+    Weights are always stored in fp32."""
 
 
 class NgramsConfig(Section):
-    """A linear model of hashed n-grams, by LinearSVC, whose scores are added to the vectors'."""
+    """A LinearSVC over hashed n-grams, whose scores are added to those of the encoder's vectors."""
 
     words: NgramRange | None = (1, 1)
-    """Shortest and longest word n-gram, or null for none."""
+    """Shortest and longest word n-gram, 1 to 8 words each; null for no word n-grams."""
 
     chars: NgramRange | None = (3, 5)
-    """Shortest and longest character n-gram inside words, or null for none."""
+    """Shortest and longest character n-gram within words, 1 to 8 characters each; null for none."""
 
     bits: int = Field(20, ge=10, le=24)
-    """The n-grams of each kind are hashed to 2 to the power of this many buckets."""
+    """The n-grams of each kind are hashed to 2**bits buckets, 10 to 24 bits. More bits mean fewer
+    collisions and larger models."""
 
     C: float = Field(1.0, ge=1e-6, le=1e6)
-    """Inverse strength of the L2 penalty."""
+    """Inverse strength of the L2 penalty, 1e-6 to 1e6. Lower it if the model overfits."""
 
     weight: float = Field(1.0, gt=0.0, le=1000.0)
-    """The n-grams' scores count so many times."""
+    """Factor of the n-gram scores in the sum, above 0 and at most 1000. Choose it on validation
+    rows."""
 
 
 class EmbeddingConfig(_EncoderConfig):
-    """A linear classifier over the vectors of a pretrained encoder, which may be fine-tuned."""
+    """A linear classifier over the vectors of a pretrained encoder, frozen or fine-tuned."""
 
     kind: Literal["embedding"]
     """Model family."""
 
     cross_target: bool = False
-    """Read the target, too, and compare it with the text (stance). Without it the model reads the
-    article alone, and its answer is the same for every target."""
+    """Also encode the target and compare it with the text (stance). Without it the model reads the
+    article alone and predicts the same for every target."""
 
     fine_tune: FineTuneConfig | None = None
-    """Fine-tune the encoder, and with it the classifier; null leaves the encoder as it is."""
+    """Settings for fine-tuning the encoder together with the classifier; null freezes the encoder,
+    which is much faster to train. Fine-tune for stance, or if a frozen encoder is not accurate
+    enough."""
 
     precision: Literal["auto", "fp32", "bf16"] = "fp32"
-    """Of the sums when vectors are computed in training. bf16 halves the time where the hardware
-    has it; `auto` takes it there. Scoring is in fp32, or in int8 with `export.onnx`. Not with
-    `fine_tune`."""
+    """Number format in which a frozen encoder computes vectors in training. bf16 halves the time
+    if the hardware supports it, and `auto` uses it then. Scoring uses fp32, or int8 with
+    `export.onnx`. Not with `fine_tune`, which has its own `precision`."""
 
     classifier: Literal["svc", "logistic"] = "logistic"
     """scikit-learn's LinearSVC or LogisticRegression. Not with `fine_tune`."""
 
     C: float = Field(0.01, ge=1e-6, le=1e6)
-    """Inverse strength of the L2 penalty. Not with `fine_tune`."""
+    """Inverse strength of the L2 penalty, 1e-6 to 1e6. Lower it if the model overfits. Not with
+    `fine_tune`."""
 
     ngrams: NgramsConfig | None = None
-    """Read n-grams, too, by themselves; null for vectors alone. Not with `fine_tune`."""
+    """Settings of a linear model of n-grams whose scores are added; null for vectors alone. Set it
+    for topics, where single words matter. Not with `fine_tune`."""
 
     class_weight: Literal["balanced"] | None = None
-    """`balanced` weights each label by its inverse frequency."""
+    """`balanced` weights each label by its inverse frequency. Set it if rare labels matter as much
+    as frequent ones."""
 
     @classmethod
     def conflicts(
@@ -184,9 +205,9 @@ class EmbeddingConfig(_EncoderConfig):
         get: Get,
         *,
         stance: bool,
-        labels: Sequence[str],  # noqa: ARG003 - which labels there are does not matter here
+        labels: Sequence[str],  # noqa: ARG003
     ) -> Iterable[tuple[str, str]]:
-        """Settings that do not fit together."""
+        """Yields conflicts between settings."""
         yield from target_conflicts(get, stance=stance)
         if get("model.ngrams") is not None:
             yield from ngram_conflicts(get, "model.ngrams")
@@ -196,7 +217,7 @@ class EmbeddingConfig(_EncoderConfig):
             if get(f"model.{name}") != default:
                 yield (
                     f"model.{name}",
-                    "with model.fine_tune, the classifier is fitted there; leave it out",
+                    "not with model.fine_tune, which fits the classifier; leave it out",
                 )
         if get("model.ngrams") is not None:
             yield (
@@ -204,39 +225,46 @@ class EmbeddingConfig(_EncoderConfig):
                 "not with model.fine_tune, which fits one classifier; leave it out",
             )
         if get("model.precision") != "fp32":
-            yield "model.precision", "of a fit it is model.fine_tune.precision; leave it out"
+            yield (
+                "model.precision",
+                "not with model.fine_tune, which has a precision of its own; leave it out",
+            )
 
 
 class TeacherConfig(Section):
-    """A trained model whose probabilities are learned from, too (Hinton et al. 2015)."""
+    """Knowledge distillation (Hinton et al. 2015) from a trained model, the teacher."""
 
     bundle: str = Field(min_length=1)
-    """A bundle's folder, or its MLflow URI, of any family, with the same task and labels."""
+    """Folder or MLflow URI of the teacher's bundle: a model of any family with the same task and
+    labels."""
 
     temperature: float = Field(2.0, gt=0.0)
-    """Probabilities are compared at this temperature: higher tells more of what is unlikely."""
+    """Temperature, above 0, at which probabilities are compared. A higher one gives more weight to
+    unlikely labels."""
 
     weight: float = Field(0.5, ge=0.0, le=1.0)
-    """The teacher's part of the loss; the labels' is the rest."""
+    """Weight of the teacher in the loss, 0 to 1; the labels have the rest."""
 
     unlabelled: str | None = None
-    """A file of articles, as `newsstand score` reads them, that only the teacher has an opinion
-    on (for stance, each with a target). Texts of validation and test rows are left out."""
+    """File of articles without labels, in a format that `newsstand score` reads, on which only the
+    teacher's probabilities are learned (for stance, each with a target). Texts that are also
+    validation or test rows are left out. null for none."""
 
 
 class LoraConfig(Section):
-    """Low-rank adapters (Hu et al. 2022): small matrices beside those of the encoder, which stay
-    as they are. When the fit is done, they are added to it, and scoring knows nothing of them.
+    """Low-rank adapters (LoRA, Hu et al. 2022): small trainable matrices beside frozen weights.
+
+    After the fit they are merged into the weights, so that scoring is as fast as without them.
     """
 
     rank: int = Field(8, ge=1)
-    """Width of the adapters."""
+    """Rank of the adapters, 1 or more. Raise it if training accuracy is too low."""
 
     alpha: float = Field(16.0, gt=0.0)
-    """What the adapters give is multiplied by this, over their rank."""
+    """The output of the adapters is scaled by `alpha / rank`."""
 
     dropout: float = Field(0.0, ge=0.0, lt=1.0)
-    """Share of the adapters' inputs that is dropped in training."""
+    """Dropout rate of the adapters' inputs in training, from 0 to below 1."""
 
 
 class TransformerConfig(_EncoderConfig):
@@ -246,106 +274,122 @@ class TransformerConfig(_EncoderConfig):
     """Model family."""
 
     fsdp: bool = False
-    """Each process that torchrun starts holds its share of weights, gradients and AdamW's means
-    (fully sharded data parallel, FSDP2), instead of all of them. For GPUs that the network's
-    training does not fit on."""
+    """Shard weights, gradients and optimizer state over the processes that torchrun starts (fully
+    sharded data parallel, FSDP2). For networks whose training does not fit on one GPU."""
 
     precision: Literal["auto", "fp32", "bf16"] = "auto"
-    """Of the sums in training; `auto` takes bf16 where the hardware has it. Weights are fp32."""
+    """Number format of the computations in training; `auto` uses bf16 if the hardware supports it.
+    Weights are always stored in fp32."""
 
     target_as: Annotated[str, BeforeValidator(_of_target)] = TARGET
-    """How the target is worded where it is read beside the text, `{target}` standing for it: for
-    instance "The author supports {target}." (stance)"""
+    """Template of the second text that is read with the article, with `{target}` in place of the
+    target, for instance "The author supports {target}." (stance)"""
 
     hypotheses: dict[str, Annotated[str, BeforeValidator(_wording)]] | None = Field(
         None, min_length=1
     )
-    """By label, what a text of that label entails, `{target}` standing for the target. The encoder
-    must be a classifier for natural language inference (NLI), whose classifier is kept. A text is
-    read once beside each hypothesis; a label's score is the logit of the entailment less that of
-    the contradiction. One label may be left out: its score is the log-odds that no hypothesis is
-    entailed."""
+    """For each label, a statement that a text of that label entails, with `{target}` in place of
+    the target. The encoder must be a classifier for natural language inference (NLI), which reads
+    the text with each hypothesis; its classifier is kept. The score of a label is the logit of
+    entailment minus that of contradiction. One label may be left out: its score is the log-odds
+    that no hypothesis is entailed. For few training rows, or none (`epochs: 0`)."""
 
     epochs: int = Field(3, ge=0)
-    """How often each row is seen, at most. 0 fits nothing but the calibration (with hypotheses)."""
+    """Maximum number of passes over the training rows. 0 fits only the calibration, which needs
+    `hypotheses`."""
 
     curriculum: Annotated[tuple[int, ...] | None, BeforeValidator(_epochs)] = None
-    """In place of `epochs`: how many epochs each stage has. In those of the n-th, rows whose column
-    `curriculum` is n or less are seen, and rows without one (Bengio et al. 2009)."""
+    """In place of `epochs`: the number of epochs of each stage (Bengio et al. 2009). Stage n trains
+    on rows whose column `curriculum` is at most n, or empty. For data with a column that orders
+    rows from easy to hard."""
 
     epoch_rows: int | None = Field(None, ge=1)
-    """Rows of an epoch at most, other ones in each, drawn by the seed; null for all rows."""
+    """Maximum number of rows per epoch, drawn anew for each epoch; null for all rows. Limits the
+    time of a fit."""
 
     batch_size: int = Field(32, ge=1)
-    """Rows computed together, by each process if torchrun starts several."""
+    """Rows per batch, in each process if torchrun starts several. Lower it, and raise
+    `gradient_accumulation`, if memory runs out."""
 
     gradient_accumulation: int = Field(1, ge=1)
-    """Batches whose gradients are added up for one step."""
+    """Number of batches whose gradients are summed for one step."""
 
     learning_rate: float = Field(5e-5, gt=0.0, le=1.0)
-    """AdamW's step at its highest, at the end of the warm-up; it falls to zero from there."""
+    """Peak learning rate of AdamW, reached at the end of the warm-up; it then falls linearly to 0.
+    Lower it if the loss jumps; raise it if few epochs are not enough."""
 
     warmup: float = Field(0.1, ge=0.0, lt=1.0)
-    """Share of the steps in which the learning rate rises."""
+    """Share of the steps, from 0 to below 1, in which the learning rate rises from 0 to its peak.
+    """
 
     weight_decay: float = Field(0.01, ge=0.0)
-    """AdamW's decay of weights, biases and norms excepted."""
+    """Weight decay of AdamW; biases and norm weights have none. Raise it if the model overfits."""
 
     layer_decay: float = Field(1.0, gt=0.0, le=1.0)
-    """Each layer learns at this rate times that of the layer above it."""
+    """Learning rate of a layer as a multiple of that of the layer above it, above 0; 1 for the same
+    rate everywhere. 0.9 changes the lower layers less, which helps with few rows."""
 
     frozen_layers: int = Field(0, ge=0)
-    """The embeddings and so many of the lowest layers stay as they are; 0 freezes nothing."""
+    """Number of lowest layers whose weights, and those of the embeddings, are frozen; 0 freezes
+    nothing. More frozen layers train faster."""
 
     dropout: float | None = Field(None, ge=0.0, lt=1.0)
-    """Share of what the network's layers pass on that is dropped in training; null for what the
-    encoder was made with, often 0.1. On a CPU, 0 trains about twice as fast."""
+    """Dropout rate of the network in training, from 0 to below 1; null for the encoder's own, often
+    0.1. On a CPU, 0 trains about twice as fast."""
 
     lora: LoraConfig | None = None
-    """Fit low-rank adapters on all linear layers, and the classifier, instead of all weights. They
-    learn well at ten times the usual learning rate."""
+    """Settings of low-rank adapters on all linear layers, which are trained, with the classifier,
+    instead of all weights; null trains all. For large encoders. Use about ten times the usual
+    learning rate."""
 
     mark_target: bool = False
-    """Put @ before and after the target where the row's `mentions` say that it is, or else wherever
-    the text names it in the same words (stance)."""
+    """Put @ before and after the target where the row's `mentions` locate it, or otherwise wherever
+    the text contains the same words (stance)."""
 
     class_weight: Literal["balanced"] | None = None
-    """`balanced` weights each label by its inverse frequency."""
+    """`balanced` weights each label by its inverse frequency. Set it if rare labels matter as much
+    as frequent ones."""
 
     focal_gamma: float = Field(0.0, ge=0.0)
-    """Focal loss: a row's loss times (1 - p) to this power, p being its own label's probability."""
+    """Exponent of the focal loss, 0 or more: the loss of a row is multiplied by (1 - p)**gamma,
+    where p is the probability of its label. 0 for plain cross-entropy; try 2 if labels are very
+    unbalanced."""
 
     label_smoothing: float = Field(0.0, ge=0.0, lt=1.0)
-    """Share of a label that is spread over all labels."""
+    """Share of each label's weight that is spread over all labels, from 0 to below 1. Try 0.1 if
+    labels are noisy."""
 
     soft_labels: bool = False
-    """Where several annotators have voted on a row, learn each label's share of the votes rather
-    than the majority's label. Rows whose votes are tied have no such label and stay left out.
-    Validation and test rows are judged by the majority in any case."""
+    """If several annotators voted on a row, learn the share of votes of each label instead of the
+    majority label. Rows with tied votes have no majority label and are left out. Validation and
+    test rows are always evaluated against the majority label."""
 
     teacher: TeacherConfig | None = None
-    """A trained model to learn from, besides the labels."""
+    """Settings of a trained model whose probabilities are learned besides the labels; null for
+    none. For making a small model nearly as accurate as a large one."""
 
     evaluations: int = Field(1, ge=0)
-    """How often an epoch the validation rows are scored and a checkpoint is written. The best one
-    becomes the model: by macro-F1, or where rows of one text are on opposite sides by the lower of
-    macro-F1 and flip accuracy. 0 saves the time, and takes the last step."""
+    """Evaluations per epoch: each scores the validation rows and writes a checkpoint. The best
+    checkpoint becomes the model: by macro-F1 or, if rows of the same text have opposite labels, by
+    the lower of macro-F1 and flip accuracy. 0 skips evaluation and takes the last step."""
 
     seeds: int = Field(1, ge=1)
-    """Fit with so many seeds, `seed` and the next ones, on the same splits: the run's figures are
-    followed by their mean and standard deviation, each seed has a run of its own inside it, and the
-    model is that of the seed with the median macro-F1 on validation rows."""
+    """Number of fits, with `seed` and the following seeds, on the same splits. The run logs the
+    mean and standard deviation of each metric and a nested run per seed; the model is that of the
+    seed with the median macro-F1 on validation rows. Set 3 or more to compare settings."""
 
     patience: int = Field(0, ge=0)
-    """Stop when so many evaluations in a row bring no better macro-F1; 0 never stops early."""
+    """Stop after this number of consecutive evaluations without a higher macro-F1; 0 never stops
+    early."""
 
     refit: bool = False
-    """After calibration, fit once more on all rows that are not test rows: training, validation,
-    and those left out to keep the two apart; up to the step, by its share of all, at which the
-    best checkpoint was. Of several seeds, the median one is fit again."""
+    """After calibration, fit again on all rows except test rows: training and validation rows, and
+    those left out to keep the two apart. The fit ends at the same share of its steps as the best
+    checkpoint. With several seeds, the median one is fitted again. Set it for a model to use: it
+    learns from more rows."""
 
     def wordings(self, *, stance: bool) -> tuple[str, ...]:
-        """What an article is read beside, one after another.
+        """The second texts of the pairs that an article is read in, with `{target}` placeholders.
 
         Args:
             stance: Whether articles have targets.
@@ -358,39 +402,42 @@ class TransformerConfig(_EncoderConfig):
     def conflicts(
         cls, get: Get, *, stance: bool, labels: Sequence[str]
     ) -> Iterable[tuple[str, str]]:
-        """Settings that do not fit together."""
+        """Yields conflicts between settings."""
         yield from target_conflicts(get, stance=stance)
         yield from _wording_conflicts(get, stance=stance, known=labels)
         if get("model.lora") is not None and get("model.frozen_layers"):
             yield (
                 "model.frozen_layers",
-                "with model.lora, all layers stay as they are; leave it out",
+                "not with model.lora, which freezes all layers; leave it out",
             )
         if get("model.lora") is not None and get("model.fsdp"):
-            yield "model.fsdp", "not with model.lora, whose adapters leave little to share out"
+            yield "model.fsdp", "not with model.lora, whose adapters leave little to shard"
 
 
 def _wording_conflicts(
     get: Get, *, stance: bool, known: Sequence[str]
 ) -> Iterable[tuple[str, str]]:
-    """Settings of hypotheses, and of what takes a fit, that do not fit together.
+    """Yields conflicts about hypotheses, and about settings that need at least one epoch.
 
     Args:
-        get: What the config says at a dotted key, or the default.
+        get: Returns the value at a dotted key, or the default.
         stance: Whether texts have targets.
-        known: The labels, if the config says them.
+        known: The labels, if the config lists them.
     """
     wording, asked = get("model.target_as"), get("model.hypotheses")
     if wording != TARGET and not stance:
-        yield "model.target_as", "a topic model has no targets to word"
+        yield "model.target_as", "a topic model has no targets"
     elif wording != TARGET and asked is not None:
-        yield "model.target_as", "hypotheses word the target; leave it out"
+        yield "model.target_as", "not with model.hypotheses, which contain the target; leave it out"
     if get("model.epochs") == 0 and asked is None:
-        yield "model.epochs", "0 fits nothing, which only a model with hypotheses can do without"
+        yield (
+            "model.epochs",
+            "expected 1 or more; only a model with hypotheses can be used without a fit",
+        )
     usual = {"teacher": None, "lora": None, "soft_labels": False, "refit": False, "seeds": 1}
     for name, value in usual.items() if get("model.epochs") == 0 else ():
         if get(f"model.{name}") != value:
-            yield f"model.{name}", "with epochs: 0 nothing is fitted; leave it out"
+            yield f"model.{name}", "not with model.epochs: 0, which fits nothing; leave it out"
     if not isinstance(asked, dict):
         return
     for label, text in asked.items():
@@ -398,9 +445,9 @@ def _wording_conflicts(
         if known and label not in known:
             yield where, f"unknown label{did_you_mean(str(label), known, 'labels')}"
         if stance and isinstance(text, str) and TARGET not in text:
-            yield where, f"expected text with {{target}}, where the target goes, got {text!r}"
+            yield where, f"expected text with {{target}} in place of the target, got {text!r}"
         if not stance and isinstance(text, str) and TARGET in text:
-            yield where, "a topic model has no targets to name"
+            yield where, "a topic model has no targets"
         if list(asked.values()).count(text) > 1:
             yield where, "another label has the same hypothesis"
     if len(without := [label for label in known if label not in asked]) > 1:

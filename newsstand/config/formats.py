@@ -1,4 +1,4 @@
-"""The formats of labelled rows, one entry each: who reads them, and what a config may say."""
+"""The formats of labelled rows: the reader of each, and the settings that it takes."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -8,20 +8,19 @@ from newsstand.io.records import TABLES
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Format:
-    """How rows are read, and from which files.
+    """A format of labelled rows.
 
     Args:
-        read: Module of `newsstand.data.readers` and function that yields each record, or
-            problem, with its split.
-        task: The only task that it has rows for; None where it has them for both.
-        labels: What the labels of a format for stance are, in messages.
-        needs_path: Whether the config must say where the files are; else it must not.
+        read: The reader, as module of `newsstand.data.readers` and function: it yields the split
+            and the record, or problem, of each row.
+        task: The only task that the format supports; None for both.
+        labels: What messages call the labels of a stance format.
+        needs_path: Whether `data.path` must be set; otherwise it must not be.
         named: Whether `data.train`, `data.validation` and `data.test` may name files.
-        unseen: Whether it tells rows whose target no training row has.
-        patterns: Globs of the files under `data.path` that are read beside those that
-            `data.train`, `data.validation` and `data.test` name; None for those, or the
-            file, folder or glob of `data.path`, alone.
-        suffixes: Of the files that are read of a folder when none are named.
+        unseen: Whether it marks rows whose target no training row has.
+        patterns: Globs of files under `data.path` that are read in addition to those named by
+            `data.train`, `data.validation` and `data.test`; None for no other files.
+        suffixes: Suffixes of the files that are read from a folder if no files are named.
     """
 
     read: str

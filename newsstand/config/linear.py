@@ -1,4 +1,4 @@
-"""Settings of the families of n-grams; those with an encoder are in `config_encoders`."""
+"""Settings of the linear family, and of n-grams in general."""
 
 from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, ClassVar, Literal
@@ -20,19 +20,19 @@ NgramRange = Annotated[tuple[int, int], BeforeValidator(_range)]
 
 
 def target_conflicts(get: Get, *, stance: bool) -> Iterable[tuple[str, str]]:
-    """Settings of targets in a model of topics."""
+    """Yields settings about targets in a topic model."""
     if stance:
         return
     if get("model.cross_target") is True:
         yield "model.cross_target", "a topic model has no targets to cross with"
     if get("model.long_text") == "relevant":
-        yield "model.long_text", "'relevant' looks for a target, but task is topic"
+        yield "model.long_text", "'relevant' needs a target, but task is topic"
     if get("model.mark_target") is True:
         yield "model.mark_target", "a topic model has no targets to mark"
 
 
 def ngram_conflicts(get: Get, at: str) -> Iterable[tuple[str, str]]:
-    """Settings of n-grams in the section at a dotted key that do not fit together."""
+    """Yields conflicts between the n-gram settings of the section at a dotted key."""
     for kind in ("words", "chars"):
         span = get(f"{at}.{kind}")
         is_range = isinstance(span, (list, tuple)) and len(span) == 2
@@ -43,23 +43,23 @@ def ngram_conflicts(get: Get, at: str) -> Iterable[tuple[str, str]]:
 
 
 class FieldsConfig(Section):
-    """Parts of an article whose n-grams are counted once more, as features of their own.
+    """Weights of fields whose n-grams are counted again, as features of their own.
 
-    The whole text is always counted, with weight 1; a part of weight 0 is not.
+    The whole text always counts with weight 1. A field of weight 0 is not counted again.
     """
 
     title: float = Field(0.0, ge=0.0)
-    """The title."""
+    """Weight of the title, 0 or more. Try 0.5 to 1 if titles name the topic."""
 
     lead: float = Field(0.0, ge=0.0)
-    """The body's first 30 words."""
+    """Weight of the first 30 words of the body, 0 or more. Try 0.5 to 1 for news reports."""
 
     near: float = Field(0.0, ge=0.0)
-    """Eight words on either side of where the text first names the target, without the target
-    itself (stance)."""
+    """Weight of the eight words before and after the first mention of the target, without the
+    target (stance), 0 or more. Try 1 for targets that are named in the text."""
 
     target: float = Field(0.0, ge=0.0)
-    """The target itself (stance)."""
+    """Weight of the target's own n-grams (stance), 0 or more. Try 0.5 if targets share words."""
 
 
 class LinearConfig(ModelSection):
@@ -69,54 +69,63 @@ class LinearConfig(ModelSection):
     """Model family."""
 
     words: NgramRange | None = (1, 2)
-    """Shortest and longest word n-gram, or null for none."""
+    """Shortest and longest word n-gram, 1 to 8 words each; null for no word n-grams."""
 
     chars: NgramRange | None = None
-    """Shortest and longest character n-gram inside words, or null for none."""
+    """Shortest and longest character n-gram within words, 1 to 8 characters each; null for none.
+    [3, 5] helps with inflected languages, spelling errors and few training rows, and is slower."""
 
     bits: int = Field(20, ge=10, le=24)
-    """The n-grams of each kind are hashed to 2 to the power of this many buckets."""
+    """The n-grams of each kind are hashed to 2**bits buckets, 10 to 24 bits. More bits mean fewer
+    collisions and larger models."""
 
     fields: FieldsConfig = FieldsConfig.model_construct()
-    """Weights of parts that are counted once more by themselves."""
+    """Weights of fields (title, lead, near, target) that are counted again by themselves."""
 
     hashtags: bool = False
-    """Count the words inside a hashtag (#SaveThePlanet) once more, as words of the text."""
+    """Also count the words inside a hashtag (#SaveThePlanet) as words of the text. For social
+    media."""
 
     cross_target: bool = False
-    """Count each n-gram once for all targets and once more for its own target (stance). Without
-    it the model reads the article alone, and its answer is the same for every target."""
+    """Count each n-gram once for all targets and again for its own target (stance). Without it the
+    model reads the article alone and predicts the same for every target. Set it if each target has
+    many training rows."""
 
     sublinear_tf: bool = True
-    """Weight a count as 1 + ln(count)."""
+    """Replace a count by 1 + ln(count)."""
 
     idf: bool = True
-    """Weight an n-gram by its inverse document frequency in the training rows."""
+    """Multiply by the inverse document frequency in the training rows."""
 
     min_df: int = Field(1, ge=1)
-    """Ignore n-grams that occur in fewer training rows than this."""
+    """Ignore n-grams that occur in fewer training rows than this. Raise it to make the model
+    smaller."""
 
     classifier: Literal["svc", "logistic", "sgd"] = "svc"
-    """`svc` and `logistic`: scikit-learn's LinearSVC and LogisticRegression, in memory. `sgd`:
-    averaged stochastic gradient descent with hinge loss, which leaves the articles on disk: for any
-    number of them. A fit that was stopped goes on when the same command is given again."""
+    """`svc` and `logistic`: scikit-learn's LinearSVC and LogisticRegression, with all features in
+    memory. `sgd`: averaged stochastic gradient descent with hinge loss, which reads the articles
+    from disk, for data that does not fit in memory; an interrupted fit resumes when the same
+    command is run again."""
 
     epochs: int | None = Field(None, ge=1)
-    """How often `sgd` sees each row; null for enough to see 100,000 rows in all, from 3 to 50."""
+    """Number of passes of `sgd` over the training rows; null for as many as see 100,000 rows in
+    total, at least 3 and at most 50."""
 
     C: float = Field(1.0, ge=1e-6, le=1e6)
-    """Inverse strength of the L2 penalty."""
+    """Inverse strength of the L2 penalty, 1e-6 to 1e6. Lower it if the model overfits."""
 
     search: Literal["quick"] | None = None
-    """`quick` starts from `C` and `bits`, tries values around them (C by steps of about 3, bits by
-    2) and takes those with the best macro-F1 on the validation rows."""
+    """`quick` evaluates values around `C` (in steps of a factor of about 3) and `bits` (in steps of
+    2), and keeps those with the highest macro-F1 on the validation rows."""
 
     class_weight: Literal["balanced"] | None = None
-    """`balanced` weights each label by its inverse frequency."""
+    """`balanced` weights each label by its inverse frequency. Set it if rare labels matter as much
+    as frequent ones."""
 
     outlet_balance: float = Field(0.0, ge=0.0, le=1.0)
-    """A training row is weighted by its outlet's number of rows to the power of minus this: 0 not
-    at all, 1 so that all outlets weigh the same. For models that are to read unknown outlets."""
+    """Weight a training row by the number of rows of its outlet to the power of minus this value:
+    0 for no weighting, 1 to give all outlets the same total weight. Raise it for models that will
+    score outlets without training rows."""
 
     exports: ClassVar[frozenset[str]] = frozenset({"weights", "size_mb"})
 
@@ -128,7 +137,7 @@ class LinearConfig(ModelSection):
         stance: bool,
         labels: Sequence[str],  # noqa: ARG003 - which labels there are does not matter here
     ) -> Iterable[tuple[str, str]]:
-        """Settings that do not fit together."""
+        """Yields conflicts between settings."""
         yield from target_conflicts(get, stance=stance)
         for name in () if stance else ("near", "target"):
             if get(f"model.fields.{name}"):
@@ -137,5 +146,5 @@ class LinearConfig(ModelSection):
         if get("model.epochs") is not None and get("model.classifier") != "sgd":
             yield (
                 "model.epochs",
-                "only classifier 'sgd' counts epochs; the others stop by themselves",
+                "only classifier 'sgd' has epochs; the others stop when they converge",
             )

@@ -1,4 +1,4 @@
-"""What every section of a config has in common, and every model family's section."""
+"""Base classes of the sections of a config, and of the section of each model family."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -8,12 +8,12 @@ from pydantic import BaseModel, ConfigDict
 if TYPE_CHECKING:
     from newsstand.text.example import Example
 
-# What the config says at a dotted key, or the default.
+# Returns the value at a dotted key, or the default.
 Get = Callable[[str], Any]
 
 
 class Section(BaseModel):
-    """Strict: no unknown keys, no wrong types; frozen; each setting documented by its docstring."""
+    """A frozen section without unknown keys or type coercion; docstrings describe the settings."""
 
     model_config = ConfigDict(
         strict=True,
@@ -25,22 +25,22 @@ class Section(BaseModel):
 
 
 def as_tuple(value: Any) -> Any:
-    """A list of YAML as the tuple that a frozen section holds."""
+    """Converts a list to a tuple, as frozen sections hold sequences; other values stay."""
     return tuple(value) if isinstance(value, list) else value
 
 
 class ModelSection(Section):
-    """Settings of a model family; each family has a section of its own."""
+    """Base class of the settings of a model family."""
 
     kind: str
     """Model family."""
 
     refit: bool = False
-    """After calibration, fit once more on all rows that are not test rows: training, validation,
-    and those left out to keep the two apart."""
+    """After calibration, fit again on all rows except test rows: training and validation rows, and
+    those left out to keep the two apart. Set it for a model to use: it learns from more rows."""
 
     exports: ClassVar[frozenset[str]] = frozenset()
-    """Settings of `export` that the family has a use for."""
+    """Settings of `export` that the family supports."""
 
     @classmethod
     def conflicts(
@@ -50,12 +50,12 @@ class ModelSection(Section):
         stance: bool,  # noqa: ARG003
         labels: Sequence[str],  # noqa: ARG003
     ) -> Iterable[tuple[str, str]]:
-        """Settings that do not fit together: dotted key and message of each.
+        """Yields the dotted key and a message for each conflict between settings.
 
         Args:
-            get: What the config says at a dotted key, or the default.
+            get: Returns the value at a dotted key, or the default.
             stance: Whether the task is stance.
-            labels: The labels, if the config names them.
+            labels: The labels, if the config lists them.
         """
         return ()
 
@@ -64,9 +64,8 @@ class ModelSection(Section):
         *,
         stance: bool,  # noqa: ARG002
     ) -> "Callable[[Example], dict[str, tuple[int, int]]] | None":
-        """Counts the tokens of an example that each choice for long texts reads, and all of them.
-
-        None for a family that reads no tokens.
+        """A function from an example to token counts: for each choice of `long_text`, those read
+        and those in total. None for a family without tokens.
 
         Args:
             stance: Whether examples have targets.

@@ -77,4 +77,4 @@ def nli_classes(names: Sequence[str]) -> tuple[str, ...] | None:
 
 def without_a_hypothesis(labels: Sequence[str]) -> str:
     """What is said of several labels that have none."""
-    return f"missing for {', '.join(labels)}; only one label may go without"
+    return f"missing for {', '.join(labels)}; only one label may have none"

@@ -130,7 +130,7 @@ IMPOSSIBLE = [
     (
         "topic",
         "model: {kind: linear, epochs: 3}",
-        "model.epochs: only classifier 'sgd' counts epochs; the others stop by themselves",
+        "model.epochs: only classifier 'sgd' has epochs; the others stop when they converge",
     ),
     (
         "topic",
@@ -140,7 +140,7 @@ IMPOSSIBLE = [
     (
         "topic",
         "model: {kind: embedding, long_text: relevant}",
-        "model.long_text: 'relevant' looks for a target, but task is topic",
+        "model.long_text: 'relevant' needs a target, but task is topic",
     ),
     (
         "topic",

@@ -131,7 +131,7 @@ def test_messages_keep_braces() -> None:
     model = {"kind": "transformer", "hypotheses": {"favor": "It is good.", "against": "Bad."}}
     found = problems({**PLAIN, "task": "stance", "labels": ["favor", "against"], "model": model})
     assert found[0] == (
-        "model.hypotheses.favor: expected text with {target}, where the target goes, got "
+        "model.hypotheses.favor: expected text with {target} in place of the target, got "
         "'It is good.'"
     )
 

@@ -15,7 +15,7 @@ model:
 tracking: {experiment: desk}
 """
 BOTH = 'hypotheses: {favor: "It is for {target}.", against: "It is against {target}."}'
-FITS = "with epochs: 0 nothing is fitted; leave it out"
+FITS = "not with model.epochs: 0, which fits nothing; leave it out"
 
 
 def config(more: str, task: str = "stance", labels: str = "favor-against-neutral") -> str:
@@ -37,11 +37,11 @@ def test_wordings_and_hypotheses_are_settings(write: Write) -> None:
     [
         (
             "target_as: for it",
-            "c.yaml:6: model.target_as: expected text with {target}, where the target goes, "
+            "c.yaml:6: model.target_as: expected text with {target} in place of the target, "
             "got 'for it'",
         ),
-        (f'target_as: "on {{target}}"\n  {BOTH}', "model.target_as: hypotheses word the target"),
-        ("epochs: 0", "c.yaml:6: model.epochs: 0 fits nothing, which only a model with hypotheses"),
+        (f'target_as: "on {{target}}"\n  {BOTH}', "model.target_as: not with model.hypotheses"),
+        ("epochs: 0", "c.yaml:6: model.epochs: expected 1 or more; only a model with hypotheses"),
         ("epochs: -1", "model.epochs: expected greater than or equal to 0"),
         (f"{BOTH}\n  epochs: 0\n  refit: true", f"model.refit: {FITS}"),
         (f"{BOTH}\n  epochs: 0\n  seeds: 3", f"model.seeds: {FITS}"),
@@ -51,12 +51,12 @@ def test_wordings_and_hypotheses_are_settings(write: Write) -> None:
         ),
         (
             'hypotheses: {favor: "for {target}"}',
-            "c.yaml:6: model.hypotheses: missing for against, neutral; only one label may go "
-            "without",
+            "c.yaml:6: model.hypotheses: missing for against, neutral; only one label may "
+            "have none",
         ),
         (
             'hypotheses: {favor: for it, against: "not {target}"}',
-            "c.yaml:6: model.hypotheses.favor: expected text with {target}, where the target goes",
+            "c.yaml:6: model.hypotheses.favor: expected text with {target} in place of the target",
         ),
         (
             'hypotheses: {favor: "on {target}", against: "on {target}"}',
@@ -64,7 +64,7 @@ def test_wordings_and_hypotheses_are_settings(write: Write) -> None:
         ),
         (
             'hypotheses: {favor: "a\\n{target}", against: "not {target}"}',
-            "model.hypotheses.favor: expected one line of text, of 500 characters at most",
+            "model.hypotheses.favor: expected one line of text with at most 500 characters",
         ),
         ("hypotheses: {}", "model.hypotheses: "),
         ("hypotheses: [favor]", "model.hypotheses: expected keys and values"),
@@ -86,6 +86,6 @@ def test_topics_have_no_targets_to_word(write: Write) -> None:
         )
     )
     assert [line.split(": ", 1)[1] for line in found] == [
-        "model.target_as: a topic model has no targets to word",
-        "model.hypotheses.sport: a topic model has no targets to name",
+        "model.target_as: a topic model has no targets",
+        "model.hypotheses.sport: a topic model has no targets",
     ]

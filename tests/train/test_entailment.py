@@ -145,13 +145,13 @@ def test_three_classes_in_another_order_are_exported(
         ),
         (
             ["labels=from-data", "model.hypotheses={favor: 'For {target}'}"],
-            "model.hypotheses: missing for against, neutral; only one label may go without",
+            "model.hypotheses: missing for against, neutral; only one label may have none",
         ),
         (
             ["model.max_tokens=8"],
             f"model.hypotheses: '{FAVOR}' takes more than the half of model.max_tokens (8)",
         ),
-        (["model.hypotheses=null"], "model.epochs: 0 fits nothing"),
+        (["model.hypotheses=null"], "model.epochs: expected 1 or more"),
     ],
 )
 def test_what_cannot_be_asked_is_one_line(

@@ -202,6 +202,6 @@ def test_the_classifier_is_fitted_with_the_encoder(tiny_encoder: Path, folder: P
         load_config(
             Path("siamese.yaml"), ["model.C=1.0", "model.classifier=svc", "model.precision=bf16"]
         )
-    assert "model.C: with model.fine_tune, the classifier is fitted there" in str(refused.value)
-    assert "model.classifier: with model.fine_tune" in str(refused.value)
-    assert "model.precision: of a fit it is model.fine_tune.precision" in str(refused.value)
+    assert "model.C: not with model.fine_tune, which fits the classifier" in str(refused.value)
+    assert "model.classifier: not with model.fine_tune" in str(refused.value)
+    assert "model.precision: not with model.fine_tune" in str(refused.value)
