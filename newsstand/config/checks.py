@@ -1,4 +1,4 @@
-"""What must fit together in a config, beyond what each setting may be by itself."""
+"""Conflicts between the settings of a config, each of which is valid by itself."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -13,10 +13,10 @@ from newsstand.labels import FNC_LABELS, FROM_DATA, SCHEMES
 from newsstand.models.base import FAMILIES
 from newsstand.text.boilerplate_rules import RULES
 
-# Each check looks values up by path (a default where the file says nothing), so that all of
-# them run even when other parts of the file are wrong.
+# Each check looks up values by their keys, with defaults, so that all checks run even if other
+# settings are invalid.
 _TOPIC_SCHEMES = ("iptc-media-topics",)
-# Settings of `export`: the default, and which models have no use for another value.
+# Settings of `export`: the default, and why other values do not apply to some models.
 _EXPORTS = {
     "weights": ("float32", "only a linear model's weights can be made smaller"),
     "size_mb": (None, "only a linear model's weights can be made smaller"),
@@ -26,10 +26,10 @@ _STANCE_SCHEMES = ("favor-against-neutral", "agree-disagree-discuss-unrelated")
 
 
 def conflicts(get: Get) -> Iterable[tuple[str, str]]:
-    """Settings that do not fit together: dotted key and message of each.
+    """Yields the dotted key and a message for each conflict between settings.
 
     Args:
-        get: What the config says at a dotted key, or the default.
+        get: Returns the value at a dotted key, or the default; values may be invalid.
     """
     task, labels = get("task"), get("labels")
     if isinstance(labels, str) and labels not in (*SCHEMES, FROM_DATA):
@@ -60,7 +60,7 @@ def conflicts(get: Get) -> Iterable[tuple[str, str]]:
     if get("evaluation.fnc_score") is True and set(known) != set(FNC_LABELS):
         yield "evaluation.fnc_score", f"the labels must be {', '.join(FNC_LABELS)}"
     if get("evaluation.mae") is True and not isinstance(labels, (list, tuple)):
-        yield "evaluation.mae", "list the labels in their order"
+        yield "evaluation.mae", "needs the labels as a list in their order"
     if get("tracking.alias") is not None and get("tracking.register_as") is None:
         yield "tracking.alias", "an alias needs tracking.register_as"
     if get("tracking.alias_force") is True and get("tracking.alias") is None:
@@ -68,7 +68,7 @@ def conflicts(get: Get) -> Iterable[tuple[str, str]]:
 
 
 def _model_conflicts(get: Get, task: Any, labels: Any) -> Iterable[tuple[str, str]]:
-    """The same of `model` and `export`, as the model's family says."""
+    """Yields conflicts in `model` and `export`, as the model's family defines them."""
     kind = get("model.kind")
     if not isinstance(kind, str) or kind not in FAMILIES:
         return
@@ -80,7 +80,7 @@ def _model_conflicts(get: Get, task: Any, labels: Any) -> Iterable[tuple[str, st
 
 
 def _data_conflicts(get: Get, task: Any) -> Iterable[tuple[str, str]]:
-    """The same of `data`."""
+    """Yields conflicts in `data`."""
     if not isinstance(get("data"), dict):
         return
     sources = get("data.sources")
@@ -91,14 +91,13 @@ def _data_conflicts(get: Get, task: Any) -> Iterable[tuple[str, str]]:
     else:
         for key in _set(get, RowsConfig, "data"):
             if key != "data.path":  # the folder that theirs are relative to
-                told = "each source has its own; leave one of the two out"
-                yield key, f"not beside data.sources, where {told}"
+                yield key, "not with data.sources, where each source has its own; leave it out"
         yield from _source_conflicts(get, task, sources)
     yield from _split_conflicts(get, "data.split")
 
 
 def _source_conflicts(get: Get, task: Any, sources: list[Any]) -> Iterable[tuple[str, str]]:
-    """The same of `data.sources`."""
+    """Yields conflicts in `data.sources`."""
     names: list[Any] = []
     for number in (place for place, source in enumerate(sources) if isinstance(source, dict)):
         at = f"data.sources.{number}"
@@ -107,12 +106,12 @@ def _source_conflicts(get: Get, task: Any, sources: list[Any]) -> Iterable[tuple
             yield from _split_conflicts(get, f"{at}.split")
         name = get(f"{at}.name")
         if name is not None and name in names:
-            yield f"{at}.name", f"'{name}' is the name of another source, too"
+            yield f"{at}.name", f"'{name}' is also the name of another source"
         names.append(name)
 
 
 def _set(get: Get, section: type[BaseModel], at: str) -> Iterable[str]:
-    """The keys of a section that the config sets to something other than the default."""
+    """Yields the keys of a section whose values differ from the defaults."""
     for name, field in section.model_fields.items():
         default = field.get_default(call_default_factory=True, validated_data={})
         value = get(f"{at}.{name}")
@@ -123,7 +122,7 @@ def _set(get: Get, section: type[BaseModel], at: str) -> Iterable[str]:
 
 
 def _row_conflicts(get: Get, task: Any, at: str) -> Iterable[tuple[str, str]]:
-    """The same of a place of rows: `data`, or one of its sources."""
+    """Yields conflicts in a source of rows: `data`, or one of `data.sources`."""
     form, path = get(f"{at}.format"), get(f"{at}.path")
     if form is None:
         yield f"{at}.format", "missing"
@@ -139,7 +138,7 @@ def _row_conflicts(get: Get, task: Any, at: str) -> Iterable[tuple[str, str]]:
     if (kind and not kind.needs_path) or str(path).startswith("hf:"):
         for key, default in (("delimiter", None), ("quote", None), ("header", True)):
             if get(f"{at}.csv.{key}") != default:
-                yield f"{at}.csv.{key}", "there are no files of cells to read; leave it out"
+                yield f"{at}.csv.{key}", "there are no CSV or TSV files to read; leave it out"
     columns = get(f"{at}.columns")
     for name, column in columns.items() if isinstance(columns, dict) else ():
         if isinstance(column, (list, tuple)) and name != "label":
@@ -154,11 +153,11 @@ def _row_conflicts(get: Get, task: Any, at: str) -> Iterable[tuple[str, str]]:
                 yield f"{at}.{split}", f"{'hf:' if hub else form} takes no file names; leave it out"
     if get(f"{at}.unseen_only") is True and not (kind and kind.unseen):
         telling = " and ".join(f"'{name}'" for name, other in FORMATS.items() if other.unseen)
-        yield f"{at}.unseen_only", f"only format {telling} tells unseen topics, not '{form}'"
+        yield f"{at}.unseen_only", f"only format {telling} marks unseen topics, not '{form}'"
 
 
 def _split_conflicts(get: Get, at: str) -> Iterable[tuple[str, str]]:
-    """The same of the settings of a split."""
+    """Yields conflicts in the settings of a split."""
 
     def setting(name: str) -> Any:
         return get(f"{at}.{name}")
@@ -186,7 +185,7 @@ def _split_conflicts(get: Get, at: str) -> Iterable[tuple[str, str]]:
 
 
 def _known_labels(labels: Any) -> list[str]:
-    """The labels that a config names; none when they come from the data or are wrong."""
+    """The labels that a config lists; none if they come from the data or are invalid."""
     if isinstance(labels, str):
         return list(SCHEMES.get(labels, ()))
     return [x for x in labels if isinstance(x, str)] if isinstance(labels, (list, tuple)) else []

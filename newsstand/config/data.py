@@ -1,4 +1,4 @@
-"""The config's sections on data and text: where rows are, how they are split and prepared."""
+"""Sections of the config on data and text: where rows are, how they are split and prepared."""
 
 import codecs
 import os
@@ -25,7 +25,7 @@ from newsstand.io.records import CsvFormat
 from newsstand.text.boilerplate_rules import RULES
 from newsstand.text.normalize import TextSpec
 
-# Whose values are the defaults.
+# The specs hold the defaults.
 _SPLIT, _NEAR, _READ, _SOURCE = (
     SplitSpec(),
     NearDuplicateSpec(),
@@ -78,84 +78,92 @@ def _header(value: Any) -> Any:
 
 
 class CsvConfig(Section):
-    """How files of cells (CSV, TSV) are written, where looking at them does not tell."""
+    """The dialect of CSV and TSV files, if it is not detected correctly."""
 
     delimiter: Annotated[str | None, BeforeValidator(_delimiter)] = None
-    """What stands between the cells: one character, or `tab`; null finds it out."""
+    """Character between cells, or `tab`; null detects it."""
 
     quote: Annotated[Literal['"', "'", "none"] | None, BeforeValidator(_quote)] = None
-    """What stands around cells: `"` (or `double`), `'` (or `single`); `none` takes quotation marks
-    for text; null finds it out."""
+    """Character around cells: `"` (or `double`) or `'` (or `single`); `none` reads quotation marks
+    as text; null detects it."""
 
     header: Annotated[bool | tuple[str, ...], BeforeValidator(_header)] = True
-    """Whether the first row names the columns; without, they are called `1`, `2`, … A list names
-    the columns of a file without a header."""
+    """Whether the first row names the columns. With false, they are named `1`, `2`, … A list names
+    the columns of a file without a header row."""
 
     encoding: Annotated[str | None, BeforeValidator(_encoding)] = None
-    """What the text is encoded in, for instance `windows-1252`; null for UTF-8, or UTF-16 with a
-    byte order mark."""
+    """Encoding of the text, for instance `windows-1252`; null for UTF-8, or UTF-16 with a byte
+    order mark."""
 
     def spec(self) -> CsvFormat:
-        """The plain object that readers take."""
+        """The same as the plain object that readers take."""
         return CsvFormat(**self.model_dump())
 
 
 class SplitConfig(Section):
-    """How rows are shared out, by content and not by row order.
+    """How rows are divided into training, validation and test split.
 
-    Splits that the data gives are kept, and what they lack is drawn. Copies, near-duplicates and
-    rows of one `group` stay together.
+    Splits that the data gives are kept, and missing ones are drawn. A row's split depends on its
+    content, not on the order of rows. Copies, near-duplicates and rows with the same `group` go to
+    the same split.
     """
 
     strategy: Strategy = _SPLIT.strategy
-    """`given`: the data must give train and test rows. `random`: without regard to labels.
-    `stratified`: each label's share is kept. `grouped`: as stratified, and rows with the same
-    value in a column of `by` stay together. `time`: the latest rows are the test rows, those
-    before them validation. `unseen`: whole values of the `by` columns are held out."""
+    """How splits are drawn. `given`: not at all; the data must give training and test rows.
+    `random`: regardless of labels. `stratified`: each split has the same share of each label.
+    `grouped`: as `stratified`, and rows with the same value in a column of `by` go to the same
+    split. `time`: the latest rows are test rows, those before them validation rows; to measure how
+    a model does on later news. `unseen`: test and validation rows have values in the `by` columns
+    that no training row has; to measure how a model does on new outlets, targets or authors."""
 
     by: Annotated[tuple[By, ...], BeforeValidator(as_tuple)] = _SPLIT.by
-    """Columns for `grouped` and `unseen`. With several, `unseen` leaves out rows that have a
-    held-out value in one column and others elsewhere: often many."""
+    """Columns for `grouped` and `unseen`. With several columns, `unseen` leaves out rows that have
+    a held-out value in one column but not in the others, often many."""
 
     validation: float = Field(_SPLIT.validation, ge=0.0, lt=1.0)
-    """Share of the training rows held out for validation, when the data names none."""
+    """Share of the training rows, from 0 to below 1, held out for validation if the data gives no
+    validation rows."""
 
     test: float = Field(_SPLIT.test, ge=0.0, lt=1.0)
-    """Share of the rows without a split held out for testing, when the data names none. Not used
-    with `folds`."""
+    """Share of the rows without a split, from 0 to below 1, held out for testing if the data gives
+    no test rows. Not used with `folds`."""
 
     gap_days: int = Field(_SPLIT.gap_days, ge=0)
-    """With `time`, days between the splits whose rows are left out."""
+    """With `time`, the number of days between two splits whose rows are left out. Set it to the
+    time that a story stays in the news, to keep one story out of two splits."""
 
     hold_out: Annotated[tuple[str, ...], BeforeValidator(as_tuple)] = _SPLIT.hold_out
-    """With `unseen`, the values to test on; `[]` draws them."""
+    """With `unseen`, the values whose rows are the test split; `[]` draws them."""
 
     folds: int | None = Field(_SPLIT.folds, ge=2)
-    """Cross-validation: one of so many parts is the test split, or, when the data gives the test
-    rows, the validation split. With `time`, each part is tested on what came before it."""
+    """Number of folds for cross-validation, 2 or more: one fold is the test split or, if the data
+    gives the test rows, the validation split. With `time`, each fold is tested on a model of the
+    rows before it. null for no cross-validation."""
 
     fold: int = Field(_SPLIT.fold, ge=0)
-    """Which of the folds, from 0."""
+    """Number of the fold that is held out, from 0. Run all folds for a mean."""
 
     ignore_given: bool = _SPLIT.ignore_given
-    """Draw all splits anew, whatever the data says."""
+    """Draw all splits, even if the data gives some."""
 
     def spec(self) -> SplitSpec:
-        """The plain object that the loader takes."""
+        """The same as the plain object that the loader takes."""
         return SplitSpec(**self.model_dump())
 
 
 class NearDuplicatesConfig(Section):
-    """When two articles count as one story told twice; such articles never straddle a split."""
+    """When two articles are near-duplicates; these are put in the same split."""
 
     share: float = Field(_NEAR.share, gt=0.0, le=1.0)
-    """Share of the shorter article's word sequences that the longer one holds too."""
+    """Minimum share of the shorter article's word sequences that the longer one contains, above 0
+    and at most 1. Raise it if different stories are joined."""
 
     window_days: int | None = Field(_NEAR.window_days, ge=0)
-    """Only articles published within so many days of each other; null for any dates."""
+    """Maximum number of days between the publication of two near-duplicates; null for no limit. Set
+    it for texts that recur, such as weather reports."""
 
     def spec(self) -> NearDuplicateSpec:
-        """The plain object that the loader takes."""
+        """The same as the plain object that the loader takes."""
         return NearDuplicateSpec(**self.model_dump())
 
 
@@ -169,75 +177,78 @@ class RowsConfig(Section):
     """Where labelled rows are and how to read them."""
 
     format: Format | None = None
-    """`corpus`: the articles shipped with newsstand. `table`: CSV, TSV, JSONL, JSON or Parquet
-    with the canonical columns, packed or not (gz, bz2, xz, zst, zip), exports of labelling tools,
-    or `hf:NAME`. `tsv`: label, tab, text. The others are public data sets in their publishers'
-    files. `tweeteval-stance`: TweetEval's folders. `fnc1`: the Fake News Challenge's CSVs of
-    stances and bodies. `newsmtsc`: NewsMTSC's JSONL, whose labels are sentiment toward a person,
-    which is not stance. `article-bias`: Baly et al.'s folder of JSON files and split lists; the
-    label is `bias_text`, or with `columns: {label: topic}` the topic. `vast`: VAST's CSVs (the
-    training file may be zipped). `argkp`, `iam`, `ibm-claims`: arguments and claims for or against
-    a motion, of ArgKP-2021, IAM and IBM Debater. The last four have the labels `favor` and
-    `against`, `vast` also `neutral`; `labels` may call them otherwise."""
+    """Format of the files; required. `corpus`: the articles shipped with newsstand. `table`: CSV,
+    TSV, JSONL, JSON or Parquet with the canonical columns, compressed or not (gz, bz2, xz, zst,
+    zip), exports of labelling tools, or `hf:NAME`. `tsv`: label, tab, text. The others are public
+    data sets in the files of their publishers. `tweeteval-stance`: TweetEval's folders. `fnc1`: the
+    Fake News Challenge's CSVs of stances and bodies. `newsmtsc`: NewsMTSC's JSONL, whose labels are
+    sentiment toward a person, which is not stance. `article-bias`: Baly et al.'s folder of JSON
+    files and split lists; the label is `bias_text`, or the topic with `columns: {label: topic}`.
+    `vast`: VAST's CSVs (the training file may be zipped). `argkp`, `iam`, `ibm-claims`: arguments
+    and claims for or against a motion, of ArgKP-2021, IAM and IBM Debater. The last four have the
+    labels `favor` and `against`, `vast` also `neutral`; `labels` can rename them."""
 
     path: str | None = _SOURCE.path
     """File, folder or glob (`articles/*.csv`), relative to the working directory, or
     `hf:NAME[:CONFIG]` for a data set of the Hugging Face hub (or a local folder that `datasets`
-    can load)."""
+    can load). Required except for `corpus`."""
 
     train: str | None = None
-    """File of the training rows, under `path`; a glob takes several files. Left out: all tables
-    of the folder, split by name when one of them is `train.csv`, `train.jsonl`, … For
-    `article-bias`, the split list; without any, the rows have no given split."""
+    """File or glob of the training rows, under `path`. If null, all tables of the folder are read;
+    if one of them is named `train.csv`, `train.jsonl`, …, names determine the splits. For
+    `article-bias`, the split list; without one, the rows have no given split."""
 
     validation: str | None = None
-    """File of the validation rows, under `path`."""
+    """File or glob of the validation rows, under `path`; needs `train`."""
 
     test: str | None = None
-    """File of the test rows, under `path`."""
+    """File or glob of the test rows, under `path`; needs `train`."""
 
     columns: dict[str, Annotated[str | tuple[str, ...], BeforeValidator(_names)]] = Field(
         default_factory=dict
     )
-    """Canonical column to the name it has in the files, for instance `{body: text}`. `label` may
-    name several columns, one an annotator: the majority counts, rows with tied votes are
-    dropped."""
+    """Name in the files of each canonical column that is named differently there, for instance
+    `{body: text}`. `label` can list several columns, one per annotator: the majority is the label,
+    and rows with tied votes are dropped."""
 
     labels: dict[str, str] = Field(default_factory=dict)
-    """Label in the files to label of the model, for instance `{0: left, 2: right}`. Numbers and
-    truth values without a name are refused, and so are names that match no label of the data."""
+    """Label of the model for each label in the files, for instance `{0: left, 2: right}`. Numbers
+    and booleans in the files need an entry. An entry for a label that is not in the files is an
+    error."""
 
     fold_case: bool = _READ.fold_case
-    """Take labels that only case and blanks tell apart for one, in lower case (or as `labels`
-    writes it)."""
+    """Treat labels that differ only in case and blanks as the same label, in lower case (or as
+    `labels` writes it)."""
 
     label_separator: str | None = Field(_READ.separator, min_length=1)
-    """What stands between several annotators' labels in one text, for instance `"|"`."""
+    """Separator between the labels of several annotators in one cell, for instance `"|"`; null for
+    one label per cell."""
 
     dates: Literal["day-first", "month-first"] | None = _READ.dates
-    """How to read 05/03/2019 in `published`; with null, dates that may be read either way are not
-    understood."""
+    """Order of day and month in dates such as 05/03/2019 in `published`; with null, ambiguous dates
+    are not read."""
 
     dates_strict: bool = _READ.dates_strict
-    """Refuse the data for a date that is not understood, or of no year of publication (1600 to
-    2100). Else the row has no date, and how many have none is said."""
+    """Refuse the data if a date cannot be read or its year is not between 1600 and 2100. Otherwise
+    such rows have no date, and their number is reported."""
 
     empty_bodies: Literal["drop", "keep"] = _READ.empty_bodies
-    """`drop`: rows without a body are not trained on, and how many is said. `keep`: those that have
-    a title are."""
+    """`drop`: rows without a body are left out, and their number is reported. `keep`: they are kept
+    if they have a title."""
 
     csv: CsvConfig = CsvConfig.model_construct()
-    """How files of cells are written."""
+    """The dialect of CSV and TSV files; detected by default."""
 
     max_columns: int = Field(_SOURCE.max_columns, ge=1)
-    """Columns of a table at most; a file with more is refused."""
+    """Maximum number of columns of a table; a file with more is refused. Raise it for wide
+    tables."""
 
     unseen_only: bool = _SOURCE.unseen_only
-    """Of VAST's validation and test rows, take only those whose topic no training row has
-    (`seen?` is 0)."""
+    """Use only those of VAST's validation and test rows whose topic no training row has (`seen?` is
+    0)."""
 
     def spec(self) -> SourceSpec:
-        """The plain object that the loader takes."""
+        """The same as the plain object that the loader takes."""
         return SourceSpec(
             format=str(self.format),
             path=self.path,
@@ -268,18 +279,18 @@ def _kind_of_split(value: Any) -> str:
 
 
 class SourceConfig(RowsConfig):
-    """One of several places of labelled rows. A relative `path` is below `data.path`."""
+    """One of several sources of labelled rows. A relative `path` is below `data.path`."""
 
     name: Annotated[str | None, BeforeValidator(_name)] = None
-    """What figures and messages call it; its format when null, with a number where several sources
-    have that."""
+    """Name of the source in metrics and messages; null for its format, numbered if several sources
+    have the same."""
 
     weight: float = Field(_SOURCE.weight, gt=0.0)
-    """What a training row of this source counts in the loss, where others count 1."""
+    """Weight of each training row of this source in the loss, above 0. Lower it for a large source
+    that is less like the articles to score."""
 
     only: Annotated[tuple[Split, ...], BeforeValidator(as_tuple)] = _SOURCE.only
-    """Of rows whose split the source's files give, use only those of these splits; `[]` uses
-    all."""
+    """Splits to use, of rows whose split the source's files give; `[]` uses all."""
 
     split: (
         Annotated[
@@ -288,12 +299,12 @@ class SourceConfig(RowsConfig):
         ]
         | None
     ) = None
-    """`train`, `validation` or `test` puts all rows there; `none` draws them by `data.split`,
-    whatever the files say; a section like `data.split` shares this source's rows out alone.
-    Null keeps the splits that the files give, and draws the others by `data.split`."""
+    """`train`, `validation` or `test` puts all rows in that split; `none` ignores the splits in the
+    files and draws them with `data.split`; a section like `data.split` splits the rows of this
+    source separately. null keeps the splits in the files and draws the others with `data.split`."""
 
     def spec(self) -> SourceSpec:
-        """The plain object that the loader takes, but for its name."""
+        """The same as the plain object that the loader takes, without the name."""
         split = self.split.spec() if isinstance(self.split, SplitConfig) else self.split
         return replace(super().spec(), weight=self.weight, only=self.only, split=split)
 
@@ -302,24 +313,24 @@ class DataConfig(RowsConfig):
     """Where the labelled rows are and how to read them."""
 
     sources: Annotated[tuple[SourceConfig, ...] | None, BeforeValidator(as_tuple)] = None
-    """Several places of rows in place of one, each with settings of its own; `path` is then the
-    folder that theirs are relative to. A row is left out of training where validation or test rows
-    of another source have its text or a near-duplicate of it."""
+    """Several sources of rows instead of one, each with its own settings; `path` is then the folder
+    that their paths are relative to. A training row is left out if a validation or test row of
+    another source has the same text or a near-duplicate of it."""
 
     repeats: Literal["drop", "keep"] = "drop"
-    """`drop`: of several rows with the same text (and target), one is used, and none when their
-    labels differ; of copies in given splits, the test split's. `keep`: use all, as published
-    figures on a benchmark do."""
+    """`drop`: of rows with the same text (and target), one is used, or none if their labels differ;
+    of copies in given splits, that in the test split. `keep`: use all, to compare with published
+    results on a benchmark."""
 
     near_duplicates: NearDuplicatesConfig | None = NearDuplicatesConfig.model_construct()
-    """Cut, re-headed or merged copies of an article, kept on one side of each drawn split; null
-    does not look for them, which saves time."""
+    """When articles are near-duplicates: shortened, retitled or merged copies. They are put in the
+    same split when splits are drawn. null skips the search, which saves time."""
 
     split: SplitConfig = SplitConfig.model_construct()
-    """How rows are shared out where the files do not say."""
+    """How rows without a given split are split."""
 
     def source_names(self) -> list[str]:
-        """A name for each source, all different."""
+        """A unique name for each source."""
         given = {source.name for source in self.sources or ()}
         seen: Counter[str] = Counter()
         names = []
@@ -332,7 +343,7 @@ class DataConfig(RowsConfig):
         return names
 
     def specs(self) -> SourceSpec | tuple[SourceSpec, ...]:
-        """Where the rows are: in one place, or in several with their names."""
+        """The one source, or the several ones with their names."""
         if self.sources is None:
             return self.spec()
         return tuple(
@@ -341,13 +352,13 @@ class DataConfig(RowsConfig):
         )
 
     def origin(self) -> dict[str, str | None]:
-        """`form` and `path` of the rows, as a run notes them."""
+        """`form` and `path` of the rows, as a run logs them."""
         formats = [self.format] if self.sources is None else [x.format for x in self.sources]
         return {"form": ", ".join(map(str, formats)), "path": self.path}
 
 
 def _below(root: str | None, rows: RowsConfig) -> str | None:
-    """A source's path under the folder of all; absolute paths and the hub's are as they are."""
+    """The path of a source below the common folder; absolute and hub paths stay as they are."""
     if root is None:
         return rows.path
     if rows.format == "corpus":
@@ -362,12 +373,13 @@ class TextConfig(Section):
     """How an article's text is prepared; the same for training and scoring."""
 
     strip: Annotated[tuple[str, ...], BeforeValidator(as_tuple)] = tuple(RULES)
-    """Boilerplate rules in force; `[]` keeps everything."""
+    """Names of the boilerplate rules to apply; `[]` removes nothing. Leave a rule out if it removes
+    text that matters; `newsstand data` shows rows as the model reads them."""
 
     max_characters: int = Field(TextSpec().max_characters, ge=1)
-    """Characters of the longest article, title and body together. A longer one is an error, in
-    training and in scoring: most often a quotation mark is missing in a table."""
+    """Maximum number of characters of an article, title and body together. A longer one is an
+    error, in training and in scoring; often a quotation mark is missing in a table."""
 
     def spec(self) -> TextSpec:
-        """The plain object that text preparation takes."""
+        """The same as the plain object that text preparation takes."""
         return TextSpec(strip=self.strip, max_characters=self.max_characters)

@@ -1,6 +1,6 @@
-"""What the loader of `newsstand.data` is asked for, as plain objects that a config builds.
+"""Arguments of the loader in `newsstand.data`, as plain objects that a config creates.
 
-Each default stands here, and the config's sections take it from here.
+The defaults are defined here; the sections of the config use them.
 """
 
 from collections.abc import Mapping
@@ -18,22 +18,22 @@ By: TypeAlias = Literal["group", "outlet", "target", "author", "text"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SplitSpec:
-    """How rows are shared out over train, validation and test.
+    """How rows are divided into training, validation and test split.
 
     Args:
-        strategy: `given` needs train and test rows in the data. `random` draws without regard to
-            labels, `stratified` keeps each label's share. `grouped` does, too, and keeps rows
-            with the same value of a `by` column together. `time` tests on the latest rows,
-            `unseen` on values of the `by` columns that no other split has.
+        strategy: `given` needs training and test rows in the data. `random` draws regardless of
+            labels; `stratified` keeps the share of each label; `grouped` does so, too, and keeps
+            rows with the same value in a `by` column together. `time` tests on the latest rows;
+            `unseen` tests on values of the `by` columns that no other split has.
         by: Columns for `grouped` and `unseen`.
         validation: Share of the training rows to hold out.
         test: Share of the rows without a split to hold out.
         gap_days: With `time`, days left out between the splits.
-        hold_out: With `unseen`, the values to test on, instead of drawn ones.
-        folds: Make one of so many parts the test split (with given test rows, the validation
-            split) instead of a share. By `time`, each part is tested on what came before it.
-        fold: Which part, from 0.
-        ignore_given: Draw all anew.
+        hold_out: With `unseen`, the values to test on; empty to draw them.
+        folds: Number of folds, of which one is the test split (with given test rows, the validation
+            split) instead of a share. With `time`, each fold is tested on the rows before it.
+        fold: Number of the held-out fold, from 0.
+        ignore_given: Ignore given splits and draw all.
     """
 
     strategy: Strategy = "stratified"
@@ -49,17 +49,17 @@ class SplitSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadSpec:
-    """How records become rows.
+    """How records are converted to rows.
 
     Args:
-        columns: Canonical column to its name in the files; of `label` also several names,
-            one an annotator.
+        columns: Canonical column to its name in the files; for `label`, also several names, one
+            per annotator.
         labels: Label in the files to label of the scheme.
-        separator: What stands between the labels of several annotators in one text.
+        separator: Separator between the labels of several annotators in one cell.
         dates: `day-first` or `month-first`, for dates such as 05/03/2019.
-        dates_strict: Whether a date that is not understood is a problem; else the row is undated.
-        empty_bodies: `drop` leaves rows without a body out, `keep` takes those with a title.
-        fold_case: Whether labels that only case and blanks tell apart are one.
+        dates_strict: Whether an unreadable date is a problem; otherwise the row has no date.
+        empty_bodies: `drop` leaves out rows without a body; `keep` keeps those with a title.
+        fold_case: Whether labels that differ only in case and blanks are the same.
     """
 
     columns: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
@@ -73,12 +73,12 @@ class ReadSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NearDuplicateSpec:
-    """When two texts count as one story told twice.
+    """When two texts are near-duplicates.
 
     Args:
-        share: Share of the shorter text's words that both have; above 0, at most 1.
-        window_days: Texts published further apart are not linked, though a third may link both.
-            A text without a date is within every window.
+        share: Minimum share of the shorter text's words that both have; above 0, at most 1.
+        window_days: Texts published more days apart are not linked directly, but a third text can
+            link them. A text without a date is within every window.
     """
 
     share: float = 0.5
@@ -87,22 +87,22 @@ class NearDuplicateSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceSpec:
-    """Where rows are, how they are read, and what becomes of them beside those of other sources.
+    """A source of rows: where they are, how they are read, and how they are split.
 
     Args:
-        format: How the files are written, as in the config.
+        format: Format of the files, a key of `FORMATS`.
         path: A file, folder, glob or `hf:NAME[:CONFIG]`; None for the embedded corpus.
         files: Split to file or glob under `path`; splits without one are absent or None.
-        csv: How files of cells are written, as far as that is known.
-        max_columns: Columns of a table at most.
-        unseen_only: Whether VAST's rows with topics of its training rows are left out of its
-            validation and test rows.
-        read: How records become rows.
-        name: Of one of several sources: what figures and messages call it; all names differ.
-        weight: What its training rows count in the loss.
+        csv: The known part of the dialect of CSV and TSV files.
+        max_columns: Maximum number of columns of a table.
+        unseen_only: Whether VAST's validation and test rows with topics of training rows are left
+            out.
+        read: How records are converted to rows.
+        name: Unique name in metrics and messages, if there are several sources.
+        weight: Weight of its training rows in the loss.
         only: The given splits whose rows are used; empty for all.
-        split: A split that all rows go to, `none` to draw all, how to share these rows out alone,
-            or None to keep what the files give.
+        split: A split that all rows go to, `none` to draw all, how to split these rows separately,
+            or None to keep the splits in the files.
     """
 
     format: str
@@ -120,18 +120,18 @@ class SourceSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataSpec:
-    """Labelled rows, and how they are prepared and split; the defaults are those of the config.
+    """Labelled rows, and how they are prepared and split.
 
     Args:
         task: `topic` or `stance`.
-        labels: A scheme's name, `from-data`, or a list of labels.
-        sources: Where the rows are: in one place, or in several.
+        labels: The name of a scheme, `from-data`, or a list of labels.
+        sources: One source of rows, or several.
         text: How text is prepared.
-        repeats: `drop` keeps one of several rows with the same text (and target), and none when
-            their labels differ.
-        near_duplicates: None does not look for them.
-        split: How rows are shared out where the files do not say.
-        seed: Seed of the draw.
+        repeats: `drop` keeps one of several rows with the same text (and target), and none if their
+            labels differ; `keep` keeps all.
+        near_duplicates: When texts are near-duplicates; None skips the search.
+        split: How rows without a given split are split.
+        seed: Seed of the split.
     """
 
     task: Literal["topic", "stance"]

@@ -1,6 +1,6 @@
-"""Reads a config file strictly: YAML 1.2, overrides, and every problem reported at once.
+"""Reads config files: YAML 1.2 with overrides, all problems reported at once.
 
-Each problem comes with its line, its dotted key, what was expected and the nearest right name.
+Each problem has its line, its dotted key, what was expected and the nearest valid name.
 """
 
 import io
@@ -54,7 +54,7 @@ def dump_config(config: Config) -> str:
 
 
 def dump_yaml(value: Any) -> str:
-    """Plain values as block-style YAML, safe to show."""
+    """Plain values as block-style YAML that is safe to print."""
     text = _dumped(value, unicode=True)
     return text if visible(text, lines=True) == text else _dumped(value, unicode=False)
 
@@ -94,7 +94,7 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[Location, int]]:
 
 
 def _plain(node: Any, at: Location, lines: dict[Location, int]) -> Any:
-    """Plain values for pydantic, with the line of each key noted by its path."""
+    """Plain values for pydantic; adds the line of each key to `lines`."""
     if isinstance(node, CommentedMap):
         # Keys that a merge (`<<: *other`) brings in have no line of their own.
         for key, mark in (node.lc.data or {}).items():

@@ -1,7 +1,7 @@
-"""The typed config of one training run: every setting, documented.
+"""The config of a training run: all settings, with types, bounds and descriptions.
 
-One YAML file is one experiment; `config_file` reads it. A config object stops at `train/run.py`
-and `train/fit.py`: everything below takes plain arguments.
+A YAML file describes one experiment; `newsstand.config.loader` reads it. Only the recipe in
+`train/run.py` and the trainers take config objects; other functions take plain arguments.
 """
 
 import re
@@ -62,65 +62,71 @@ def _alias(value: Any) -> Any:
 
 
 class ExportConfig(Section):
-    """How a model is kept in its bundle."""
+    """How a model is stored in its bundle."""
 
     weights: Literal["float32", "float16", "int8"] = "float32"
-    """Numbers of 4, 2 or 1 bytes for a linear model's weights; the smaller ones are rounded."""
+    """Number format of the weights of a linear model, with 4, 2 or 1 bytes each. The smaller
+    formats round; the change in metrics on the validation rows is printed and logged."""
 
     size_mb: float | None = Field(None, gt=0.0)
-    """So many megabytes (of 1,000,000 bytes) at most: the features that matter least are left
-    out (linear). What that and rounding cost on the validation rows is printed and logged."""
+    """Maximum size of a linear model in megabytes (1,000,000 bytes); null for no limit. The least
+    important features are removed; the change in metrics on the validation rows is printed and
+    logged."""
 
     onnx: Literal["int8"] | None = None
-    """`int8`: keep an encoder's network in ONNX, too, with weights of one byte, which is what then
-    scores on a CPU, without torch. Left out, and said, where it costs more than .005 of macro-F1 on
-    the validation rows, before a refit or after."""
+    """`int8`: also store an encoder's network in ONNX with int8 weights, which then scores on CPUs,
+    two to three times as fast and without torch. It is left out, with a message, if it lowers
+    macro-F1 on the validation rows by more than 0.005, before or after a refit."""
 
 
 class CalibrationConfig(Section):
-    """How scores become probabilities, fitted on the validation rows."""
+    """How scores are converted to probabilities, fitted on the validation rows."""
 
     method: Literal["temperature", "sigmoid"] = "temperature"
-    """`temperature`: one scale for all labels. `sigmoid`: slope and offset for each label."""
+    """`temperature`: softmax with one scale for all labels. `sigmoid`: a logistic curve with its
+    own slope and offset for each label, normalized; needs more validation rows, and helps if some
+    labels are calibrated worse than others."""
 
 
 class EvaluationConfig(Section):
-    """What is measured beside accuracy, F1 and calibration error."""
+    """Metrics in addition to accuracy, F1 and calibration error."""
 
     f_avg: Annotated[tuple[str, ...], BeforeValidator(as_tuple)] = ()
-    """Labels whose F1 scores are averaged into `f_avg`, SemEval-2016's official metric."""
+    """Labels whose F1 scores are averaged in the metric `f_avg`, as in SemEval-2016; `[]` for no
+    such metric."""
 
     fnc_score: bool = False
-    """The Fake News Challenge's official score, 0 to 100, as `fnc_score`."""
+    """Compute the official score of the Fake News Challenge, 0 to 100, as `fnc_score`. The labels
+    must be those of the challenge."""
 
     mae: bool = False
-    """The mean absolute error, in steps between labels, as `mae`: the labels are an order, from
-    the first that the config lists to the last."""
+    """Compute the mean absolute error as `mae`, in steps between labels. For ordinal labels, which
+    the config must list in their order."""
 
 
 class TrackingConfig(Section):
-    """Where the run goes in MLflow."""
+    """How the run is logged in MLflow."""
 
     experiment: str = Field(min_length=1, max_length=500)
     """Name of the MLflow experiment."""
 
     run_name: str | None = None
-    """Name of the run; the config file's name when null."""
+    """Name of the run; null for the name of the config file."""
 
     register_as: Annotated[str | None, BeforeValidator(_model_name)] = None
-    """Name to register the model under, or null; each run registers a version."""
+    """Name of the registered model, of which the run adds a version; null to register none."""
 
     alias: Annotated[str | None, BeforeValidator(_alias)] = None
-    """Alias of the best registered version, for instance `champion`. It moves to this run's
-    version where it has the labels and test rows of the version that has the alias, and test
-    macro-F1 is not lower; or where no version has it."""
+    """Alias of the best registered version, for instance `champion`; null for none. It moves to the
+    version of this run if no version has it, or if the version that has it was tested on the same
+    labels and test rows and has no higher test macro-F1."""
 
     alias_force: bool = False
-    """Move the alias in any case."""
+    """Move the alias without comparing versions, for instance after the test rows have changed."""
 
 
 class _AnyFamily:
-    """A section of the family that its `kind` names, of those that are registered by then."""
+    """The section of the registered family that `kind` names."""
 
     def __get_pydantic_core_schema__(
         self, source: type[ModelSection], handler: GetCoreSchemaHandler
@@ -143,11 +149,11 @@ def _of_family(value: Any) -> ModelSection:
     if isinstance(value, ModelSection):
         return value
     if not isinstance(value, dict):
-        return ModelSection.model_validate(value)  # which says what it should be
+        return ModelSection.model_validate(value)  # raises the usual error
     if "kind" not in value:
         raise _at_kind(InitErrorDetails(type="missing", input=value))
     kind = value["kind"]
-    if kind not in list(FAMILIES):  # what is there need not be hashable
+    if kind not in list(FAMILIES):  # the value may not be hashable
         quoted = [repr(name) for name in FAMILIES]
         expected = {"expected": f"{', '.join(quoted[:-1])} or {quoted[-1]}"}
         raise _at_kind(InitErrorDetails(type="literal_error", ctx=expected, input=kind))
@@ -162,34 +168,37 @@ class Config(Section):
     """One experiment."""
 
     task: Literal["topic", "stance"]
-    """`topic`: article to label. `stance`: article and target to label."""
+    """`topic`: predict the label of an article. `stance`: predict the label of an article toward a
+    target."""
 
     labels: Annotated[str | tuple[str, ...], BeforeValidator(_labels)]
-    """A label scheme by name, `from-data`, or a list of labels."""
+    """The labels: the name of a scheme (`iptc-media-topics`, `favor-against-neutral`,
+    `agree-disagree-discuss-unrelated`), a list, or `from-data` for all that the rows have."""
 
     seed: int = Field(0, ge=0, lt=2**32)
-    """Seed of everything random: splits and fitting."""
+    """Seed of all random numbers, in splits and fits, 0 to 2**32 - 1. Change it to see how much
+    results depend on chance."""
 
     data: DataConfig
-    """Where the labelled rows are."""
+    """Where the labelled rows are, how they are read and how they are split."""
 
     text: TextConfig = TextConfig.model_construct()
-    """How the text is prepared."""
+    """How the text of articles is prepared."""
 
     model: Annotated[ModelSection, _AnyFamily()]
-    """The model family and its settings."""
+    """The model family, by its `kind`, and its settings."""
 
     export: ExportConfig = ExportConfig.model_construct()
-    """How the weights are kept."""
+    """How the model is stored in its bundle."""
 
     calibration: CalibrationConfig = CalibrationConfig.model_construct()
-    """How scores become probabilities."""
+    """How scores are converted to probabilities."""
 
     evaluation: EvaluationConfig = EvaluationConfig.model_construct()
-    """What is measured."""
+    """Additional metrics."""
 
     tracking: TrackingConfig
-    """Where the run goes in MLflow."""
+    """How the run is logged in MLflow."""
 
     @classmethod
     def from_dict(
@@ -240,7 +249,7 @@ class Config(Section):
         return config
 
     def loading(self) -> DataSpec:
-        """What the loader of `newsstand.data` is asked for."""
+        """The arguments of the loader in `newsstand.data`."""
         data, near = self.data, self.data.near_duplicates
         return DataSpec(
             task=self.task,
@@ -255,7 +264,7 @@ class Config(Section):
 
 
 def flatten(section: BaseModel, prefix: str = "") -> dict[str, Any]:
-    """Dotted key to value of every setting, for run parameters."""
+    """The value of each setting by its dotted key, as logged in MLflow."""
     flat: dict[str, Any] = {}
     for name in type(section).model_fields:
         value = getattr(section, name)

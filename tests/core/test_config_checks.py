@@ -189,7 +189,7 @@ def test_official_figures_need_their_labels(write: Write) -> None:
     wanted = "evaluation: {fnc_score: true, mae: true}\n"
     assert problems(write(edited("from-data", "from-data") + wanted)) == [
         "c.yaml:10: evaluation.fnc_score: the labels must be agree, disagree, discuss, unrelated",
-        "c.yaml:10: evaluation.mae: list the labels in their order",
+        "c.yaml:10: evaluation.mae: needs the labels as a list in their order",
     ]
     load_config(write(edited("from-data", "[unrelated, discuss, agree, disagree]") + wanted))
 

@@ -75,7 +75,7 @@ data:
 model: {kind: linear}
 tracking: {experiment: x}
 """
-    beside = "not beside data.sources, where each source has its own; leave one of the two out"
+    beside = "not with data.sources, where each source has its own; leave it out"
     one_split = "'given', 'random', 'stratified', 'grouped', 'time' or 'unseen'"
     assert set(problems(write(text))) == {
         f"c.yaml:4: data.format: {beside}",
@@ -91,9 +91,9 @@ tracking: {experiment: x}
         "c.yaml:12: data.sources.3.format: missing",
         "c.yaml:12: data.sources.3.nam: unknown key; did you mean 'name'?",
         "c.yaml:13: data.sources.4.only.0: expected 'train', 'validation' or 'test', got 'dev'",
-        "c.yaml:13: data.sources.4.unseen_only: only format 'vast' tells unseen topics, "
+        "c.yaml:13: data.sources.4.unseen_only: only format 'vast' marks unseen topics, "
         "not 'table'",
-        "c.yaml:13: data.sources.4.name: 'q' is the name of another source, too",
+        "c.yaml:13: data.sources.4.name: 'q' is also the name of another source",
         "c.yaml:14: data.sources.5.path: the corpus is part of newsstand and has no path",
         "c.yaml:14: data.sources.5.split.gap_days: only strategy 'time' leaves a gap, not 'tim'",
         f"c.yaml:14: data.sources.5.split.strategy: expected {one_split}, got 'tim'; "
