@@ -1,1 +1,1 @@
-"""The model families, calibration and decisions."""
+"""Model families, calibration and decisions."""

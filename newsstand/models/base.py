@@ -1,4 +1,4 @@
-"""The model families: what each must be able to do, and which there are."""
+"""The protocol of models, and the registry of model families."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,8 +23,8 @@ class Passage(NamedTuple):
     Args:
         part: `title` or `body`.
         start: Character offset in the prepared text of that part.
-        end: Half-open end.
-        weight: What it adds to a label's score over the mean of all labels; above 0.
+        end: End offset, exclusive.
+        weight: Contribution to a label's score minus the mean over all labels; above 0.
     """
 
     part: Literal["title", "body"]
@@ -36,7 +36,7 @@ class Passage(NamedTuple):
 class Model(Protocol):
     """A fitted model of any family.
 
-    A row's scores must not depend on what else is in the batch, beyond `tolerance`.
+    The scores of an example must not depend on the other examples of its batch, within `tolerance`.
     """
 
     kind: ClassVar[str]
@@ -48,12 +48,12 @@ class Model(Protocol):
 
     @property
     def requires(self) -> str | None:
-        """The extra of newsstand that scoring needs, such as `onnx`; None for the plain install."""
+        """The extra of newsstand that scoring needs, such as `onnx`; None for none."""
         ...
 
     @property
     def tolerance(self) -> float:
-        """How far probabilities may differ between machines and batches; 0.0 for not at all."""
+        """Maximum difference of probabilities between machines and batches; 0.0 for none."""
         ...
 
     def forward(self, examples: Sequence[Example]) -> NDArray[np.float64]:
@@ -65,23 +65,23 @@ class Model(Protocol):
         ...
 
     def similarity(self, examples: Sequence[Example]) -> NDArray[np.float64] | None:
-        """How similar each text is to its target, shape (examples,); None if it cannot tell."""
+        """Similarity of each text to its target, shape (examples,); None if not supported."""
         ...
 
     def explain(self, example: Example, label: int, limit: int) -> list[Passage]:
-        """The passages that added most to a label's score, strongest first, at most `limit`."""
+        """At most `limit` passages that contribute most to a label's score, strongest first."""
         ...
 
     def uncached(self) -> Self:
-        """The model as it is when it is loaded from a bundle: nothing of its fit is kept."""
+        """The model without caches of its fit, as it is after loading from a bundle."""
         ...
 
     def summary(self) -> str:
-        """What was fitted, in a few words, such as `12,345 features`."""
+        """A short description of the fitted model, such as `12,345 features`."""
         ...
 
     def save(self, folder: Path) -> dict[str, Any]:
-        """Writes weights into a folder; returns the settings for `load`, fit for JSON."""
+        """Writes weights into a folder; returns the settings for `load`, as JSON values."""
         ...
 
     @classmethod
@@ -89,24 +89,24 @@ class Model(Protocol):
         """The inverse of `save`.
 
         Raises:
-            NewsstandError: Files that do not fit the settings, or a missing library.
+            NewsstandError: Files do not match the settings, or a library is missing.
         """
         ...
 
     @classmethod
     def settings_schema(cls) -> dict[str, core_schema.TypedDictField]:
-        """What the settings of `save` must be in a bundle, by name, for pydantic-core."""
+        """The pydantic-core schema of each setting that `save` returns."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Family:
-    """Where the parts of a model family are; each is imported when it is first needed.
+    """The classes of a model family, as `module:Class`; each is imported on first use.
 
     Args:
-        model: A `Model`, as `module:Class`.
-        config: Its section of a config, a `ModelSection`.
-        trainer: Its `Trainer`.
+        model: The model, a `Model`.
+        config: Its section of the config, a `ModelSection`.
+        trainer: Its trainer, a `Trainer`.
     """
 
     model: str
@@ -115,24 +115,24 @@ class Family:
 
     @property
     def model_class(self) -> type[Model]:
-        """The class of its models."""
+        """The class of the models."""
         found: type[Model] = _imported(self.model)
         return found
 
     @property
     def config_class(self) -> "type[ModelSection]":
-        """The class of its settings."""
+        """The class of the config section."""
         found: type[ModelSection] = _imported(self.config)
         return found
 
     @property
     def trainer_class(self) -> "type[Trainer]":
-        """The class that fits its models."""
+        """The class that fits the models."""
         found: type[Trainer] = _imported(self.trainer)
         return found
 
 
-# Every model family by its kind, as configs and bundles name it. A program may add its own.
+# The model families by their `kind` in configs and bundles. Programs can register their own.
 FAMILIES: dict[str, Family] = {
     "linear": Family(
         model="newsstand.models.linear:LinearModel",

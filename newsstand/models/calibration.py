@@ -1,4 +1,4 @@
-"""Calibration: from a model's scores to probabilities. Applied here, fitted in training."""
+"""Calibration: converts scores of a model to probabilities; fitted in training."""
 
 from dataclasses import dataclass
 from typing import Any, Literal, Self
@@ -10,14 +10,14 @@ from newsstand.types import Floats
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """How scores become probabilities.
+    """A fitted calibration.
 
     Args:
         method: `temperature`: softmax of `slope * score` (Guo et al. 2017; slope is the
-            inverse temperature). `sigmoid`: a logistic curve for each label, divided by their
-            sum (Platt 1999, one against the rest).
-        slope: One value for `temperature`, one for each label for `sigmoid`.
-        offset: For `sigmoid`, one value for each label; empty for `temperature`.
+            inverse temperature). `sigmoid`: a logistic curve for each label, normalized to sum
+            to 1 (Platt 1999, one against the rest).
+        slope: One value for `temperature`; one per label for `sigmoid`.
+        offset: One value per label for `sigmoid`; empty for `temperature`.
     """
 
     method: Literal["temperature", "sigmoid"]
@@ -25,10 +25,10 @@ class Calibration:
     offset: tuple[float, ...] = ()
 
     def apply(self, scores: Floats) -> Floats:
-        """Probabilities, shape (rows, labels), each row summing to 1.
+        """Converts scores to probabilities, shape (rows, labels); each row sums to 1.
 
-        A row's result depends on that row alone, to the last bit: sums run label by label, so
-        that the number of rows changes nothing in the order of additions.
+        The result of a row is bit-identical in any batch: sums are computed label by label, so
+        that the order of additions does not depend on the number of rows.
 
         >>> Calibration("temperature", (1.0,)).apply(np.zeros((1, 4))).tolist()
         [[0.25, 0.25, 0.25, 0.25]]

@@ -1,4 +1,4 @@
-"""From probabilities to the labels that are given out."""
+"""Converts probabilities to predicted labels."""
 
 from dataclasses import dataclass
 
@@ -8,13 +8,13 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Gives each row its most probable label; of equal ones the first."""
+    """Predicts the most probable label, the first one of ties."""
 
     def predict(self, probabilities: NDArray[np.float64]) -> NDArray[np.int64]:
-        """Labels as places in their order, shape (rows,).
+        """Indices of the predicted labels, shape (rows,).
 
         Args:
-            probabilities: Shape (rows, labels). Scores that are in the same order will do.
+            probabilities: Shape (rows, labels); or any scores with the same order in each row.
         """
         predicted: NDArray[np.int64] = probabilities.argmax(axis=1)
         return predicted

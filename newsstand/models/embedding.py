@@ -1,4 +1,4 @@
-"""The embedding model: an encoder's vectors, and one weight vector a label; n-grams beside them."""
+"""The embedding model: a linear classifier over vectors of an encoder, with optional n-grams."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -27,13 +27,13 @@ WEIGHTS_FILE = "embedding.safetensors"
 
 @dataclass(frozen=True, slots=True)
 class EmbeddingModel:
-    """Scores of each label for each example.
+    """A linear classifier over vectors of texts.
 
     Args:
-        encoder: From text to vector.
-        coefficients: float32, shape (features, labels), for what `features` gives.
+        encoder: Computes the vectors.
+        coefficients: float32, shape (features, labels), for the rows of `features`.
         intercepts: float32, shape (labels,).
-        vectors: What computes vectors in place of the encoder, which it must agree with: a cache.
+        vectors: Computes vectors in place of the encoder, with the same result: a cache.
         ngrams: A linear model whose scores are added, or None.
     """
 
@@ -57,7 +57,7 @@ class EmbeddingModel:
 
     @property
     def cross_target(self) -> bool:
-        """Whether the target is read, too."""
+        """Whether the model reads the target."""
         return len(self.coefficients) > self.encoder.width
 
     @property
@@ -66,7 +66,7 @@ class EmbeddingModel:
         return len(self.intercepts)
 
     def forward(self, examples: Sequence[Example]) -> Floats:
-        """Uncalibrated scores, shape (examples, labels); in any batch the same within 1e-5."""
+        """Uncalibrated scores, shape (examples, labels); equal in any batch within 1e-5."""
         vectors = self.vectors or self.encoder.vectors
         rows = features(examples, self.encoder, vectors, cross_target=self.cross_target)
         scores = np.asarray(rows @ self.coefficients + self.intercepts, dtype=np.float64)
@@ -77,7 +77,7 @@ class EmbeddingModel:
         return self.encoder.knows([x.text for x in examples])
 
     def similarity(self, examples: Sequence[Example]) -> Floats:
-        """How similar each text is to its target, shape (examples,): cosine of their vectors."""
+        """Cosine similarity of each text and its target, shape (examples,)."""
         if not examples:
             return np.zeros(0)
         width = self.encoder.width
@@ -95,20 +95,21 @@ class EmbeddingModel:
         return replace(self, vectors=None)
 
     def summary(self) -> str:
-        """How many features it has."""
+        """The number of features."""
         columns = len(self.coefficients)
         if self.ngrams is not None:
             columns += len(self.ngrams.coefficients)
         return f"{columns:,} features"
 
     def gains(self, example: Example, label: int) -> Floats:
-        """What each character of `example.text` adds to a label's score over all labels' mean.
+        """Contribution of each character of `example.text` to a label's score, minus the mean.
 
-        The features are linear in the text's vector (the absolute difference is, as long as no
-        sign changes), and that is the mean of its tokens' vectors: so the score is a sum over
-        tokens, a token's share spread over its characters. A token's vector has read the tokens
-        around it. What special tokens and the target add is no character's. What n-grams add is
-        shared out as `LinearModel.gains` does.
+        The mean is that over all labels. The features are linear in the vector of the text (the
+        absolute difference is, while no sign changes), and this vector is the mean of the token
+        vectors: so the score is a sum over tokens. The contribution of a token, whose vector
+        depends on the tokens around it, is divided equally among its characters. Contributions of
+        special tokens and of the target belong to no character. Those of n-grams are added as in
+        `LinearModel.gains`.
 
         Returns:
             float64, shape (characters,).
@@ -149,12 +150,12 @@ class EmbeddingModel:
         """The inverse of `save`.
 
         Raises:
-            BundleError: The weights do not fit the encoder.
+            BundleError: The weights do not match the encoder.
             NewsstandError: torch or transformers are not installed.
         """
-        told = dict(settings)
-        beside = told.pop("ngrams", None)
-        encoder = open_bundled(folder, **told)
+        of_encoder = dict(settings)
+        of_ngrams = of_encoder.pop("ngrams", None)
+        encoder = open_bundled(folder, **of_encoder)
 
         def expected(found: Header) -> Header:
             rows, labels = found["coefficients"][1]
@@ -162,17 +163,17 @@ class EmbeddingModel:
             return {"coefficients": ("F32", (width, labels)), "intercepts": ("F32", (labels,))}
 
         tensors = read_tensors(folder / WEIGHTS_FILE, expected)
-        ngrams = None if beside is None else LinearModel.load(folder, beside)
+        ngrams = None if of_ngrams is None else LinearModel.load(folder, of_ngrams)
         if ngrams is not None and ngrams.outputs != len(tensors["intercepts"]):
             raise BundleError(
-                f"{folder / WEIGHTS_FILE}: {len(tensors['intercepts'])} labels, but the n-grams' "
-                f"weights are of {ngrams.outputs}"
+                f"{folder / WEIGHTS_FILE}: {len(tensors['intercepts'])} labels, but the n-gram "
+                f"weights have {ngrams.outputs}"
             )
         return cls(encoder, tensors["coefficients"], tensors["intercepts"], ngrams=ngrams)
 
     @classmethod
     def settings_schema(cls) -> dict[str, cs.TypedDictField]:
-        """What `save` gives, for a bundle's description."""
+        """The pydantic-core schema of each setting that `save` returns."""
         ngrams = typed(LinearModel.settings_schema())
         return encoder_fields() | fields({"ngrams": ngrams}, optional=("ngrams",))
 
@@ -184,16 +185,16 @@ def features(
     *,
     cross_target: bool,
 ) -> Float32s:
-    """What the head reads, float32, shape (examples, width), or (examples, 4 x width).
+    """The input of the classifier, float32, shape (examples, width) or (examples, 4 x width).
 
-    The text's vector, of several windows their mean brought to length 1; with `cross_target` also
-    the target's, their product and their absolute difference, as InferSent (Conneau et al. 2017)
-    compares two sentences. Scaled so that numbers are about 1 in size.
+    It is the vector of the text (for several windows, their mean, normalized) and, with
+    `cross_target`, also that of the target, their product and their absolute difference, as in
+    InferSent (Conneau et al. 2017). Values are scaled to a size of about 1.
 
     Args:
         examples: The examples.
-        encoder: Decides what is read of each article.
-        vectors: Gives the vectors, each distinct text being asked for once.
+        encoder: Selects the excerpts of each article that are read.
+        vectors: Computes the vectors; it is called with each distinct text once.
         cross_target: Whether to read the target, too.
     """
     read = [

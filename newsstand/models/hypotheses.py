@@ -1,4 +1,4 @@
-"""Hypotheses: labels as claims that a network for natural language inference (NLI) weighs."""
+"""Hypotheses: labels as statements for a natural language inference (NLI) network."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,22 +6,22 @@ from typing import Any
 
 import numpy as np
 
-TARGET = "{target}"  # in a wording, where the target goes
+TARGET = "{target}"  # placeholder of the target in a template
 
 ENTAILMENT, NEUTRAL, CONTRADICTION = "entailment", "neutral", "contradiction"
 NOT_ENTAILMENT = "not_entailment"
-# What networks for NLI are trained to tell apart, in any order.
+# The classes of NLI networks, in any order.
 CLASSES = ({ENTAILMENT, NEUTRAL, CONTRADICTION}, {ENTAILMENT, NOT_ENTAILMENT})
 
 
 @dataclass(frozen=True, slots=True)
 class Hypotheses:
-    """What an NLI network is asked about a text, and the labels' scores that follow.
+    """The hypotheses that an NLI network classifies for a text, and the labels' scores from it.
 
     Args:
-        wordings: The hypothesis of each label, in their order, with `{target}` where the target
-            goes; None for the one label that holds where no hypothesis does.
-        classes: What each output of the network stands for: one of `CLASSES`, in its order.
+        wordings: The hypothesis of each label, in label order, with `{target}` in place of the
+            target; None for at most one label, which is scored by no hypothesis being entailed.
+        classes: The class of each output of the network: one of `CLASSES`, in its order.
     """
 
     wordings: tuple[str | None, ...]
@@ -29,20 +29,20 @@ class Hypotheses:
 
     @property
     def asked(self) -> tuple[str, ...]:
-        """The hypotheses, without the label that has none."""
+        """The hypotheses of the labels that have one."""
         return tuple(wording for wording in self.wordings if wording is not None)
 
     def scores(self, logits: Any, of: Any = np) -> Any:
         """A score for each label, shape (texts, labels).
 
-        A label's score is the logit of its hypothesis' entailment less that of its contradiction
-        (or of `not_entailment`): the log-odds of the two, as Yin et al. (2019) classify without
-        examples. The score of a label without a hypothesis is the log-odds that the likeliest of
-        all hypotheses is not entailed.
+        The score of a label is the logit of entailment of its hypothesis minus that of
+        contradiction (or `not_entailment`), the log-odds of the two, as in zero-shot classification
+        (Yin et al. 2019). The score of a label without a hypothesis is the log-odds that the most
+        likely hypothesis is not entailed.
 
         Args:
-            logits: The network's, shape (texts, hypotheses, classes).
-            of: The library that they are of: NumPy, or torch.
+            logits: Outputs of the network, shape (texts, hypotheses, classes).
+            of: The library of the arrays: NumPy or torch.
 
         >>> classes = ("not_entailment", "entailment")
         >>> stance = Hypotheses(("It is for it.", "It is against it.", None), classes)
@@ -64,7 +64,7 @@ class Hypotheses:
 
 
 def nli_classes(names: Sequence[str]) -> tuple[str, ...] | None:
-    """A classifier's labels as NLI's classes, whatever their case; None where they are others.
+    """The labels of a classifier as NLI classes, in any case; None if they are other labels.
 
     >>> nli_classes(["CONTRADICTION", "Entailment", "neutral"])
     ('contradiction', 'entailment', 'neutral')
@@ -76,5 +76,5 @@ def nli_classes(names: Sequence[str]) -> tuple[str, ...] | None:
 
 
 def without_a_hypothesis(labels: Sequence[str]) -> str:
-    """What is said of several labels that have none."""
+    """The message about several labels without a hypothesis."""
     return f"missing for {', '.join(labels)}; only one label may have none"

@@ -1,4 +1,4 @@
-"""The linear model: hashed n-grams, weighted, times one weight vector a label."""
+"""The linear model: a linear classifier over weighted hashed n-grams."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -32,19 +32,19 @@ from newsstand.types import Bools
 
 WEIGHTS_FILE = "linear.safetensors"
 
-# Examples that are counted at a time: bounds memory, whatever is handed in.
+# Examples that are transformed at a time, to bound memory.
 _CHUNK = 2048
 
 
 @dataclass(frozen=True, slots=True)
 class LinearModel:
-    """Scores of each label for each example.
+    """A linear classifier over n-grams.
 
     Args:
-        features: From example to feature row.
+        features: Transforms examples to feature rows.
         coefficients: float32, shape (columns, labels).
         intercepts: float32, shape (labels,).
-        stored: In which numbers a bundle keeps the weights. `rounded` has made them such.
+        stored: The number format of the weights in a bundle; `rounded` has rounded them to it.
     """
 
     features: Features
@@ -64,8 +64,8 @@ class LinearModel:
     def forward(self, examples: Sequence[Example]) -> NDArray[np.float64]:
         """Uncalibrated scores, shape (examples, labels).
 
-        A sparse row times a dense matrix adds up in the order of the row's columns, whatever
-        else is in the batch: single and batched scores are the same to the last bit.
+        A sparse row times a dense matrix is summed in the order of the row's columns, whatever
+        the batch: scores of single and batched examples are bit-identical.
         """
         found = [
             self.features(examples[start : start + _CHUNK]) @ self.coefficients
@@ -74,14 +74,14 @@ class LinearModel:
         return np.asarray(np.concatenate(found) + self.intercepts, dtype=np.float64)
 
     def knows(self, examples: Sequence[Example]) -> Bools:
-        """Whether anything in each text has a weight, shape (examples,)."""
+        """Whether any n-gram of each text has a weight, shape (examples,)."""
         return self.features.knows(examples)
 
     def similarity(self, examples: Sequence[Example]) -> None:
-        """None: n-grams do not tell how similar two texts are."""
+        """None: not supported for n-grams."""
 
     def explain(self, example: Example, label: int, limit: int) -> list[Passage]:
-        """The runs of words within a sentence whose characters added most; see `gains`."""
+        """The runs of words within a sentence that contribute most; see `gains`."""
         return phrases(example, self.gains(example, label), limit)
 
     def uncached(self) -> Self:
@@ -89,15 +89,15 @@ class LinearModel:
         return self
 
     def summary(self) -> str:
-        """How many features it has."""
+        """The number of features."""
         return f"{len(self.coefficients):,} features"
 
     def gains(self, example: Example, label: int) -> NDArray[np.float64]:
-        """What each character of `example.text` adds to a label's score over all labels' mean.
+        """Contribution of each character of `example.text` to a label's score, minus the mean.
 
-        An n-gram's contribution is its value in the example's feature row times its coefficient
-        for the label, less the mean coefficient of all labels. It is shared out evenly over the
-        n-gram's occurrences and, in each, over the characters it covers.
+        The contribution of an n-gram is its value in the feature row times the difference of its
+        coefficient for the label and the mean coefficient of all labels. It is divided equally
+        among the occurrences of the n-gram, and in each among its characters.
 
         Returns:
             float64, shape (characters,).
@@ -111,8 +111,8 @@ class LinearModel:
         occurrences = np.zeros(len(values), dtype=np.int64)
         for columns, _, _ in places:
             np.add.at(occurrences, columns, 1)
-        # A contribution starts at an n-gram's start and stops at its end: the running sum of these
-        # steps is the gain of each character.
+        # A contribution is added at the start of an n-gram and subtracted at its end: the
+        # cumulative sum is the gain of each character.
         steps = np.zeros(len(example.text) + 1)
         for columns, starts, ends in places:
             share = values[columns] / occurrences[columns] / np.maximum(ends - starts, 1)
@@ -122,11 +122,11 @@ class LinearModel:
         return gains
 
     def rounded(self, stored: Stored) -> "LinearModel":
-        """The model as it is after it was stored so: saved and loaded, it stays the same."""
+        """The model with weights rounded to a number format, as after saving and loading."""
         return LinearModel.of_tensors(self.features.spec, stored, self.tensors(stored))
 
     def tensors(self, stored: Stored) -> Tensors:
-        """The weights by name, as they are stored."""
+        """The weights by tensor name, in a number format."""
         found = pack("coefficients", self.coefficients, stored) | {"intercepts": self.intercepts}
         for number, block in enumerate(self.features.blocks):
             found |= pack_buckets(f"buckets.{number}", block.buckets, self.features.spec.bits)
@@ -139,7 +139,7 @@ class LinearModel:
 
         Raises:
             KeyError: A tensor is missing.
-            ValueError: The tensors do not fit each other.
+            ValueError: The shapes of the tensors do not match.
         """
         blocks = [
             Block(
@@ -152,7 +152,7 @@ class LinearModel:
         if coefficients.shape != shape or any(
             block.buckets.shape != block.weights.shape for block in blocks
         ):
-            raise ValueError(f"shapes do not fit, expected {shape} coefficients")
+            raise ValueError(f"shapes do not match, expected {shape} coefficients")
         for number, block in enumerate(blocks):
             check_buckets(f"buckets.{number}", block.buckets, spec.bits)
             check_finite({f"weights.{number}": block.weights})
@@ -160,7 +160,7 @@ class LinearModel:
         return cls(Features(spec, blocks), coefficients, intercepts, stored)
 
     def save(self, folder: Path) -> dict[str, Any]:
-        """Writes the weights into a folder; returns the settings for `load`, fit for JSON."""
+        """Writes the weights into a folder; returns the settings for `load`, as JSON values."""
         save_file(self.tensors(self.stored), folder / WEIGHTS_FILE)
         return asdict(self.features.spec) | {"stored": self.stored}
 
@@ -169,11 +169,11 @@ class LinearModel:
         """The inverse of `save`.
 
         Raises:
-            BundleError: The weights do not fit the settings.
+            BundleError: The weights do not match the settings.
         """
         try:
             values = dict(settings)
-            stored = values.pop("stored", "float32")  # which bundles of format 2 do not say
+            stored = values.pop("stored", "float32")  # missing in bundles of format 2
             spans = {k: tuple(values[k]) if values[k] else None for k in ("words", "chars")}
             spec = FeatureSpec(**{**values, **spans})
             if not spec.kinds:
@@ -189,7 +189,7 @@ class LinearModel:
 
     @classmethod
     def settings_schema(cls) -> dict[str, cs.TypedDictField]:
-        """What `save` gives, for a bundle's description; format 2 does not say `stored`."""
+        """The pydantic-core schema of each setting of `save`; format 2 has no `stored`."""
         return fields(_SCHEMAS, optional=("stored",))
 
 
@@ -210,15 +210,12 @@ _SCHEMAS: dict[str, cs.CoreSchema] = {
 
 
 def _weighted(stored: Stored) -> Stored:
-    """In which numbers document frequencies are kept.
-
-    They need their leading digits only, but int8 has too few of them.
-    """
+    """The number format of document frequencies: int8 has too few digits for them."""
     return "float16" if stored == "int8" else stored
 
 
 def _expected(spec: FeatureSpec, stored: Stored, found: Header) -> Header:
-    """What the file of a model holds: of so many labels and columns as this one says."""
+    """The header of a model's file, with the numbers of labels and columns of this file."""
     [labels] = found["intercepts"][1]
     columns = [found[f"weights.{number}"][1][0] for number in range(len(spec.kinds))]
     if any(size > 1 << spec.bits for size in columns):

@@ -1,4 +1,4 @@
-"""Numbers in fewer bytes: how a bundle keeps weights and the buckets that have any."""
+"""Compact storage of weights, and of the hash buckets that have weights, in bundles."""
 
 from collections.abc import Mapping
 from typing import Any, Literal, TypeAlias
@@ -16,15 +16,16 @@ _NAMES = {"float32": "F32", "float16": "F16", "int8": "I8"}  # of safetensors
 
 
 def pack(name: str, values: NDArray[np.float32], stored: Stored) -> Tensors:
-    """Weights as they are stored.
+    """Quantizes weights for storage.
 
-    int8 keeps the square root of a weight's share of the largest in its column, in 127 steps to
-    either side: most weights are far smaller than the largest, and even steps would make them 0.
+    int8 stores the square root of the ratio of a weight to the largest one in its column, in 127
+    steps for each sign: most weights are far smaller than the largest, and linear steps would round
+    them to 0.
 
     Args:
         name: The tensor's name.
         values: float32, shape (rows, columns) or (rows,).
-        stored: In which numbers.
+        stored: The number format.
 
     Raises:
         ValueError: A weight is too large for float16.
@@ -44,16 +45,16 @@ def pack(name: str, values: NDArray[np.float32], stored: Stored) -> Tensors:
 
 
 def packed(name: str, shape: tuple[int, ...], stored: Stored) -> Header:
-    """What `pack` makes of weights of a shape, as a file of safetensors tells it."""
+    """The header of the tensors that `pack` creates for weights of a shape."""
     found: Header = {name: (_NAMES[stored], shape)}
     return found | ({f"{name}.largest": ("F32", shape[1:])} if stored == "int8" else {})
 
 
 def unpack(name: str, tensors: Mapping[str, NDArray[Any]]) -> NDArray[np.float32]:
-    """The inverse of `pack`, as near as the stored numbers allow.
+    """The inverse of `pack`, up to rounding.
 
     Raises:
-        KeyError: No such tensor.
+        KeyError: The tensor is missing.
     """
     values = tensors[name]
     if values.dtype == np.int8:
@@ -63,7 +64,7 @@ def unpack(name: str, tensors: Mapping[str, NDArray[Any]]) -> NDArray[np.float32
 
 
 def pack_buckets(name: str, buckets: NDArray[np.int32], bits: int) -> Tensors:
-    """Ascending buckets of 2**bits as numbers, or as one bit a bucket where that is less."""
+    """Ascending buckets below 2**bits as numbers, or as a bit mask if that is smaller."""
     if packed_buckets_size(len(buckets), bits) == buckets.nbytes:
         return {name: buckets}
     held = np.zeros(1 << bits, dtype=bool)
@@ -72,12 +73,12 @@ def pack_buckets(name: str, buckets: NDArray[np.int32], bits: int) -> Tensors:
 
 
 def packed_buckets_size(buckets: int, bits: int) -> int:
-    """Bytes that so many buckets take."""
+    """Number of bytes that `pack_buckets` needs for a number of buckets."""
     return min(4 * buckets, (1 << bits) // 8)
 
 
 def packed_buckets(name: str, buckets: int, bits: int, found: Header) -> Header:
-    """What `pack_buckets` makes of so many buckets, as a file of safetensors tells it."""
+    """The header of the tensor that `pack_buckets` creates, given the header of a file."""
     if name in found:
         return {name: ("I32", (buckets,))}
     return {f"{name}.held": ("U8", ((1 << bits) // 8,))}
@@ -87,7 +88,7 @@ def unpack_buckets(name: str, tensors: Mapping[str, NDArray[Any]]) -> NDArray[np
     """The inverse of `pack_buckets`.
 
     Raises:
-        KeyError: No such tensor.
+        KeyError: The tensor is missing.
     """
     if name in tensors:
         return tensors[name]

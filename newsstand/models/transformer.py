@@ -1,4 +1,4 @@
-"""The transformer model: an encoder that was fine-tuned with a classifier on top."""
+"""The transformer model: a fine-tuned encoder with a classifier on top."""
 
 import re
 from bisect import bisect_left, bisect_right
@@ -28,11 +28,11 @@ from newsstand.types import Bools, Floats
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """What the network reads of some examples.
+    """The input of the network for some examples.
 
     Args:
-        tokens: Of all their windows, one after another; of each window, beside each hypothesis.
-        windows: How many each example has.
+        tokens: Tokens of all windows in order; of each window, with each hypothesis.
+        windows: Number of windows of each example.
     """
 
     tokens: Tokens
@@ -41,13 +41,13 @@ class Inputs:
 
 @dataclass(frozen=True, slots=True)
 class TransformerModel:
-    """Scores of each label for each example.
+    """A network that classifies articles, read in one or several windows.
 
     Args:
-        encoder: A network for sequence classification, its outputs the labels, or NLI's classes.
-        mark_target: Whether the target is marked where the text names it.
-        target_as: How the target is worded beside the text, with `{target}` where it goes.
-        hypotheses: What a network for NLI is asked; None for a network that gives labels.
+        encoder: A network for sequence classification, with an output per label or NLI class.
+        mark_target: Whether mentions of the target are marked in the text.
+        target_as: Template of the text read with the article, with `{target}` for the target.
+        hypotheses: The hypotheses for an NLI network; None for a network with label outputs.
     """
 
     encoder: Encoder | ExportedEncoder
@@ -74,13 +74,13 @@ class TransformerModel:
 
     @property
     def passes(self) -> int:
-        """How often a window is read: once, or once beside each hypothesis."""
+        """How often a window is read: once, or once with each hypothesis."""
         return len(self.hypotheses.asked) if self.hypotheses else 1
 
     def forward(self, examples: Sequence[Example]) -> Floats:
-        """Uncalibrated scores, shape (examples, labels); in any batch the same within 1e-5.
+        """Uncalibrated scores, shape (examples, labels); equal in any batch within 1e-5.
 
-        Of an article that is read in several windows, the mean of their scores.
+        The score of an article with several windows is the mean of theirs.
         """
         return self.pooled(self.inputs(examples))
 
@@ -89,16 +89,16 @@ class TransformerModel:
         return self.encoder.knows([x.text for x in examples])
 
     def similarity(self, examples: Sequence[Example]) -> Floats | None:
-        """How similar each text is to its target, by input embeddings, shape (examples,).
+        """Similarity of each text and its target by input embeddings, shape (examples,).
 
-        None for an exported network without these.
+        None for an exported network without input embeddings.
         """
         if not self.encoder.has_embeddings:
             return None
         return np.array([self.encoder.similarity(example) for example in examples])
 
     def explain(self, example: Example, label: int, limit: int) -> list[Passage]:
-        """The title and sentences without which the label's score falls most; see `gains`."""
+        """The title and sentences whose removal lowers the label's score most; see `gains`."""
         passages = [
             passage(example, start, end, weight)
             for (start, end), weight in self.gains(example, label)
@@ -111,12 +111,12 @@ class TransformerModel:
         return self
 
     def summary(self) -> str:
-        """What was fitted."""
+        """A short description of the model."""
         return "a fine-tuned network"
 
     def inputs(self, examples: Sequence[Example]) -> "Inputs":
-        """What the network reads of each example; the same however often it learns."""
-        read = [self.read_as(example) for example in examples]
+        """The input of the network for each example; it does not change during a fit."""
+        read = [self.window_texts(example) for example in examples]
         pairs = [
             pair
             for example, texts in zip(examples, read, strict=True)
@@ -125,7 +125,7 @@ class TransformerModel:
         return Inputs(self._tokens(pairs), [len(texts) for texts in read])
 
     def pooled(self, inputs: "Inputs") -> Floats:
-        """As `forward`, of what `inputs` gave."""
+        """The same as `forward`, for the result of `inputs`."""
         scores = self._scores(inputs.tokens)
         owner = np.repeat(np.arange(len(inputs.windows)), inputs.windows)
         pooled = np.zeros((len(inputs.windows), scores.shape[1]))
@@ -134,13 +134,13 @@ class TransformerModel:
         return pooled
 
     def gains(self, example: Example, label: int) -> list[tuple[Span, float]]:
-        """What the title and each sentence add to a label's score over all labels' mean.
+        """Contributions of the title and of each sentence to a label's score, minus the mean.
 
-        By leaving them out, one after another: the score falls by what they add. A sentence that
-        is not read adds nothing.
+        The mean is that over all labels. The contribution of a sentence is the decrease of the
+        score when it is removed; that of a sentence which is not read is 0.
 
         Returns:
-            Half-open offsets in `example.text`, and what they add.
+            Half-open offsets in `example.text` and contribution of each span.
         """
         text, title = example.text, len(example.prepared.title.text)
         shift = len(text) - len(example.prepared.body.text)
@@ -150,7 +150,7 @@ class TransformerModel:
         excerpts = self.encoder.excerpts(example, beside=self._beside(example))
         places = self._places(example)
         whole = [_text(example, part, places) for part in excerpts]
-        read = {  # which sentences are in which excerpts
+        read = {  # sentence and number of each excerpt that contains some of it
             (at, number)
             for number, part in enumerate(excerpts)
             for a, b in part
@@ -168,26 +168,26 @@ class TransformerModel:
             found[span] += float(over[number] - value) / len(whole)
         return list(found.items())
 
-    def read_as(self, example: Example) -> list[str]:
-        """The texts that stand for an article, one a window."""
+    def window_texts(self, example: Example) -> list[str]:
+        """The text of each window of an article, as the network reads it."""
         found = self.encoder.excerpts(example, beside=self._beside(example))
         places = self._places(example)
         return [_text(example, excerpt, places) for excerpt in found]
 
     def _beside(self, example: Example) -> list[str]:
-        """What an article is read beside: its target as it is worded, or each hypothesis."""
+        """The texts read with an article: the worded target, or each hypothesis."""
         if self.hypotheses is None and not example.target:
             return []
         wordings = self.hypotheses.asked if self.hypotheses else (self.target_as,)
         return [self.encoder.worded(wording, example.target or "") for wording in wordings]
 
     def _pairs(self, example: Example, texts: Sequence[str]) -> list[tuple[str, str]]:
-        """Each text with each thing that it is read beside; with nothing where there is none."""
+        """Each text paired with each text of `_beside`, or with an empty text if there are none."""
         beside = self._beside(example) or [""]
         return [(text, other) for text in texts for other in beside]
 
     def _places(self, example: Example) -> list[Span]:
-        """Where the target is to be marked."""
+        """The places where the target is marked."""
         return _places(example) if self.mark_target and example.target else []
 
     def _tokens(self, pairs: Sequence[tuple[str, str]]) -> Tokens:
@@ -221,7 +221,7 @@ class TransformerModel:
         """The inverse of `save`.
 
         Raises:
-            NewsstandError: The network cannot be read, has other outputs than NLI's classes, or
+            NewsstandError: The network is not readable, its outputs are not the NLI classes, or
                 torch or transformers are not installed.
         """
         kept = dict(settings)
@@ -241,7 +241,7 @@ class TransformerModel:
 
     @classmethod
     def settings_schema(cls) -> dict[str, cs.TypedDictField]:
-        """What `save` gives, for a bundle's description."""
+        """The pydantic-core schema of each setting that `save` returns."""
         own = {
             "labels": cs.int_schema(ge=1, le=MOST_LABELS),
             "mark_target": cs.bool_schema(),
@@ -284,7 +284,7 @@ def _wordings(values: list[str | None]) -> list[str | None]:
 
 
 def _without(stretch: Span, span: Span) -> list[Span]:
-    """What is left of a stretch when a span is taken out of it."""
+    """The rest of a stretch after removing a span."""
     start, end = stretch
     if span[1] <= start or end <= span[0]:
         return [stretch]
@@ -292,7 +292,7 @@ def _without(stretch: Span, span: Span) -> list[Span]:
 
 
 def _places(example: Example) -> list[Span]:
-    """Where the target is in an example's text: as is known of it, else by its words."""
+    """Spans of the target in an example's text: its known mentions, or else its words."""
     if example.mentions:
         shift = len(example.text) - len(example.prepared.body.text)
         return [(start + shift, end + shift) for start, end in sorted(example.mentions)]
@@ -301,13 +301,13 @@ def _places(example: Example) -> list[Span]:
 
 
 def _text(example: Example, excerpt: Excerpt, places: Sequence[Span]) -> str:
-    """What is read of an excerpt, with places of the target marked."""
+    """The text of an excerpt, with the places of the target marked."""
     text = example.text
     return " ".join(_marked(text, stretch, places) for stretch in excerpt)
 
 
 def _marked(text: str, stretch: Span, places: Sequence[Span]) -> str:
-    """A stretch of a text with @ before and after the places that it has in whole."""
+    """A stretch of a text with @ before and after the places that it contains whole."""
     at, end = stretch
     pieces = []
     for number in range(bisect_left(places, (at, 0)), len(places)):

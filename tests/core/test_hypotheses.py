@@ -88,8 +88,8 @@ def test_a_wording_is_read_in_the_targets_place(tiny_encoder: Path, how: LongTex
     same = replace(short, target="Rain on hills: the goalkeeper.")
     assert (worded.forward([short]) == plain.forward([same])).all()
     if how == "relevant":  # is what is like the target, not like the wording
-        assert "The coach praised" in worded.read_as(long)[0]
-        assert "Rain fell" not in worded.read_as(long)[0]
+        assert "The coach praised" in worded.window_texts(long)[0]
+        assert "Rain fell" not in worded.window_texts(long)[0]
     assert (worded.forward([long]) != plain.forward([long])).any()
 
 
@@ -102,7 +102,7 @@ def test_hypotheses_are_read_one_by_one(tiny_encoder: Path, how: LongText) -> No
     np.testing.assert_allclose(found, np.vstack([asking.forward([x]) for x in items]), atol=1e-5)
     if how != "windows":
         one = replace(asking, hypotheses=None)
-        texts = [example(asking.read_as(item)[0], title="") for item in items]
+        texts = [example(asking.window_texts(item)[0], title="") for item in items]
         for column, wording in ((0, FOR), (2, OFF)):
             pairs = [
                 replace(text, target=wording.replace("{target}", item.target or ""))

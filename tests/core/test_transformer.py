@@ -48,7 +48,7 @@ def test_a_batch_gives_what_single_rows_give(
 def test_windows_have_the_mean_of_their_scores(tiny_encoder: Path) -> None:
     windows, head = model(tiny_encoder, "windows"), model(tiny_encoder)
     item = example(BODY * 2)
-    texts = windows.read_as(item)
+    texts = windows.window_texts(item)
     assert len(texts) > 2
     each = head.forward([example(text, title="") for text in texts])
     np.testing.assert_allclose(windows.forward([item])[0], each.mean(axis=0), atol=1e-5)
@@ -87,19 +87,19 @@ def test_targets_are_marked_where_the_text_names_them(tiny_encoder: Path, tmp_pa
     plain = model(tiny_encoder)
     marking = replace(plain, mark_target=True)
     named = example("The levy (a levy) is cheap. Levying it, or the levy's end?", "", "levy")
-    assert marking.read_as(named) == [
+    assert marking.window_texts(named) == [
         "The @ levy @ (a @ levy @) is cheap. Levying it, or the @ levy @'s end?"
     ]
-    assert marking.read_as(example("The levy.", "")) == ["The levy."]
+    assert marking.window_texts(example("The levy.", "")) == ["The levy."]
     # Places that are known are marked, and no others; of two that overlap, the first.
     known = replace(
         example("Lee said she would. Lee?", "Lee", "Lee"), mentions=((9, 12), (0, 3), (2, 5))
     )
-    assert marking.read_as(known) == ["Lee\n\n@ Lee @ said @ she @ would. Lee?"]
+    assert marking.window_texts(known) == ["Lee\n\n@ Lee @ said @ she @ would. Lee?"]
     # Where it is cut, a place that is not read in whole is not marked.
     read = _text(known, ((0, 3), (5, 16)), marking._places(known))
     assert read == "Lee @ Lee @ said sh"
-    assert plain.read_as(named) == [named.text]
+    assert plain.window_texts(named) == [named.text]
     again = TransformerModel.load(tmp_path, marking.save(tmp_path))
     assert again.mark_target
     assert (again.forward([named]) == marking.forward([named])).all()

@@ -445,10 +445,10 @@ def test_what_is_relevant_is_read_by_both(tiny_encoder: Path, tmp_path: Path) ->
     exported = transformer.export_model(model, tmp_path / "exported")
     loaded = TransformerModel.load(tmp_path / "b", exported.save(tmp_path / "b"))
     assert isinstance(loaded.encoder, ExportedEncoder)
-    read = [model.read_as(item) for item in long]
+    read = [model.window_texts(item) for item in long]
     assert read[0] != read[1]
-    assert [exported.read_as(item) for item in long] == read
-    assert [loaded.read_as(item) for item in long] == read
+    assert [exported.window_texts(item) for item in long] == read
+    assert [loaded.window_texts(item) for item in long] == read
     assert (loaded.forward(long) == exported.forward(long)).all()
     (tmp_path / "b" / "encoder" / "model.safetensors").write_bytes(b"short")
     with pytest.raises(NewsstandError, match=r"the input embeddings .* cannot be read"):

@@ -85,7 +85,7 @@ def test_save_and_load_keep_the_scores(encoder: Encoder, tmp_path: Path) -> None
     rows = [example(text) for text in TEXTS]
     assert (loaded.forward(rows) == model.forward(rows)).all()
     two = replace(model, coefficients=model.coefficients[:, :2], intercepts=model.intercepts[:2])
-    with pytest.raises(BundleError, match="2 labels, but the n-grams' weights are of 3"):
+    with pytest.raises(BundleError, match="2 labels, but the n-gram weights have 3"):
         EmbeddingModel.load(tmp_path, two.save(tmp_path))
 
 

@@ -1,4 +1,4 @@
-"""Low-rank adapters (Hu et al. 2022), by the library peft."""
+"""Low-rank adapters (LoRA, Hu et al. 2022), from the library peft."""
 
 import warnings
 from dataclasses import dataclass
@@ -7,7 +7,13 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Lora:
-    """The adapters. The config documents each setting."""
+    """Settings of the adapters.
+
+    Args:
+        rank: Rank of the adapters, 1 or more.
+        alpha: The output of the adapters is scaled by `alpha / rank`.
+        dropout: Dropout rate of the adapters' inputs in training.
+    """
 
     rank: int
     alpha: float
@@ -15,11 +21,11 @@ class Lora:
 
 
 def with_adapters(network: Any, lora: Lora) -> Any:
-    """The network with adapters on all its linear layers but the classifier, which learns whole.
+    """The network with adapters on all linear layers except the classifier, which is trained whole.
 
     Args:
-        network: Of transformers, for sequence classification.
-        lora: The adapters.
+        network: A network of transformers for sequence classification.
+        lora: Settings of the adapters.
     """
     from peft import LoraConfig, TaskType, get_peft_model
 
@@ -35,5 +41,5 @@ def with_adapters(network: Any, lora: Lora) -> Any:
 
 
 def merged(network: Any) -> Any:
-    """The network, adapters added to its own weights if it has some."""
+    """The network with its adapters, if it has any, merged into its weights."""
     return network.merge_and_unload() if hasattr(network, "merge_and_unload") else network

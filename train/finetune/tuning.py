@@ -1,4 +1,4 @@
-"""How an encoder is fine-tuned: loss, learning rates, and what stays as it is."""
+"""Fine-tuning of an encoder: settings, loss, learning rates and frozen weights."""
 
 import re
 from collections.abc import Iterator
@@ -10,13 +10,36 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-NO_LABEL = -100  # of rows that only fill up a batch; the Trainer does not count them
+NO_LABEL = -100  # label of rows that pad a batch; the Trainer does not count them
 _LAYER = re.compile(r"\.layers?\.(\d+)\.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tuning:
-    """How an encoder is fine-tuned. The config documents each setting."""
+    """Settings for fine-tuning an encoder.
+
+    Args:
+        epochs: Number of passes over the training rows.
+        curriculum: In place of `epochs`, the number of epochs of each stage; None for one stage.
+        epoch_rows: Maximum number of rows per epoch; None for all.
+        batch_size: Rows per batch and process.
+        gradient_accumulation: Batches whose gradients are summed for one step.
+        learning_rate: Peak learning rate of AdamW; it then falls linearly to 0.
+        warmup: Share of the steps in which the learning rate rises to its peak.
+        weight_decay: Weight decay of AdamW, except for biases and norm weights.
+        layer_decay: Learning rate of a layer as a multiple of that of the layer above it.
+        frozen_layers: Number of lowest layers that are frozen, with the embeddings; 0 for none.
+        dropout: Dropout rate; None for the encoder's own.
+        class_weight: `balanced` weights labels by their inverse frequency.
+        focal_gamma: Exponent of the focal loss; 0 for cross-entropy.
+        label_smoothing: Share of a label's weight that is spread over all labels.
+        evaluations: Evaluations on validation rows per epoch, each with a checkpoint.
+        patience: Consecutive evaluations without a better metric before the fit stops; 0 for never.
+        precision: Number format of computations; `auto` uses bf16 if the hardware supports it.
+        fsdp: Whether processes share the weights (FSDP2).
+        teacher_weight: Weight of the teacher in the loss, 0 to 1.
+        teacher_temperature: Temperature at which probabilities are compared with the teacher's.
+    """
 
     epochs: int = 3
     curriculum: tuple[int, ...] | None = None
@@ -43,14 +66,14 @@ class Tuning:
 class Loss:
     """Cross-entropy, label-smoothed, weighted by label, and focal (Lin et al. 2017).
 
-    With a teacher, a part of the loss is the divergence from its probabilities at a temperature,
-    times the square of that (Hinton et al. 2015). A row of several labels weighs what they weigh
-    by their shares, and a row without a label counts for the teacher's part alone.
+    With a teacher, the loss is mixed with the divergence from the teacher's probabilities at a
+    temperature, times the squared temperature (Hinton et al. 2015). The weight of a row with
+    several labels is the mean of theirs by share; a row without labels has only the teacher's term.
 
     Args:
-        targets: As in `TrainingTargets`, of all training rows, for balanced weights.
-        count: How many labels there are.
-        tuning: Weights, smoothing, the focal exponent, and the teacher's part.
+        targets: Targets of all training rows, as in `TrainingTargets`, for balanced weights.
+        count: Number of labels.
+        tuning: Settings for weights, smoothing, focal exponent and teacher.
     """
 
     def __init__(self, targets: NDArray[Any], count: int, tuning: Tuning) -> None:
@@ -63,18 +86,18 @@ class Loss:
             self.weights = torch.tensor(balanced, dtype=torch.float32)
         self.smoothing = tuning.label_smoothing
         self.gamma = tuning.focal_gamma
-        self.taught, self.temperature = tuning.teacher_weight, tuning.teacher_temperature
+        self.teacher_weight, self.temperature = tuning.teacher_weight, tuning.teacher_temperature
 
     def __call__(self, outputs: Any, labels: Any, num_items_in_batch: Any = None) -> Any:
-        """The loss of a batch, summed over its rows and divided by those of the whole step.
+        """The loss of a batch: the sum over its rows, divided by the rows of the whole step.
 
         Args:
-            outputs: With `logits`, shape (rows, labels).
-            labels: As in `TrainingTargets`; `NO_LABEL` for rows that only fill up the batch.
-            num_items_in_batch: How many numbers `labels` has in all batches of the step.
+            outputs: A mapping with `logits`, shape (rows, labels).
+            labels: As in `TrainingTargets`; `NO_LABEL` for rows that pad the batch.
+            num_items_in_batch: Size of `labels` in all batches of the step.
         """
         functional = torch.nn.functional
-        numbers = labels[:, None] if labels.ndim == 1 else labels  # some for each row
+        numbers = labels[:, None] if labels.ndim == 1 else labels  # shape (rows, numbers)
         real = numbers[:, 0] != NO_LABEL
         logits = outputs["logits"].float()[real]
         if labels.ndim == 1:
@@ -88,19 +111,22 @@ class Loss:
             right = (torch.softmax(logits, dim=1) * shares).sum(dim=1)
             loss = loss * (1 - right) ** self.gamma
         loss = loss * (shares * self.weights.to(loss.device)).sum(dim=1)
-        if self.taught:
+        if self.teacher_weight:
             flat = torch.log_softmax(logits / self.temperature, dim=1)
             theirs = labels[real][:, self.count :]
             far = functional.kl_div(flat, theirs, reduction="none").sum(dim=1)
-            loss = (1 - self.taught) * loss + self.taught * self.temperature**2 * far
+            loss = (
+                1 - self.teacher_weight
+            ) * loss + self.teacher_weight * self.temperature**2 * far
         total = numbers.numel() if num_items_in_batch is None else num_items_in_batch
         return loss.sum() / (total / numbers.shape[1])
 
 
 def parameter_groups(network: Any, tuning: Tuning) -> list[dict[str, Any]]:
-    """The network's weights with their learning rates: `layer_decay` times less a layer down.
+    """The parameter groups of the optimizer, with the learning rate and weight decay of each.
 
-    Biases and the weights of norms are not decayed.
+    The learning rate is multiplied by `layer_decay` for each layer down. Biases and norm weights
+    have no weight decay.
     """
     layers = [
         int(found[1]) for name, _ in network.named_parameters() if (found := _LAYER.search(name))
@@ -122,13 +148,13 @@ def parameter_groups(network: Any, tuning: Tuning) -> list[dict[str, Any]]:
 
 
 def freeze(network: Any, layers: int, *, words: bool) -> None:
-    """Leaves the input embeddings and the lowest layers as they are.
+    """Freezes the embeddings and the lowest layers.
 
     Args:
         network: The network.
-        layers: How many layers; 0 freezes nothing.
-        words: Freeze the words' embeddings in any case: what `relevant` reads must not change
-            while the network learns.
+        layers: Number of layers; 0 freezes nothing.
+        words: Freeze the input embeddings even with 0 layers: `relevant` selects text by them, and
+            the selection must not change during the fit.
     """
     for name, weights in network.named_parameters():
         if layers and 0 <= _depth(name, 10_000) <= layers:
@@ -138,7 +164,7 @@ def freeze(network: Any, layers: int, *, words: bool) -> None:
 
 
 def set_dropout(network: Any, share: float | None) -> None:
-    """Has all dropout layers of a network drop this share; None leaves them as they are."""
+    """Sets the rate of all dropout layers of a network; None changes nothing."""
     for module in network.modules():
         if share is not None and isinstance(module, torch.nn.Dropout):
             module.p = share
@@ -146,7 +172,7 @@ def set_dropout(network: Any, share: float | None) -> None:
 
 @contextmanager
 def plain_attention(network: Any) -> Iterator[None]:
-    """Attention by plain matrix products, on a CPU: torch's fused one is slow backward there."""
+    """Uses unfused attention on a CPU, where the backward pass of torch's fused one is slow."""
     usual = network.config._attn_implementation
     changes = network.device.type == "cpu" and usual == "sdpa"
     if changes:
@@ -159,7 +185,7 @@ def plain_attention(network: Any) -> Iterator[None]:
 
 
 def layer_classes(network: Any) -> list[str]:
-    """The names of the classes that a network's layers have."""
+    """The class names of a network's layers."""
     layers = (
         type(module).__name__
         for name, module in network.named_modules()
@@ -169,7 +195,7 @@ def layer_classes(network: Any) -> list[str]:
 
 
 def _depth(name: str, top: int) -> int:
-    """0 for embeddings, 1 for the lowest layer, and `top` + 1 for what is above all layers."""
+    """0 for embeddings, 1 for the lowest layer, `top` + 1 for parameters above all layers."""
     found = _LAYER.search(name)
     if found:
         return int(found[1]) + 1
