@@ -30,7 +30,7 @@ from newsstand.data.readers.sources import Source
 from newsstand.data.sealed import cache_root, file_digest, flaw, seal
 from newsstand.data.validate import COLUMNS, Row, Validator
 from newsstand.errors import EmptyArticleError, InputError
-from newsstand.io.files import alone, remove, scratch_folder, sync
+from newsstand.io.files import exclusive, remove, scratch_folder, sync
 from newsstand.labels import LabelSet
 from newsstand.parallel import pool, processors
 from newsstand.text.article import Article
@@ -187,7 +187,7 @@ def prepare(
 
 def _place(scratch: Path, folder: Path) -> None:
     """Gives what was prepared its name, unless another run was faster."""
-    with alone(folder.parent):
+    with exclusive(folder.parent):
         if flaw(folder, of=folder.name) is not None:
             remove(folder)
             scratch.rename(folder)

@@ -202,7 +202,7 @@ class Validator:
             kept = "data.empty_bodies: keep takes those with a title"
             self._notes.add("rows left out with an empty body", item.place, kept)
             return None
-        if read.unused or read.mended:
+        if read.unused or read.repaired:
             self._count(item, read)
         own = texts.get("id")
         return Row(
@@ -273,7 +273,7 @@ class Validator:
                 self._notes.add("rows undated, dates not understood", where, advice)
             else:
                 self._notes.add(f"rows without '{name}', no text", where)
-        for name in read.mended:
+        for name in read.repaired:
             half = f"{item.place}: field '{self._columns[name]}'"
             self._notes.add("rows with half characters, read as U+FFFD", half)
 

@@ -119,7 +119,7 @@ CASES = [
     Case(
         "broken JSON in line 3 of the data",
         "train c.yaml data.path=rows.jsonl",
-        "rows.jsonl:3, column 10: expected a JSON object a line (Expecting value)",
+        "rows.jsonl:3, column 10: expected a JSON object per line (Expecting value)",
         {
             "c.yaml": CONFIG,
             "rows.jsonl": '{"body": "a", "label": "sport"}\n{"body": "b", "label": "weather"}\n'
@@ -187,7 +187,7 @@ CASES = [
     score(
         "broken JSON in line 3",
         "a.jsonl",
-        "a.jsonl:3, column 3: expected a JSON object a line "
+        "a.jsonl:3, column 3: expected a JSON object per line "
         "(Expecting property name enclosed in double quotes)",
         "\n\n{ }}\n".replace("}}", "oh}"),
     ),

@@ -1,4 +1,4 @@
-"""Reads articles from files of any supported kind, in the order given."""
+"""Reads articles from files of any supported format, in the given order."""
 
 import re
 import shlex
@@ -24,18 +24,18 @@ from newsstand.text.article import Article
 
 _STDIN = "stdin"
 _TEXTS = (".txt", ".html", ".htm")
-# Where in a file something is, behind the file's name: `:3, column 9`, `, row 12`.
+# A place in a file, after its name: `:3, column 9`, `, row 12`.
 _WHERE = re.compile(r"(?::\d+|(?:, |: )(?:row|item|line|column) \d+(?:,\d{3})*)+")
 _ROW = re.compile(r": row [\d,]+, line ")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoreError:
-    """Why one article has no score, where others have.
+    """The reason why one of several articles could not be scored.
 
     Args:
         message: The reason.
-        place: What the message is of: `article 3`, `article 'its id'`, or a place in a file.
+        place: The article: `article 3`, `article 'its id'`, or a place in a file.
         id: The article's id.
     """
 
@@ -47,7 +47,7 @@ class ScoreError:
         return f"{self.place}: {self.message}"
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON, id first; `error` is the place and the reason."""
+        """Plain values for JSON, id first; `error` is place and reason."""
         return {"id": self.id, "error": str(self)}
 
 
@@ -55,9 +55,9 @@ class Row(NamedTuple):
     """An article to score.
 
     Args:
-        article: The article, or why it cannot be read.
-        target: What its row names as the target, unchecked, or None.
-        place: Its file, or of a row `file.csv:12`.
+        article: The article, or the reason why it cannot be read.
+        target: The target in its row, unchecked, or None.
+        place: Its file, or for a row `file.csv:12`.
     """
 
     article: Article | ScoreError
@@ -66,13 +66,13 @@ class Row(NamedTuple):
 
 
 def read_articles(paths: Iterable[str]) -> Iterator[Row]:
-    """Yields each article of each file, with the target its row names, or None.
+    """Yields each article of each file, with the target in its row, or None.
 
-    An article without an id gets its place: the file, or for a row `file.csv:12`. What cannot be
-    read, a row or a file, takes its place with the reason, and reading goes on behind it.
+    The id of an article without one is its place: the file, or for a row `file.csv:12`. For a row
+    or file that cannot be read, the reason is yielded, and reading continues.
 
     Args:
-        paths: Files; `.txt` and `.html` hold one article, `.json`, `.jsonl`, `.csv` and
+        paths: Files; `.txt` and `.html` contain one article, `.json`, `.jsonl`, `.csv` and
             `.parquet` rows with the canonical columns; `-` is JSON Lines on standard input.
     """
     for path in paths:
@@ -112,7 +112,7 @@ def _text(path: Path) -> str:
         return read_text(path)
     except InputError as error:
         hint = ""
-        if "expected UTF-8 text (" in str(error):  # no binary file
+        if "expected UTF-8 text (" in str(error):  # not a binary file
             hint = f"; from Windows-1252: iconv -f WINDOWS-1252 -t UTF-8 {shlex.quote(str(path))}"
         raise InputError(f"{error}{hint}") from None
 
@@ -143,10 +143,10 @@ def _place(item: Record, key: str | None) -> str:
 
 
 def _unread(flaw: str, name: str) -> Row:
-    """A row for what cannot be read; its flaw begins with the file, and where in it."""
+    """The row of an error; the message begins with the file and the place in it."""
     file = next((x for x in (name, str(Path(name))) if flaw.startswith(x)), "")
     found = _WHERE.match(flaw, len(file))
     place = flaw[: found.end()] if found else file
     message = flaw[len(place) :].removeprefix(": ")
-    key = _ROW.sub(":", place).partition(", column ")[0] or name  # as a row without an id has it
+    key = _ROW.sub(":", place).partition(", column ")[0] or name  # as for rows without an id
     return Row(ScoreError(message=message, place=place or name, id=key), None, key)

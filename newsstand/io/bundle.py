@@ -1,8 +1,8 @@
-"""The bundle: a trained model as a folder, complete, checkable, and without pickles.
+"""The bundle: a trained model as a folder with checksums and without pickles.
 
-`bundle.json` names everything else in the folder with its SHA-256, and ends in its own, so the
-digest of that one file identifies the model: two runs that learn the same weights give the
-same bundle hash.
+`bundle.json` lists all other files of the folder with their SHA-256 and ends with its own, so the
+digest of that one file identifies the model: two runs that learn the same weights have the same
+bundle hash.
 """
 
 import hashlib
@@ -34,24 +34,24 @@ from newsstand.version import __version__
 
 GOLDEN = "golden.jsonl"
 
-# Left in folders by systems that show them. No model reads these, nor names that begin with a dot.
+# Files that file managers create. No model reads these, or names that begin with a dot.
 _INERT = ("Thumbs.db", "desktop.ini")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bundle:
-    """A trained model with all that scoring needs.
+    """A trained model with everything that scoring needs.
 
     Args:
         task: `topic` or `stance`.
         labels: The labels, in the order of the model's outputs.
         text: How articles are prepared.
-        model: Of any family.
-        calibration: From scores to probabilities.
-        decision: From probabilities to labels.
+        model: A model of any family.
+        calibration: Converts scores to probabilities.
+        decision: Converts probabilities to labels.
         data: Digest of the training data and number of rows by split.
-        versions: Versions of the libraries the model was fitted with.
-        controls: What the controls of a stance run said of the model, if they are known.
+        versions: Versions of the libraries that the model was fitted with.
+        controls: The controls of the stance run; None for topics and bundles without controls.
     """
 
     task: str
@@ -65,7 +65,7 @@ class Bundle:
     controls: Controls | None = None
 
     def encode(self, article: Article, target: str | None = None) -> Example:
-        """Prepares an article and its target as in training."""
+        """Prepares an article and its target in the same way as in training."""
         return encode(article, target, self.text)
 
     def probabilities(self, examples: Sequence[Example]) -> NDArray[np.float64]:
@@ -74,14 +74,14 @@ class Bundle:
         Raises:
             BundleError: The model's scores are not finite.
         """
-        found = self.unchecked(examples)
-        if not (np.abs(found.sum(axis=1) - 1) < 1e-6).all():
+        probabilities = self.unchecked(examples)
+        if not (np.abs(probabilities.sum(axis=1) - 1) < 1e-6).all():
             raise BundleError("the model's scores are not finite numbers, so it cannot be used")
-        return found
+        return probabilities
 
     def unchecked(self, examples: Sequence[Example]) -> NDArray[np.float64]:
-        """As `probabilities`, for callers that look at each row by themselves."""
-        with np.errstate(all="ignore"):  # what comes of it is looked at
+        """The same as `probabilities`, but rows may be NaN; for callers that check each row."""
+        with np.errstate(all="ignore"):
             return self.calibration.apply(self.model.forward(examples))
 
     def warnings(self, examples: Sequence[Example]) -> list[tuple[str, ...]]:
@@ -105,18 +105,18 @@ class Bundle:
         return [failed if found else (*failed, unrelated) for found in about.tolist()]
 
     def save(self, folder: Path, golden: Sequence[tuple[Article, str | None]] = ()) -> str:
-        """Writes the bundle: into a temporary folder, then renamed, so never half of one.
+        """Writes the bundle to a temporary folder and renames it, so that it is complete or absent.
 
         Args:
-            folder: Where to; a bundle already there is replaced.
-            golden: Articles, each with its target or None, kept in the bundle with their
-                probabilities, for `verify`.
+            folder: The folder of the bundle; an existing bundle is replaced.
+            golden: Articles with their targets or None, which are stored with their probabilities
+                for `verify`.
 
         Returns:
             The bundle's hash.
 
         Raises:
-            BundleError: The place is taken by something that is not a bundle.
+            BundleError: The folder exists and is not a bundle.
         """
         if folder.exists() and not (folder / MANIFEST).is_file():
             raise BundleError(f"{folder}: exists and is not a bundle, so it is not replaced")
@@ -154,12 +154,12 @@ class Bundle:
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Reads a bundle and checks every byte of it.
+        """Reads a bundle and verifies the checksums of all files.
 
         Raises:
-            BundleError: Missing, damaged or additional files, an unknown format, values that no
-                model has.
-            NewsstandError: Libraries that are not installed, or an encoder that they cannot read.
+            BundleError: Files are missing, damaged or additional, the format is unknown, or values
+                are invalid.
+            NewsstandError: A library is not installed, or cannot read the encoder.
         """
         manifest = _read_manifest(folder)
         _check_folder(folder, manifest["files"])
@@ -191,21 +191,21 @@ class Bundle:
 
 
 def bundle_hash(folder: Path) -> str:
-    """The bundle's identity: SHA-256 of its description, which names all other files' own."""
+    """The SHA-256 of the bundle's description, which contains those of all other files."""
     return _sha256(folder / MANIFEST)
 
 
 def verify(folder: Path) -> int:
-    """Scores the bundle's golden rows again and compares, to the last bit.
+    """Scores the bundle's golden rows and compares the probabilities with the stored ones.
 
-    With an encoder, probabilities may be off by 1e-4, and with an exported one by .05.
+    They must be bit-identical, but for models with an encoder within 1e-4, exported within 0.05.
 
     Returns:
-        How many rows were compared.
+        The number of rows.
 
     Raises:
-        BundleError: Damaged, or a probability that differs (another NumPy or processor may
-            round differently; the message says by how much).
+        BundleError: The bundle is damaged, or a probability differs (another version of NumPy or
+            another processor may round differently); the message gives the difference.
     """
     bundle = Bundle.load(folder)
     try:
@@ -226,7 +226,7 @@ def verify(folder: Path) -> int:
 
 
 def _write_golden(path: Path, golden: Sequence[tuple[Article, str | None]], bundle: Bundle) -> None:
-    bundle = replace(bundle, model=bundle.model.uncached())  # as it is loaded
+    bundle = replace(bundle, model=bundle.model.uncached())  # as after loading
     examples = [bundle.encode(article, target) for article, target in golden]
     values = bundle.probabilities(examples).tolist() if golden else []
     with path.open("w", encoding="utf-8") as stream:
@@ -237,7 +237,7 @@ def _write_golden(path: Path, golden: Sequence[tuple[Article, str | None]], bund
 
 
 def _open_to_readers(folder: Path) -> None:
-    """Gives the usual permissions, which temporary folders and safetensors files lack."""
+    """Sets the usual permissions, which temporary folders and safetensors files do not have."""
     mask = os.umask(0)
     os.umask(mask)
     for path in (folder, *folder.rglob("*")):
@@ -245,7 +245,7 @@ def _open_to_readers(folder: Path) -> None:
 
 
 def _sealed(manifest: Mapping[str, Any]) -> bytes:
-    """A bundle's description as it is on disk, its last key the SHA-256 of the rest."""
+    """The bytes of a description as stored; its last key is the SHA-256 of the rest."""
 
     def written(values: Mapping[str, Any]) -> bytes:
         text = json.dumps(values, indent=2, ensure_ascii=False) + "\n"
@@ -276,7 +276,7 @@ def _unsealed(manifest: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _read_manifest(folder: Path) -> dict[str, Any]:
-    """A bundle's description, its bytes as they were written and its values within bounds."""
+    """The description of a bundle, if its checksum is right and its values are valid."""
     if not folder.is_dir():
         raise BundleError(f"{folder}: no such bundle folder")
     path = folder / MANIFEST
@@ -296,16 +296,16 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
 
 
 def _check_files(folder: Path, files: Mapping[str, str]) -> None:
-    """Refuses files that are missing, or are not those that the description names."""
+    """Refuses missing files, and files whose SHA-256 is not that in the description."""
     for name, expected in files.items():
         path = folder / name
         if not path.is_file():
             raise BundleError(f"{path}: missing; copy the bundle again")
         try:
-            found = _sha256(path)
+            digest = _sha256(path)
         except OSError as error:
             raise BundleError(f"{path}: cannot be read ({error.strerror})") from None
-        if found != expected:
+        if digest != expected:
             raise BundleError(
                 f"{path}: damaged, its SHA-256 is not the one that {MANIFEST} names; "
                 "copy the bundle again"
@@ -313,7 +313,7 @@ def _check_files(folder: Path, files: Mapping[str, str]) -> None:
 
 
 def _check_folder(folder: Path, files: Mapping[str, str]) -> None:
-    """Refuses links, and files that the description does not name: a library may read them."""
+    """Refuses links, and files that the description does not list: a library might read them."""
     for place, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in (*folders, *names):

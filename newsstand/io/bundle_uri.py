@@ -1,4 +1,4 @@
-"""Finds the bundle that a URI stands for: a folder, or a model in MLflow."""
+"""Finds the bundle of a URI: a folder, or a model in MLflow."""
 
 import errno
 import os
@@ -14,25 +14,25 @@ from newsstand.errors import BundleError
 from newsstand.io.bundle import MANIFEST
 from newsstand.io.mlflow_settings import database, mlflow_settings
 
-# How names of models in MLflow begin.
+# Prefixes of URIs of models in MLflow.
 MLFLOW = ("runs:/", "models:/")
 
 
 @contextmanager
 def located(uri: str | Path) -> Iterator[Path]:
-    """The local bundle folder that a URI stands for; a download is deleted afterwards.
+    """The local bundle folder of a URI, for a `with` statement; a download is deleted at its end.
 
     Args:
-        uri: As `newsstand.load` takes it.
+        uri: A folder, or a URI that `newsstand.load` accepts.
 
     Raises:
-        BundleError: Nothing there, or MLflow's own reason.
+        BundleError: There is no bundle, with MLflow's reason if the model is in MLflow.
     """
     if not isinstance(uri, (str, Path)):
         raise BundleError(f"expected a bundle folder or a URI, got {type(uri).__name__}")
     text = str(uri)
     if text.startswith(MLFLOW):
-        from newsstand.io.local_registry import local_artifact  # which imports SQLite
+        from newsstand.io.local_registry import local_artifact  # imports SQLite
 
         local = local_artifact(text)
         if local is not None:
@@ -50,7 +50,7 @@ def located(uri: str | Path) -> Iterator[Path]:
 
 
 def _inside(folder: Path, uri: str) -> Path:
-    """The bundle itself, which MLflow keeps in `data/` beside its own description."""
+    """The bundle itself, which MLflow stores in `data/` of a model's folder."""
     if not (folder / MANIFEST).is_file():
         for manifest in folder.glob(f"data/*/{MANIFEST}"):
             return manifest.parent
@@ -81,7 +81,7 @@ def _download(uri: str, scratch: str) -> Path:
 
 
 def _artifact(uri: str) -> str:
-    """What is to be downloaded, after asking MLflow whether it is there."""
+    """The URI to download, after checking that MLflow has it."""
     import mlflow
 
     _check_database(uri, mlflow.get_tracking_uri())
@@ -100,7 +100,7 @@ def _artifact(uri: str) -> str:
 
 
 def _of_run(uri: str, run_id: str, name: str) -> str:
-    """The model of a name that a run has logged, as a URI of MLflow."""
+    """The URI of the model that a run logged under a name."""
     import mlflow
 
     client = mlflow.MlflowClient()
@@ -121,7 +121,7 @@ def _check_database(uri: str, store: str) -> None:
     if place is None:
         return
     if not place.is_file():
-        # MLflow would make an empty database here, and then not find the model in it.
+        # MLflow would create an empty database here, and not find the model in it.
         raise BundleError(
             f"{uri}: no MLflow database at {place}; go to the folder that has it, or set "
             "MLFLOW_TRACKING_URI"
@@ -136,7 +136,7 @@ def _check_there(uri: str, location: str) -> None:
     if parsed.scheme in ("", "file") and not path.is_dir():
         raise BundleError(
             f"{uri}: its artifact {path} does not exist; if the folder was moved or copied, "
-            "`newsstand relocate` sets the places in MLflow's database right"
+            "`newsstand relocate` corrects the paths in MLflow's database"
         )
 
 
@@ -151,11 +151,11 @@ def _not_found(uri: str, error: Exception) -> BundleError:
 
 
 def reason(error: Exception) -> str:
-    """The first line of an error's message, fit to be shown."""
+    """The first line of an error message, without passwords."""
     lines = str(error).split("\n")
     return without_password(next(filter(None, map(str.strip, lines)), type(error).__name__))
 
 
 def without_password(text: str) -> str:
-    """The same text, its URIs without user names and passwords."""
+    """The text with user names and passwords removed from URIs."""
     return re.sub(r"(?<=\w://)[^/\s]*@", "", text)

@@ -1,7 +1,7 @@
-"""Reads files of cells: comma, semicolon, tab or bar between them, with a header or without.
+"""Reads delimited files: cells separated by comma, semicolon, tab or bar, with or without header.
 
-What separates and quotes the cells is found by trying: the first lines must give as many cells each
-as the header has. `CsvFormat` says it where that fails.
+Delimiter and quote character are detected by trial: each of the first lines must have as many cells
+as the header. `CsvFormat` sets them if that fails.
 """
 
 import contextlib
@@ -12,25 +12,32 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO, TextIO
 
-from newsstand.io.json_table import LONGEST, LineTooLong, bounded_lines, too_many_columns, twice
+from newsstand.io.json_table import (
+    LONGEST,
+    LineTooLong,
+    bounded_lines,
+    duplicates,
+    too_many_columns,
+)
 from newsstand.io.values import MOST_COLUMNS, Problem, Record, place
 
 _MARKS = (",", ";", "\t", "|")
-_SAMPLE, _LINE, _LINES = 1 << 20, 1 << 18, 50  # characters in all, of a line, and lines tried
-_SEPARATOR = re.compile(r"sep=(?P<mark>[^\r\n])[\r\n]*", re.IGNORECASE)  # Excel's own first line
+# Maximum number of characters of the sample and of a line in it, and of its lines.
+_SAMPLE, _LINE, _LINES = 1 << 20, 1 << 18, 50
+_SEPARATOR = re.compile(r"sep=(?P<mark>[^\r\n])[\r\n]*", re.IGNORECASE)  # first line by Excel
 _ESCAPED = re.compile("[\udc80-\udcff]")
 _PLAIN_QUOTES = "if quotation marks are part of the text, set data.csv.quote: none"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CsvFormat:
-    """How a file of cells is written, as far as that is known.
+    """The dialect of a delimited file; None for what must be detected.
 
     Args:
-        delimiter: Between the cells.
-        quote: Around cells; `none` for no sign at all.
-        header: Whether the first row names the columns (else they are `1`, `2`, …), or the names.
-        encoding: Of the text; None for UTF-8, or what a byte order mark says.
+        delimiter: Character between cells.
+        quote: Character around cells; `none` if there is none.
+        header: Whether the first row names the columns (otherwise `1`, `2`, …), or the names.
+        encoding: Encoding of the text; None for UTF-8, or that of a byte order mark.
     """
 
     delimiter: str | None = None
@@ -61,18 +68,18 @@ def read_cells(
     most: int = MOST_COLUMNS,
     advise: bool = True,
 ) -> Iterator[Record | Problem]:
-    """Yields the records of a file of cells.
+    """Yields the records of a delimited file.
 
-    A byte that is not UTF-8 is read as Windows-1252: the caller has told of it, and what else is
-    wrong with the file is to be told with it.
+    Bytes that are not UTF-8 are read as Windows-1252: the caller has reported them, and other
+    problems of the file can be reported as well.
 
     Args:
-        stream: At its beginning.
-        name: What places call it.
-        form: What is known of it.
-        usual: The delimiter of a file that no delimiter fits.
-        most: Columns at most.
-        advise: Whether a problem names the setting that may help.
+        stream: The file, at its beginning.
+        name: Name of the file in places.
+        form: The known part of the dialect.
+        usual: The delimiter to use if none fits.
+        most: Maximum number of columns.
+        advise: Whether a problem names a config setting that may help.
     """
     csv.field_size_limit(LONGEST)
     text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline="")
@@ -89,11 +96,11 @@ class _Cells:
         self, text: TextIO, name: str, form: CsvFormat, usual: str, most: int, advise: bool
     ) -> None:
         self._text, self._name, self._most, self._advise = text, name, most, advise
-        self._skipped, told = 0, _SEPARATOR.fullmatch(text.readline(_LINE))
+        self._skipped, stated = 0, _SEPARATOR.fullmatch(text.readline(_LINE))
         text.seek(0)
         lines = _sample(text)
-        if told:
-            self._skipped, usual, lines = 1, told["mark"], lines[1:]
+        if stated:
+            self._skipped, usual, lines = 1, stated["mark"], lines[1:]
             form = CsvFormat(
                 delimiter=form.delimiter or usual, quote=form.quote, header=form.header
             )
@@ -127,7 +134,7 @@ class _Cells:
             if item is not None:
                 yield item
             if isinstance(item, Problem) and self._row == 0:
-                return  # of the header
+                return  # the problem is in the header
         if self._header is None:
             yield Problem(f"{self._name}: nothing but blank lines")
 
@@ -145,14 +152,14 @@ class _Cells:
             expected = f"expected {len(self._header)} cells as in the header, got {len(cells)}"
             return Problem(f"{place(self._name, self._row, where)}: {expected}")
         values = dict(zip(self._header, cells, strict=True))
-        values.pop("", None)  # nothing can name it
+        values.pop("", None)  # no setting can name this column
         return Record(values, self._name, where, self._row)
 
     def _header_flaw(self) -> str | None:
         assert self._header is not None  # noqa: S101 - narrows the type
         if len(self._header) > self._most:
             return too_many_columns(len(self._header), self._most)
-        named = twice(name for name in self._header if name)
+        named = duplicates(name for name in self._header if name)
         return f"columns named twice: {named}" if named else None
 
     def _unreadable(self, error: Exception, number: int, begun: int) -> Problem:
@@ -176,7 +183,7 @@ def _as_windows(byte: re.Match[str]) -> str:
 
 
 def _sample(text: TextIO) -> list[str]:
-    """The first lines that are not blank, as far as they are no longer than lines should be."""
+    """The first lines that are not blank, up to one that is too long."""
     lines: list[str] = []
     size = 0
     while len(lines) < _LINES and size < _SAMPLE:
@@ -200,7 +207,7 @@ def _dialect(lines: Sequence[str], form: CsvFormat, usual: str) -> _Dialect:
 
 
 def _fit(lines: Sequence[str], dialect: _Dialect) -> tuple[bool, float, int]:
-    """How well the lines agree on the number of cells; more of them tell more."""
+    """How well the lines agree on the number of cells; with equal agreement, more cells win."""
     widths = [len(cells) for cells in _parsed(lines, dialect)]
     if not widths or widths[0] < 2:
         return False, 0.0, 0
@@ -209,7 +216,7 @@ def _fit(lines: Sequence[str], dialect: _Dialect) -> tuple[bool, float, int]:
 
 
 def _parsed(lines: Sequence[str], dialect: _Dialect) -> list[list[str]]:
-    """The rows up to the first that cannot be read."""
+    """The rows up to the first unreadable one."""
     rows: list[list[str]] = []
     with contextlib.suppress(csv.Error):
         rows.extend(dialect.reader(iter(lines), strict=False))
@@ -217,7 +224,7 @@ def _parsed(lines: Sequence[str], dialect: _Dialect) -> list[list[str]]:
 
 
 def _is_single_quoted(lines: Sequence[str], dialect: _Dialect) -> bool:
-    """Whether each row has a cell in single quotes, and with them taken as such all is well."""
+    """Whether each row has a cell in single quotes, and all rows have as many cells."""
     reader = dialect.reader(iter(lines))
     widths, quoted = [], []
     while True:

@@ -1,7 +1,7 @@
-"""Dates as newspapers, feeds and spreadsheets write them, to ISO 8601; nothing is guessed.
+"""Converts dates of newspapers, feeds and spreadsheets to ISO 8601, without guessing.
 
-A date of a year in which no newspaper was printed (1404 of another calendar, 9999 for "never") is
-no date of publication, and neither is a number that may as well count a spreadsheet's days.
+Years without newspapers (1404 in another calendar, 9999 for "never") are refused, as are numbers
+that could be the day numbers of a spreadsheet.
 """
 
 import re
@@ -31,16 +31,16 @@ _MONTHS = {
     for name in names.split()
 }
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-# The names of RFC 822, which feeds still use, in hours from UTC.
+# Time zones of RFC 822, which feeds still use, in hours from UTC.
 _ZONES = {"z": 0, "ut": 0, "utc": 0, "gmt": 0}
 _ZONES |= {"est": -5, "edt": -4, "cst": -6, "cdt": -5, "mst": -7, "mdt": -6, "pst": -8, "pdt": -7}
 
-# Years of publication. The first newspaper is of 1605.
+# Accepted years of publication; the first newspaper appeared in 1605.
 YEARS = range(1600, 2101)
-# Epoch seconds from March 1973 to the year 2100: of fewer digits, an integer may be a year.
+# Epoch seconds from March 1973 to the year 2100; integers with fewer digits could be years.
 _SECONDS = range(10**8, 4_102_444_800)
 
-_MOST: Any = 1e15  # what no count of milliseconds reaches
+_MOST: Any = 1e15  # greater than any accepted number of milliseconds
 
 EXPECTED = "expected a date, such as 2019-05-03, 2019-05-03T10:00:00Z or 3 May 2019"
 
@@ -68,8 +68,8 @@ def parse_date(value: object, order: str | None = None) -> str:
         order: `day-first` or `month-first`, for dates such as 05/03/2019.
 
     Raises:
-        ValueError: What was expected instead, when the value is no date, may be two, or is of a
-            year outside `YEARS`.
+        ValueError: The value is not a date, is ambiguous, or has a year outside `YEARS`; the
+            message says what was expected.
 
     >>> parse_date("Fri, 03 May 2019 10:00:00 GMT"), parse_date("25/03/2019")
     ('2019-05-03T10:00:00+00:00', '2019-03-25')
@@ -78,7 +78,7 @@ def parse_date(value: object, order: str | None = None) -> str:
     """
     found = _read(value, order)
     if found.year not in YEARS:
-        raise ValueError(f"no year of publication, expected {YEARS[0]} to {YEARS[-1]}")
+        raise ValueError(f"not a year of publication, expected {YEARS[0]} to {YEARS[-1]}")
     return found.isoformat()
 
 
@@ -87,11 +87,11 @@ def _read(value: object, order: str | None) -> date | datetime:
         text = value.strip()
         if text.isascii() and text.removesuffix(".0").isdecimal():  # as pandas writes integers
             return _digits(text.removesuffix(".0"))
-        try:  # nearly all dates: as short as it can be
+        try:  # fast path for most dates
             return date.fromisoformat(text)
         except ValueError:
             return _written(text, order)
-    if isinstance(value, date) and value == value:  # a datetime too, but not pandas' NaT
+    if isinstance(value, date) and value == value:  # includes datetime, but not pandas' NaT
         return value
     if isinstance(value, Real) and not isinstance(value, bool) and -_MOST < value < _MOST:
         seconds = float(value)
@@ -114,7 +114,7 @@ def _digits(text: str) -> date | datetime:
 
 
 def _written(text: str, order: str | None) -> date | datetime:
-    if text[8:9] == "T" or text[10:11] in ("T", " "):  # any other sign would do for Python
+    if text[8:9] == "T" or text[10:11] in ("T", " "):  # Python accepts any other character
         try:
             return datetime.fromisoformat(text)
         except ValueError:
@@ -142,18 +142,18 @@ def _written(text: str, order: str | None) -> date | datetime:
 
 
 def _numeric(first: int, second: int, year: str, separator: str, order: str | None) -> date:
-    """A date whose day and month are told apart by `order`, by their size, or by dots."""
+    """A date whose day and month are distinguished by `order`, by their size, or by dots."""
     if order is None and len(year) == 2:
         raise ValueError("two digits of a year; set data.dates to day-first or month-first")
     if order is None and separator == ".":
-        order = "day-first"  # dots are the continental style
+        order = "day-first"  # the order in countries that write dots
     if order is None and first <= 12 and second <= 12 and first != second:
         raise ValueError("day or month first? Set data.dates to day-first or month-first")
     day_first = order == "day-first" if order else first > 12
     day, month = (first, second) if day_first else (second, first)
     full = int(year)
     if len(year) == 2:
-        full += 2000 if full < 69 else 1900  # as POSIX has it
+        full += 2000 if full < 69 else 1900  # as in POSIX
     return _real(full, month, day, f" (read {order})" if order else "")
 
 

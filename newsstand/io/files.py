@@ -1,4 +1,4 @@
-"""Files and folders that are whole or not there, whatever ends the process that writes them."""
+"""Writes files and folders atomically: complete or absent, even if the process is killed."""
 
 import glob
 import os
@@ -17,20 +17,20 @@ if sys.platform != "win32":
 
 _SUFFIX = ".unfinished"
 _PREFIX = "unfinished-"
-# Where a file system has no locks: after so many seconds, what is unfinished is nobody's.
+# On file systems without locks, unfinished files are abandoned after this number of seconds.
 _ABANDONED = 24 * 3600.0
-_NAME = 100  # characters of a file's name that its scratch file takes up
+_NAME = 100  # characters of a file's name in the name of its temporary file
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Writes a text file that takes the place of another only when it is whole.
+    """Writes a text file atomically.
 
     Args:
-        path: Where; a device or a pipe is written to as it is.
+        path: The file; a device or pipe is written to directly.
         text: Its content, written as UTF-8.
 
     Raises:
-        OSError: It cannot be written; what was there before stays.
+        OSError: The file cannot be written; an existing file stays as it is.
     """
     with replacing(path) as scratch:
         scratch.write_text(text, encoding="utf-8")
@@ -38,17 +38,17 @@ def write_whole(path: Path, text: str) -> None:
 
 @contextmanager
 def replacing(path: Path, *, private: bool = False) -> Iterator[Path]:
-    """A file to write, for a `with` statement; it takes the place of another at the end.
+    """A temporary file to write, for a `with` statement; at its end it replaces the file.
 
-    What a killed process left of the same file is removed.
+    Temporary files that killed processes left of the same file are removed.
 
     Args:
-        path: Where it will be; a link stays one.
-        private: Whether only this user may read and write it; else a new file's permissions are
-            as the umask says, and a file that is there keeps its own.
+        path: The file; if it is a link, the file it points to is replaced.
+        private: Whether only this user may read and write it; otherwise a new file has the
+            permissions of the umask, and an existing file keeps its own.
 
     Raises:
-        OSError: It cannot be written; what was there before stays.
+        OSError: The file cannot be written; an existing file stays as it is.
     """
     if path.exists() and not path.is_file():  # a device or a pipe
         yield path
@@ -78,12 +78,12 @@ def replacing(path: Path, *, private: bool = False) -> Iterator[Path]:
 
 @contextmanager
 def scratch_folder(root: Path) -> Iterator[Path]:
-    """A new folder that is gone after the `with` statement, unless it was given another name.
+    """A new folder, for a `with` statement; it is deleted at its end unless it was renamed.
 
-    What killed processes left of theirs is removed.
+    Folders that killed processes left are removed.
 
     Args:
-        root: Where; made if it is not there.
+        root: The parent folder, which must exist.
     """
     remove_abandoned(root, f"{_PREFIX}*")
     folder, held = _new_folder(root)
@@ -96,8 +96,8 @@ def scratch_folder(root: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def alone(folder: Path) -> Iterator[None]:
-    """Holds a folder's lock, for a `with` statement; waits until no other process does."""
+def exclusive(folder: Path) -> Iterator[None]:
+    """Holds the lock of a folder, for a `with` statement; waits for other processes."""
     held = _hold(folder)
     try:
         yield
@@ -110,11 +110,11 @@ def remove_abandoned(folder: Path, pattern: str) -> None:
     """Removes unfinished files and folders that no process is writing.
 
     Args:
-        folder: Where they are.
+        folder: Their parent folder.
         pattern: A glob of their names.
     """
     for path in folder.glob(pattern):
-        with suppress(OSError):  # held by its writer, or removed by another process
+        with suppress(OSError):  # locked by its writer, or removed by another process
             held = _hold(path, wait=False)
             try:
                 if held is not None or time.time() - path.lstat().st_mtime > _ABANDONED:
@@ -125,7 +125,7 @@ def remove_abandoned(folder: Path, pattern: str) -> None:
 
 
 def remove(path: Path) -> None:
-    """Removes a file, a link, or a folder with all that is in it, if it is there.
+    """Removes a file, a link, or a folder with its content, if it exists.
 
     Raises:
         OSError: It cannot be removed.
@@ -138,7 +138,7 @@ def remove(path: Path) -> None:
 
 
 def sync(path: Path) -> None:
-    """Waits until a file, or the names in a folder, are on the disk."""
+    """Waits until a file, or the entries of a folder, are written to disk."""
     if sys.platform == "win32" and path.is_dir():
         return
     place = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
@@ -149,10 +149,10 @@ def sync(path: Path) -> None:
 
 
 def distrusted(path: Path) -> str | None:
-    """Why somebody else may have written a file, or what is in a folder; None if nobody can have.
+    """Why another user could have written a file, or a file in a folder; None if none could have.
 
     Args:
-        path: What is there; links are not followed.
+        path: A file or folder; links are not followed.
     """
     if not hasattr(os, "getuid"):
         return None
@@ -161,7 +161,7 @@ def distrusted(path: Path) -> str | None:
         return f"{path} belongs to another user"
     if not stat.S_ISLNK(found.st_mode) and found.st_mode & 0o022:
         return f"others may write to {path}"
-    if not stat.S_ISDIR(found.st_mode) or not found.st_mode & 0o011:  # none but we get in
+    if not stat.S_ISDIR(found.st_mode) or not found.st_mode & 0o011:  # closed to others
         return None
     return next(filter(None, map(distrusted, sorted(path.iterdir()))), None)
 
@@ -184,10 +184,10 @@ def _new_folder(root: Path) -> tuple[Path, int | None]:
 
 
 def _hold(path: Path, *, wait: bool = True) -> int | None:
-    """Locks a file or folder until the descriptor is closed; None where there are no locks.
+    """Locks a file or folder until the descriptor is closed; None if locks are not supported.
 
     Raises:
-        BlockingIOError: Another process holds it, and this one is not to wait.
+        BlockingIOError: Another process holds the lock, and `wait` is false.
     """
     if sys.platform == "win32":
         return None
@@ -197,14 +197,14 @@ def _hold(path: Path, *, wait: bool = True) -> int | None:
     except BlockingIOError:
         os.close(held)
         raise
-    except OSError:  # a network's file system, say
+    except OSError:  # for instance on a network file system
         os.close(held)
         return None
     return held
 
 
 def _is_there(path: Path, held: int | None) -> bool:
-    """Whether a path was not removed by another process before it was locked."""
+    """Whether a locked path still exists: another process may have removed it before."""
     if held is None:
         return True
     with suppress(FileNotFoundError):

@@ -1,7 +1,7 @@
-"""Reads JSON as rows: a list, one object, an object around a list, or an object a line.
+"""Reads JSON as rows: a list, one object, an object around a list, or one object per line.
 
-Which of them a file is, its content says: JSON Lines are also saved as `.json`, and lists as
-`.jsonl`. Exports of labelling tools are flattened to plain columns.
+The content decides which: JSON Lines are also saved as `.json`, and lists as `.jsonl`. Exports of
+labelling tools are flattened to plain columns.
 """
 
 import json
@@ -11,11 +11,11 @@ from typing import IO, Any, AnyStr, BinaryIO
 
 from newsstand.io.values import MOST_COLUMNS, Problem, Record
 
-# No line and no cell is longer: far beyond any article, and little beside a machine's memory.
-# (The csv module's own limit for a cell, 128 KiB, is below a long read.)
+# Maximum number of characters of a line or cell: far more than any article, and little compared
+# with memory. (The default limit of the csv module, 128 KiB, is less than a long article.)
 LONGEST = 1 << 25
 
-# What an object around a list of rows calls it.
+# Names of the list of rows in an object.
 _AROUND = (
     *("data", "articles", "rows", "items", "records", "results", "documents", "docs"),
     *("entries", "examples", "news", "stories"),
@@ -23,7 +23,7 @@ _AROUND = (
 
 
 class LineTooLong(Exception):  # noqa: N818 - a problem of a file, turned into a `Problem`
-    """A line that no record can be: what a damaged file holds may be gigabytes."""
+    """A line that is too long for a record; in a damaged file, it can have gigabytes."""
 
     def __init__(self) -> None:
         super().__init__(f"a line of more than {LONGEST:,} characters; is a line end missing?")
@@ -33,7 +33,7 @@ def bounded_lines(stream: IO[AnyStr]) -> Iterator[AnyStr]:
     """The lines of a stream with their ends.
 
     Raises:
-        LineTooLong: Instead of reading it into memory.
+        LineTooLong: A line exceeds `LONGEST`; it is not read into memory.
     """
     while line := stream.readline(LONGEST):
         if len(line) == LONGEST:
@@ -47,10 +47,10 @@ def read_json(
     """Yields the rows of a JSON file.
 
     Args:
-        stream: UTF-8, at its beginning.
-        name: What places call it.
-        lines: Whether its name says JSON Lines.
-        most: Columns of a row at most.
+        stream: The file in UTF-8, at its beginning.
+        name: Name of the file in places.
+        lines: Whether the suffix is that of JSON Lines.
+        most: Maximum number of columns of a row.
     """
     if _has_lines(stream, lines):
         blank = True
@@ -63,7 +63,7 @@ def read_json(
     try:
         value = parse_json(stream.read().decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
-        if lines:  # a list that begins the first line is a damaged line
+        if lines:  # the first line, a list, is damaged
             stream.seek(0)
             yield from read_jsonl(stream, name, most)
             return
@@ -80,7 +80,7 @@ def read_json(
 
 
 def begins_json(stream: BinaryIO) -> bool:
-    """Whether the first line is an object or a list; leaves the stream at its beginning."""
+    """Whether the first line is a JSON object or list; resets the stream to its beginning."""
     first = stream.readline(LONGEST).removeprefix(b"\xef\xbb\xbf").strip()
     stream.seek(0)
     if first[:1] not in (b"{", b"["):
@@ -92,7 +92,7 @@ def begins_json(stream: BinaryIO) -> bool:
 
 
 def _has_lines(stream: BinaryIO, named: bool) -> bool:
-    """Whether each line is a value of its own; leaves the stream at its beginning."""
+    """Whether each line is a JSON value; resets the stream to its beginning."""
     texts = (line for line in iter(lambda: stream.readline(LONGEST), b"") if line.strip())
     first, second = next(texts, b""), next(texts, b"")
     stream.seek(0)
@@ -109,7 +109,7 @@ def _has_lines(stream: BinaryIO, named: bool) -> bool:
 
 
 def _inside(value: Any) -> Any:
-    """The list of rows that an object is around, or the value itself."""
+    """The list of rows in an object, or the value itself."""
     if not isinstance(value, dict) or "body" in value or _is_task(value):
         return value
     lists = [value[x] for x in _AROUND if isinstance(value.get(x), list) and value[x]]
@@ -117,7 +117,7 @@ def _inside(value: Any) -> Any:
 
 
 def read_jsonl(lines: BinaryIO, name: str, most: int = MOST_COLUMNS) -> Iterator[Record | Problem]:
-    """Yields the objects of a JSON Lines stream; blank lines are passed over."""
+    """Yields the objects of a JSON Lines stream; blank lines are skipped."""
     number = 0
     try:
         for number, raw in enumerate(bounded_lines(lines), start=1):
@@ -137,7 +137,7 @@ def _json_line(raw: bytes, number: int, name: str, most: int) -> Record | Proble
         value = parse_json(line)
     except (ValueError, RecursionError) as error:
         place, reason = _json_flaw(error)
-        return Problem(f"{where}{place}: expected a JSON object a line ({reason})")
+        return Problem(f"{where}{place}: expected a JSON object per line ({reason})")
     return _row(value, name, where, most)
 
 
@@ -151,7 +151,7 @@ def _row(value: Any, file: str, where: str, most: int) -> Record | Problem:
 
 
 def too_many_columns(count: int, most: int) -> str:
-    """What is said of a row or a table with more columns than the limit."""
+    """The message about a row or table with too many columns."""
     return f"{count:,} columns, expected at most {most:,} (data.max_columns)"
 
 
@@ -159,7 +159,7 @@ def parse_json(text: str) -> Any:
     """The value of a JSON text.
 
     Raises:
-        ValueError: No JSON, or an object that has a key twice, of which one would be lost.
+        ValueError: The text is not JSON, or an object has a key twice.
         RecursionError: Nested too deeply.
     """
     return _DECODER.decode(text)
@@ -168,26 +168,26 @@ def parse_json(text: str) -> Any:
 def _object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     values = dict(pairs)
     if len(values) < len(pairs):
-        raise ValueError(f"key twice: {twice(name for name, _ in pairs)}")
+        raise ValueError(f"key twice: {duplicates(name for name, _ in pairs)}")
     return values
 
 
 _DECODER = json.JSONDecoder(object_pairs_hook=_object_of)
 
 
-def twice(names: Iterator[str]) -> str:
-    """The names that come more than once, as messages list them."""
+def duplicates(names: Iterator[str]) -> str:
+    """The names that occur more than once, as messages list them."""
     found = sorted(name for name, times in Counter(names).items() if times > 1)
     return ", ".join(f"{name[:60]!r}" for name in found[:10]) + ", …" * (len(found) > 10)
 
 
 def _json_flaw(error: Exception) -> tuple[str, str]:
-    """Where in a text it is no JSON (`, column 9`), where that is known, and why."""
+    """The place of a JSON error in a text (`, column 9`), if known, and the reason."""
     if isinstance(error, json.JSONDecodeError):
         return f", column {error.colno}", error.msg
     if isinstance(error, RecursionError):
         return "", "nested too deeply"
-    return "", str(error).partition(";")[0]  # an integer beyond Python's limit of digits
+    return "", str(error).partition(";")[0]  # an integer with more digits than Python allows
 
 
 # Exports of labelling tools.
@@ -198,7 +198,7 @@ def _flattened(value: dict[str, Any]) -> dict[str, Any]:
     if _is_task(value):
         return _task(value)
     if isinstance(value.get("accept"), list) and isinstance(value.get("options"), list):
-        # Prodigy's choices. None accepted is no answer.
+        # Choices of Prodigy; if none is accepted, there is no answer.
         return {"label": value["accept"], **value, **({} if value["accept"] else _SKIPPED)}
     return value
 
@@ -211,9 +211,9 @@ def _is_task(value: dict[str, Any]) -> bool:
 
 
 def _task(task: dict[str, Any]) -> dict[str, Any]:
-    """A task of Label Studio: what it shows, and each annotator's choices by the control's name.
+    """The columns of a Label Studio task: its data, and the annotators' choices by control name.
 
-    With one control only, its choices are the `label`.
+    If there is only one control, its choices are also the column `label`.
     """
     choices: dict[str, list[str]] = {}
     for annotation in task["annotations"]:

@@ -10,7 +10,7 @@ from urllib.parse import quote, unquote, urlparse
 
 _REGISTERED = re.compile(r"models:/(?P<name>[^/@]+)(?:@(?P<alias>[^/@]+)|/(?P<version>\d+))/?")
 
-# Settings by which MLflow would look elsewhere.
+# Environment variables that make MLflow use another store.
 _ELSEWHERE = ("MLFLOW_REGISTRY_URI", "MLFLOW_WORKSPACE")
 
 _BY_ALIAS = """
@@ -24,16 +24,15 @@ _BY_VERSION = """
 
 
 def local_artifact(uri: str) -> Path | None:
-    """The folder that a registered model's artifacts are in.
+    """The folder with the artifacts of a registered model.
 
     Args:
         uri: `models:/NAME@ALIAS` or `models:/NAME/VERSION`.
 
     Returns:
-        None wherever MLflow itself should be asked: any other URI, a store that is no SQLite file,
-        tables that are not as expected, a model that is not there (MLflow says why), artifacts
-        that are not in a local folder; and where MLflow is imported already, as it may have been
-        told of another store, and costs nothing more.
+        None if MLflow itself must be used: for other URIs, stores other than a SQLite file,
+        unexpected tables, unknown models (MLflow gives the reason), and artifacts that are not in
+        a local folder; also if MLflow is already imported, as it may be set to another store.
     """
     wanted = _REGISTERED.fullmatch(uri)
     database = _database()
@@ -45,21 +44,21 @@ def local_artifact(uri: str) -> Path | None:
     try:
         place = f"file:{quote(str(database))}?mode=ro"
         with closing(sqlite3.connect(place, uri=True)) as connection:
-            found = connection.execute(query, (wanted["name"], which)).fetchall()
+            rows = connection.execute(query, (wanted["name"], which)).fetchall()
     except sqlite3.Error:
         return None
-    if len(found) != 1:  # of several workspaces, perhaps
+    if len(rows) != 1:  # several workspaces can have the same name
         return None
-    return _folder(found[0][0] or found[0][1])
+    return _folder(rows[0][0] or rows[0][1])
 
 
 def _database() -> Path | None:
-    """The SQLite file that MLflow would read, if it is one, and there."""
+    """The SQLite file that MLflow would read, if there is one."""
     if "mlflow" in sys.modules or any(map(os.environ.get, _ELSEWHERE)):
         return None
     store = os.environ.get("MLFLOW_TRACKING_URI")
     if not store:
-        # Where there are runs of the old kind, in folders, MLflow reads those.
+        # MLflow reads runs of the old kind, in folders, if there are some.
         if any(Path("mlruns").glob("[0-9]*/meta.yaml")):
             return None
         store = "sqlite:///mlflow.db"
@@ -71,7 +70,7 @@ def _database() -> Path | None:
 
 
 def _folder(location: str) -> Path | None:
-    """A local folder that a place of artifacts stands for."""
+    """The local folder of an artifact location."""
     parsed = urlparse(location)
     if parsed.scheme not in ("", "file") or parsed.netloc:
         return None

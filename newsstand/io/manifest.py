@@ -1,7 +1,7 @@
-"""The description of a bundle, `bundle.json`: read strictly, every value within bounds.
+"""Reads and validates the description of a bundle, `bundle.json`.
 
-The schema is written for pydantic-core, the engine of pydantic's models: importing those takes
-longer than scoring an article does.
+The schema is written for pydantic-core, the engine of pydantic: importing pydantic itself takes
+longer than scoring an article.
 """
 
 import json
@@ -40,7 +40,7 @@ _SHOWN.maxstring = _SHOWN.maxother = 60
 
 
 def _file(name: str) -> str:
-    """A relative name with forward slashes that stays inside the folder."""
+    """Checks that a name is a relative path with forward slashes that stays inside the folder."""
     parts = name.split("/")
     outside = any(part in ("", ".", "..") for part in parts)
     if outside or len(name) > 200 or name == MANIFEST or re.search(r"[\\:\x00-\x1f\x7f]", name):
@@ -107,10 +107,10 @@ _VALIDATOR = SchemaValidator(
 
 
 def read_bytes(path: Path) -> tuple[bytes, dict[str, Any]]:
-    """A description's bytes and what they say, unchecked but for its format.
+    """The bytes of a description and their JSON value, of which only the format is checked.
 
     Raises:
-        BundleError: It cannot be read, is no JSON, or of an unknown format.
+        BundleError: The file is unreadable, not JSON, or of an unknown format.
     """
     try:
         with path.open("rb") as stream:
@@ -122,11 +122,11 @@ def read_bytes(path: Path) -> tuple[bytes, dict[str, Any]]:
         raise BundleError(f"{path}: cannot be read ({error.strerror})") from None
     except (ValueError, RecursionError) as error:
         raise BundleError(f"{path}: damaged, not valid JSON ({error})") from None
-    found = manifest.get("format") if isinstance(manifest, dict) else None
-    if type(found) is not int or found not in READ:
+    number = manifest.get("format") if isinstance(manifest, dict) else None
+    if type(number) is not int or number not in READ:
         known = ", ".join(map(str, READ[:-1]))
         raise BundleError(
-            f"{path}: bundle format {_SHOWN.repr(found)}, this version of newsstand reads formats "
+            f"{path}: bundle format {_SHOWN.repr(number)}, this version of newsstand reads formats "
             f"{known} and {FORMAT}"
         )
     return raw, manifest
@@ -181,38 +181,38 @@ def _renamed(values: Any, keys: Sequence[str], name: str) -> Any:
 
 
 def _checked_model(settings: dict[str, Any], path: Path) -> dict[str, Any]:
-    """The settings of a model, each as its family wants it."""
+    """The settings of a model, if each is valid for its family."""
     if "kind" not in settings:
         raise BundleError(f"{path}: model.kind: missing")
     kind = settings["kind"]
     if kind == "pairs":
         again = "train a linear, embedding or transformer model instead"
         raise BundleError(f"{path}: model.kind: 'pairs' models are no longer supported; {again}")
-    if kind not in list(FAMILIES):  # what is there need not be hashable
+    if kind not in list(FAMILIES):  # the value may not be hashable
         raise BundleError(
             f"{path}: model.kind: expected one of {', '.join(FAMILIES)}, got {_SHOWN.repr(kind)}"
         )
     keys = fields({"kind": cs.literal_schema([kind])})
     schema = typed(keys | FAMILIES[kind].model_class.settings_schema())
     try:
-        found: dict[str, Any] = SchemaValidator(schema).validate_python(settings, strict=True)
+        valid: dict[str, Any] = SchemaValidator(schema).validate_python(settings, strict=True)
     except ValidationError as error:
         raise BundleError(f"{path}: {_first(error, 'model')}") from None
-    return found
+    return valid
 
 
 def _controls_flaw(controls: Mapping[str, Any] | None, task: str) -> str | None:
-    """What of the controls does not fit the rest, or None."""
+    """Why the controls contradict other values, or None."""
     if controls is None:
         return None
     if task != "stance":
         return f"expected none, as the task is {task}"
     if controls["passed"] is bool(controls["failed"]):
-        return "passed: expected true where nothing is in failed, else false"
+        return "passed: expected true if failed is empty, otherwise false"
     return None
 
 
-# What was expected, where pydantic's own words are not those of this package.
+# Messages that replace those of pydantic, by error type.
 _EXPECTED = {
     "string_pattern_mismatch": "expected text of one line",
     "string_unicode": "expected text without lone surrogates",
@@ -227,7 +227,7 @@ _EXPECTED = {
 
 
 def _first(error: ValidationError, *section: str) -> str:
-    """One line on the first thing that is wrong: its key, what was expected, what is there."""
+    """One line about the first error: its key, what was expected and the value."""
     flaw = error.errors(include_url=False)[0]
     kind = flaw["type"]
     keys = [*section, *(str(key) for key in flaw["loc"] if key != "[key]")]
@@ -236,5 +236,5 @@ def _first(error: ValidationError, *section: str) -> str:
         return f"{where}: missing"
     if kind == "extra_forbidden":
         return f"{where}: unknown key"
-    said = _EXPECTED.get(kind) or flaw["msg"].replace("Input should be", "expected")
-    return f"{where}: {said}, got {_SHOWN.repr(flaw['input'])}"
+    expected = _EXPECTED.get(kind) or flaw["msg"].replace("Input should be", "expected")
+    return f"{where}: {expected}, got {_SHOWN.repr(flaw['input'])}"

@@ -1,8 +1,8 @@
-"""Reads tables of any of the supported kinds, one record at a time, with its place.
+"""Reads tables of all supported formats, one record at a time, with its place.
 
-Training data and articles to score come in the same files, so both rooms read them here.
-A reader never raises for what one record holds: it yields a `Problem` and goes on, so that
-a caller can report all of a file's problems at once.
+Training data and articles to score are in the same formats, and both are read here. A reader does
+not raise exceptions about single records: it yields a `Problem` and continues, so that all problems
+of a file can be reported at once.
 """
 
 import codecs
@@ -18,11 +18,11 @@ from newsstand.io.json_table import (
     LineTooLong,
     begins_json,
     bounded_lines,
+    duplicates,
     parse_json,
     read_json,
     read_jsonl,
     too_many_columns,
-    twice,
 )
 from newsstand.io.unpack import PACKED, Unreadable, opened, table_suffix
 from newsstand.io.values import MOST_COLUMNS, Problem, Record
@@ -62,7 +62,7 @@ _OFFICE = (".xlsx", ".xlsm", ".xls", ".ods", ".numbers", ".docx", ".doc", ".odt"
 
 
 def is_table(path: Path) -> bool:
-    """Whether a file's name is that of a table, packed or not."""
+    """Whether a file's name is that of a table, compressed or not."""
     return table_suffix(path) in (*TABLES, ".zip")
 
 
@@ -73,16 +73,16 @@ def read_records(
     most: int = MOST_COLUMNS,
     advise: bool = True,
 ) -> Iterator[Record | Problem]:
-    """Yields the records of a CSV, TSV, JSONL, JSON or Parquet file in order, packed or not.
+    """Yields the records of a CSV, TSV, JSONL, JSON or Parquet file in order, compressed or not.
 
-    Places read `file.csv:12` (a line, counted from 1) where the format has lines, else
+    Places are `file.csv:12` (a line, from 1) in formats with lines, otherwise
     `file.parquet, row 12`.
 
     Args:
-        path: The file. What it is, its content says; its name tells CSV and JSON apart.
-        form: How a file of cells is written, as far as that is known.
-        most: Columns at most.
-        advise: Whether a problem names the setting of a config that may help.
+        path: The file. Its content determines the format; its name distinguishes CSV and JSON.
+        form: The known part of the dialect of a CSV or TSV file.
+        most: Maximum number of columns.
+        advise: Whether a problem names a config setting that may help.
     """
     form = form or CsvFormat()
     flaw = file_flaw(path)
@@ -97,7 +97,7 @@ def read_records(
             elif file.suffix in _CELLS and not begins_json(file.stream):
                 usual = _CELLS[file.suffix]
                 yield from _cells(file.stream, path, form, usual, most, advise=advise)
-            elif file.suffix in TABLES:  # of cells, too: JSON is saved under any name
+            elif file.suffix in TABLES:  # also .csv and .tsv: JSON is saved under any name
                 yield from _json(file.stream, path, file.suffix, most)
             else:
                 yield Problem(_unknown(path, file.suffix))
@@ -111,7 +111,7 @@ def _unknown(path: Path, suffix: str) -> str:
 
 
 def read_csv(path: Path) -> Iterator[Record | Problem]:
-    """Yields the records of a file of cells with a header, whatever its name ends in."""
+    """Yields the records of a delimited file with a header, whatever its suffix."""
     flaw = file_flaw(path)
     if flaw:
         yield Problem(flaw)
@@ -163,7 +163,7 @@ def _not_utf8(path: Path, flaw: "_Flaw") -> Problem:
 
 
 def file_flaw(path: Path) -> str | None:
-    """Why a path cannot be read as a file at all, or None."""
+    """Why a path is not a readable file with content, or None."""
     try:
         with path.open("rb") as stream:
             return None if stream.read(1) else f"{path}: the file is empty"
@@ -178,7 +178,7 @@ def file_flaw(path: Path) -> str | None:
 
 
 def text_flaw(path: Path) -> str | None:
-    """Why a file is not UTF-8 text, with the byte offset, or None. Memory stays bounded."""
+    """Why a file is not UTF-8 text, with the byte offset, or None; in bounded memory."""
     with path.open("rb") as stream:
         other = _other_encoding(stream.read(4))
         if other:
@@ -190,14 +190,14 @@ def text_flaw(path: Path) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class _Flaw:
-    """The first byte that is not text in UTF-8.
+    """The first byte of a file that is not UTF-8 text.
 
     Args:
         byte: Its offset.
         line: Its line, from 1.
-        reason: What is wrong.
-        word: The word around it in Windows-1252, where that is likely.
-        wide: The encoding that the text seems to be in, where characters have two bytes.
+        reason: The reason.
+        word: The word around it in Windows-1252, if that encoding is likely.
+        wide: The likely encoding, if characters have two bytes.
     """
 
     byte: int
@@ -241,7 +241,7 @@ def _wide(chunk: bytes) -> str:
 
 
 def _word(chunk: bytes, at: int) -> str:
-    """What stands around a byte in Windows-1252; empty where that is not likely."""
+    """The word around a byte in Windows-1252; empty if that encoding is not likely."""
     if _BINARY.search(chunk):
         return ""
     try:
@@ -261,7 +261,7 @@ def read_text(path: Path) -> str:
     """The text of a UTF-8 file, with or without a byte order mark.
 
     Raises:
-        InputError: Missing, empty or not UTF-8, with the byte offset.
+        InputError: The file is missing, empty or not UTF-8; with the byte offset.
     """
     flaw = file_flaw(path) or text_flaw(path)
     if flaw:
@@ -273,7 +273,7 @@ def read_page_bytes(path: Path) -> bytes:
     """The bytes of a web page's file, whatever its encoding.
 
     Raises:
-        InputError: Missing, empty, or a file of another kind, such as an archive.
+        InputError: The file is missing, empty, or of another kind, such as an archive.
     """
     flaw = file_flaw(path)
     if flaw:
@@ -295,11 +295,11 @@ def _parquet(stream: BinaryIO, path: Path, most: int) -> Iterator[Record | Probl
 
     try:
         row = 0
-        # Checksums, where a file has them, are the only sign of a byte changed inside a text.
-        # Buffered ahead, all that was read of the file would stay in memory.
+        # Checksums, if a file has them, are the only sign of a changed byte within a text. With
+        # pre-buffering, everything that was read would stay in memory.
         with pq.ParquetFile(stream, page_checksum_verification=True, pre_buffer=False) as table:
             names = table.schema_arrow.names
-            double = twice(iter(names))
+            double = duplicates(iter(names))
             if double or len(names) > most:
                 flaw = f"columns named twice: {double}" if double else ""
                 yield Problem(f"{path}: {flaw or too_many_columns(len(names), most)}")

@@ -1,7 +1,7 @@
-"""Schemas of values in a bundle's description, which the models' own are made of.
+"""Schemas of values in the description of a bundle, for the manifest and the models.
 
-They are written for pydantic-core, the engine of pydantic's models: importing those takes longer
-than scoring an article does.
+They are written for pydantic-core, the engine of pydantic: importing pydantic itself takes longer
+than scoring an article.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,14 +16,14 @@ _LONGEST = 8  # words or characters of an n-gram, as in a config
 
 
 def line(most: int) -> cs.CoreSchema:
-    """Text of one line, of so many characters at most."""
+    """The schema of one line of text with at most `most` characters."""
     return cs.str_schema(min_length=1, max_length=most, pattern=r"^[^\x00-\x1f\x7f]*$")
 
 
 def fields(
     schemas: Mapping[str, cs.CoreSchema], *, optional: Sequence[str] = ()
 ) -> dict[str, cs.TypedDictField]:
-    """Keys and what their values must be; all but the optional ones must be there."""
+    """The schemas of keys; all but the optional ones are required."""
     return {
         name: cs.typed_dict_field(schema, required=name not in optional)
         for name, schema in schemas.items()
@@ -31,12 +31,12 @@ def fields(
 
 
 def typed(keys: Mapping[str, cs.TypedDictField]) -> cs.CoreSchema:
-    """A mapping with these keys and no others."""
+    """The schema of a mapping with these keys and no others."""
     return cs.typed_dict_schema(dict(keys), extra_behavior="forbid")
 
 
 def encoder_fields() -> dict[str, cs.TypedDictField]:
-    """The keys of a model with an encoder."""
+    """The schemas of the keys that models with an encoder share."""
     return fields(
         {
             "max_tokens": cs.int_schema(ge=4, le=8192),

@@ -1,4 +1,4 @@
-"""Weights from a file: what it claims to hold is compared with what it must, before any is read."""
+"""Reads weights from a safetensors file, after comparing its header with the expected one."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -12,17 +12,17 @@ from safetensors import SafetensorError, safe_open
 
 from newsstand.errors import BundleError, first_line
 
-# Of each tensor by its name, the kind of its numbers as safetensors calls it, and its shape.
+# By tensor name: the dtype, as safetensors names it, and the shape.
 Header: TypeAlias = dict[str, tuple[str, tuple[int, ...]]]
 
-_MOST_HEADER = 16 << 20  # bytes: of some 100,000 tensors
+_MOST_HEADER = 16 << 20  # bytes; enough for some 100,000 tensors
 
 
 def read_header(path: Path) -> Header:
-    """What a file of safetensors holds; its size is what that takes.
+    """The header of a safetensors file.
 
     Raises:
-        OSError, SafetensorError, ValueError: It is none.
+        OSError, SafetensorError, ValueError: The file is not readable as safetensors.
     """
     with path.open("rb") as stream:
         size = int.from_bytes(stream.read(8), "little")
@@ -38,11 +38,11 @@ def read_tensors(path: Path, expected: Callable[[Header], Header]) -> dict[str, 
 
     Args:
         path: The file.
-        expected: From what the file holds to what it must hold, where a size that nothing else
-            tells is taken from the file.
+        expected: Returns the expected header, given that of the file, from which it takes sizes
+            that are not known otherwise.
 
     Raises:
-        BundleError: The file cannot be read, holds something else, or numbers that are not finite.
+        BundleError: The file is unreadable, has other tensors, or numbers that are not finite.
     """
     try:
         header = read_header(path)
@@ -62,10 +62,10 @@ def read_tensors(path: Path, expected: Callable[[Header], Header]) -> dict[str, 
 
 
 def check_finite(tensors: Mapping[str, NDArray[Any]]) -> None:
-    """Refuses weights that are infinite or no numbers.
+    """Checks that weights are finite.
 
     Raises:
-        ValueError: Some are.
+        ValueError: Some are infinite or NaN.
     """
     for name, values in tensors.items():
         if values.dtype.kind == "f" and not np.isfinite(values).all():
@@ -73,7 +73,7 @@ def check_finite(tensors: Mapping[str, NDArray[Any]]) -> None:
 
 
 def check_buckets(name: str, buckets: NDArray[np.int32], bits: int) -> None:
-    """Refuses buckets of hashed n-grams that are not ascending numbers below 2**bits.
+    """Checks that buckets of hashed n-grams are ascending numbers below 2**bits.
 
     Raises:
         ValueError: They are not.

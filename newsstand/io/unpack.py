@@ -1,7 +1,7 @@
-"""Opens a file as plain bytes: unpacked, and its text in UTF-8, whatever it was saved in.
+"""Opens a file as plain bytes: decompressed, and text converted to UTF-8.
 
-What a file is, its first bytes say; names only decide between kinds of text. What is unpacked or
-converted goes to a temporary file, which has no name and ends with the reading.
+The first bytes of a file determine what it is; names only distinguish kinds of text. Decompressed
+and converted content goes to an unnamed temporary file, which is deleted after reading.
 """
 
 import bz2
@@ -28,7 +28,7 @@ _MAGIC = {
     b"PK\x03\x04": "zip",
     b"PK\x05\x06": "zip",
 }
-# What is no table, and what it is.
+# First bytes of files that are not tables.
 _FOREIGN = {
     b"%PDF": "a PDF",
     b"\xd0\xcf\x11\xe0": "an old Excel or Word file",
@@ -43,7 +43,7 @@ _OFFICE = {
     "mimetype": "an OpenDocument file",
     "Index/Document.iwa": "an Apple Numbers or Pages file",
 }
-_MARKS = {  # the longer first
+_MARKS = {  # longer ones first
     codecs.BOM_UTF32_LE: "utf-32",
     codecs.BOM_UTF32_BE: "utf-32",
     codecs.BOM_UTF16_LE: "utf-16",
@@ -52,24 +52,24 @@ _MARKS = {  # the longer first
 _SAVE = "save it as CSV (UTF-8)"
 
 _CHUNK = 1 << 20
-_IN_MEMORY = 1 << 26  # bytes; more goes to a file
-# Text packs to a tenth, a table that repeats itself to a fiftieth; only a bomb grows further.
+_IN_MEMORY = 1 << 26  # bytes; more is written to a file
+# Text compresses to a tenth, repetitive tables to a fiftieth; only a decompression bomb is worse.
 _LEAST, _GROWTH = 1 << 26, 200
-_XZ_MEMORY = 1 << 28  # what its header may ask for
+_XZ_MEMORY = 1 << 28  # maximum that a header may request, in bytes
 
 
 class Unreadable(Exception):  # noqa: N818 - a problem of a file, turned into a `Problem`
-    """A file that is no table, is damaged, or unpacks to more than it should."""
+    """A file that is not a table, is damaged, or decompresses to too many bytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A file's plain bytes, which can be read twice.
+    """The plain bytes of a file.
 
     Args:
-        stream: At its beginning.
-        suffix: What its name ends in, without that of a packing: `.csv` of `rows.csv.gz`.
-        parquet: Whether its first bytes are Parquet's.
+        stream: A seekable stream, at its beginning.
+        suffix: Suffix of the name without that of a compression: `.csv` of `rows.csv.gz`.
+        parquet: Whether the first bytes are those of Parquet.
     """
 
     stream: BinaryIO
@@ -78,7 +78,7 @@ class Opened:
 
 
 def table_suffix(path: PurePath) -> str:
-    """What a file's name ends in, in lower case and without that of a packing.
+    """The suffix of a file's name in lower case, without that of a compression.
 
     >>> table_suffix(PurePath("rows.CSV.gz")), table_suffix(PurePath("rows.zip"))
     ('.csv', '.zip')
@@ -92,11 +92,11 @@ def opened(path: Path, encoding: str | None = None) -> Iterator[Opened]:
     """The plain bytes of a file.
 
     Args:
-        path: Text or Parquet, packed by gzip, bzip2, xz, zstd or zip (with one file in it) or not.
-        encoding: What its text is encoded in; None for UTF-8, or what a byte order mark says.
+        path: Text or Parquet, compressed by gzip, bzip2, xz, zstd or zip (one file) or not.
+        encoding: Encoding of the text; None for UTF-8, or that of a byte order mark.
 
     Raises:
-        Unreadable: With what the file is and what to do.
+        Unreadable: The file cannot be read; the message says what it is and what to do.
     """
     with ExitStack() as stack:
         raw: BinaryIO = stack.enter_context(path.open("rb"))
@@ -105,7 +105,7 @@ def opened(path: Path, encoding: str | None = None) -> Iterator[Opened]:
         packing = next((name for magic, name in _MAGIC.items() if head.startswith(magic)), None)
         suffix = table_suffix(path)
         if packing == "bzip2" and head[4:10] != b"1AY&SY":
-            packing = None  # a text that begins like it
+            packing = None  # text that begins with BZh
         if packing:
             target = stack.enter_context(_temporary())
             try:
@@ -150,14 +150,14 @@ def _copy(source: IO[bytes], target: BinaryIO, most: int) -> None:
         size += len(chunk)
         if size > most:
             raise Unreadable(
-                f"unpacks to more than {most:,} bytes, {_GROWTH} times its size: no table does; "
-                "unpack it yourself if it is right"
+                f"unpacks to more than {most:,} bytes, {_GROWTH} times its size, unlike any table; "
+                "unpack it yourself if that is correct"
             )
         target.write(chunk)
 
 
 def _unpacked(raw: BinaryIO, packing: str, stack: ExitStack) -> tuple[IO[bytes], str]:
-    """A stream of the content, and its name where the packing says it."""
+    """A stream of the decompressed content, and its file name if known."""
     if packing == "gzip":
         return cast(IO[bytes], gzip.GzipFile(fileobj=raw)), ""
     if packing == "bzip2":
@@ -170,7 +170,7 @@ def _unpacked(raw: BinaryIO, packing: str, stack: ExitStack) -> tuple[IO[bytes],
 
 
 class _Xz(io.RawIOBase):
-    """Decompresses within bounded memory, which `lzma.open` does not."""
+    """Decompresses xz in bounded memory, unlike `lzma.open`."""
 
     def __init__(self, raw: BinaryIO) -> None:
         self._raw, self._rest = raw, b""
@@ -193,7 +193,7 @@ class _Xz(io.RawIOBase):
             elif self._decoder.needs_input and not self._rest:
                 self._rest = self._raw.read(_CHUNK)
                 if not self._rest:
-                    raise EOFError("it ends too early")
+                    raise EOFError("unexpected end of file")
             found = self._decoder.decompress(self._rest, max_length=len(buffer))
             self._rest = b""
             if found:
@@ -234,7 +234,7 @@ def _zipped(raw: BinaryIO, stack: ExitStack) -> tuple[IO[bytes], str]:
 
 
 def _in_utf8(raw: BinaryIO, encoding: str, stack: ExitStack) -> BinaryIO:
-    if raw.read(3) != codecs.BOM_UTF8:  # which some programs write before any encoding
+    if raw.read(3) != codecs.BOM_UTF8:  # some programs write it before any encoding
         raw.seek(0)
     target = stack.enter_context(_temporary())
     decoder = codecs.getincrementaldecoder(encoding)()

@@ -1,7 +1,7 @@
-"""Rows of tables, and which of their values are accepted: the same for training and scoring.
+"""Records of tables and the values that are accepted, the same in training and scoring.
 
-Title, body, target and split must be text, as they decide what a model learns or says. The other
-columns only describe an article: a value that cannot be used leaves them empty and stops no row.
+Title, body, target and split must be text, because a model's results depend on them. The other
+columns only describe an article: an unusable value is left out, and the row is still used.
 """
 
 import re
@@ -13,7 +13,7 @@ from typing import Any
 
 from newsstand.io.dates import parse_date
 
-# Columns of a table at most, where no setting says otherwise.
+# Default maximum number of columns of a table.
 MOST_COLUMNS = 1000
 
 STRICT = frozenset({"title", "body", "target", "split"})
@@ -23,14 +23,13 @@ _SURROGATES = re.compile("[\ud800-\udfff]")
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One record as a reader finds it.
+    """A record as read from a file.
 
     Args:
-        values: By column.
-        file: The file it comes from.
-        where: Where in it, as ids have it: `file.csv:12`, `file.parquet, row 12`.
-        row: Its number among the file's records, from 1, where `where` is a line and records may
-            take several.
+        values: Values by column.
+        file: The file.
+        where: The place in the file, as ids use it: `file.csv:12`, `file.parquet, row 12`.
+        row: Number of the record in the file, from 1, if records can take several lines; or None.
     """
 
     values: dict[str, Any]
@@ -40,12 +39,12 @@ class Record:
 
     @property
     def place(self) -> str:
-        """Where it is, as messages say it: `file.csv: row 9, line 12`."""
+        """The place as messages show it: `file.csv: row 9, line 12`."""
         return self.where if self.row is None else place(self.file, self.row, self.where)
 
 
 def place(file: str, row: int, where: str) -> str:
-    """Where a record of a file of lines is, in words.
+    """The place of a record in a file with lines, as messages show it.
 
     >>> place("w.csv", 9, "w.csv:12")
     'w.csv: row 9, line 12'
@@ -55,11 +54,11 @@ def place(file: str, row: int, where: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something a reader could not use.
+    """A record or file that a reader cannot use.
 
     Args:
-        message: One line that names the place.
-        setting: What a config says to have it read, as `data.csv.encoding=windows-1252`.
+        message: One line with the place and the reason.
+        setting: A config setting that may help, such as `data.csv.encoding=windows-1252`.
     """
 
     message: str
@@ -68,19 +67,19 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Values:
-    """What a row says in the columns asked for.
+    """The values of a row in the requested columns.
 
     Args:
-        texts: Name to text, of the values that there are; `published` in ISO 8601.
-        flaws: Name and message of each value that the row cannot be used with.
+        texts: Text by column name, without missing values; `published` in ISO 8601.
+        flaws: Name and message of each value that makes the row unusable.
         unused: Name and message of each value that was left out.
-        mended: Names of columns in which half a character became U+FFFD.
+        repaired: Names of columns in which lone surrogates were replaced by U+FFFD.
     """
 
     texts: dict[str, str] = field(default_factory=dict)
     flaws: list[tuple[str, str]] = field(default_factory=list)
     unused: list[tuple[str, str]] = field(default_factory=list)
-    mended: list[str] = field(default_factory=list)
+    repaired: list[str] = field(default_factory=list)
 
 
 def read_values(
@@ -90,7 +89,7 @@ def read_values(
 
     Args:
         row: A JSON object or a table row.
-        columns: Canonical name and the column it has in the row, of those that are wanted.
+        columns: Canonical name and name in the row of each requested column.
         dates: `day-first` or `month-first`, for dates such as 05/03/2019.
 
     >>> read_values({"id": 7.0, "body": None, "published": 1556877600}, [("id", "id")]).texts
@@ -111,13 +110,13 @@ def read_values(
         if value:
             if not value.isascii() and _SURROGATES.search(value):
                 value = _SURROGATES.sub("\ufffd", value)
-                found.mended.append(name)
+                found.repaired.append(name)
             found.texts[name] = value
     return found
 
 
 def missing(value: Any) -> bool:
-    """Whether a value is none: None, or what NumPy, pandas and JSON's NaN have for it."""
+    """Whether a value is missing: None, NaN, or a missing value of NumPy or pandas."""
     return value is None or type(value).__name__ in ("NAType", "NaTType") or _is_nan(value)
 
 
@@ -148,7 +147,7 @@ def _read(name: str, value: Any, dates: str | None) -> str:
 
 
 def scalar(value: Any) -> str | None:
-    """A number or a truth value as text, whole numbers without a fraction; None for others.
+    """A number or boolean as text, whole numbers without a fraction; None for other values.
 
     >>> scalar(3.0), scalar(True), scalar(1.5), scalar({})
     ('3', 'true', '1.5', None)
@@ -164,12 +163,12 @@ def scalar(value: Any) -> str | None:
 
 
 def shortened(value: Any) -> str:
-    """A value as messages show it, in 60 characters at most."""
+    """A value as messages show it, with at most 60 characters."""
     text = repr(value[:60]) if isinstance(value, str) else reprlib.repr(value)
     return f"{text[:57]}…" if len(text) > 60 else text
 
 
 def listing(names: Iterable[str]) -> str:
-    """Names of columns on one line, cut short when they are no names."""
+    """Names of columns on one line, shortened if they are too long."""
     text = " ".join(", ".join(names).split())
     return f"{text[:300]}…" if len(text) > 300 else text

@@ -75,7 +75,7 @@ def test_a_model_that_passed_warns_only_where_the_target_is_not_found(small_stan
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda m: m["controls"].update(passed=False), "controls: passed: expected true where"),
+        (lambda m: m["controls"].update(passed=False), "controls: passed: expected true if"),
         (
             lambda m: m["controls"].update(failed=["mood"]),
             r"controls.failed.0: expected 'target_ch",

@@ -122,7 +122,7 @@ def test_day_or_month_first(text: str, alone: str, day_first: str, month_first: 
             )
         ),
         *(
-            (value, "no year of publication, expected 1600 to 2100")
+            (value, "not a year of publication, expected 1600 to 2100")
             for value in ("1404-05-13", "0001-11-30", "9999-12-31", "1.1.0001", date(1404, 5, 13))
         ),
         ("0000-00-00", "no such day"),

@@ -167,8 +167,8 @@ def test_csv_with_a_byte_order_mark_and_a_cell_of_5_mb() -> None:
             "a.jsonl",
             '{"body": "x", "label": "y", "body": "z"}\n{"a": {"b": 1, "b": 1}}\n{"a": 1}',
             [
-                "a.jsonl:1: expected a JSON object a line (key twice: 'body')",
-                "a.jsonl:2: expected a JSON object a line (key twice: 'b')",
+                "a.jsonl:1: expected a JSON object per line (key twice: 'body')",
+                "a.jsonl:2: expected a JSON object per line (key twice: 'b')",
                 ("a.jsonl:3", {"a": 1}),
             ],
         ),
@@ -180,7 +180,7 @@ def test_csv_with_a_byte_order_mark_and_a_cell_of_5_mb() -> None:
                 "a.jsonl:4: expected a JSON object, got list",
                 "a.jsonl:5: expected a JSON object, got str",
                 "a.jsonl:6: expected a JSON object, got NoneType",
-                "a.jsonl:7, column 9: expected a JSON object a line (Expecting property name "
+                "a.jsonl:7, column 9: expected a JSON object per line (Expecting property name "
                 "enclosed in double quotes)",
                 ("a.jsonl:8", {"a": "x\u2028y"}),
             ],
@@ -189,8 +189,8 @@ def test_csv_with_a_byte_order_mark_and_a_cell_of_5_mb() -> None:
             "a.ndjson",
             "[" * 100_000 + '\n{"n": ' + "9" * 5000 + '}\n{"body": {"nested": [1]}}\n',
             [
-                "a.ndjson:1: expected a JSON object a line (nested too deeply)",
-                "a.ndjson:2: expected a JSON object a line (Exceeds the limit (4300 digits) "
+                "a.ndjson:1: expected a JSON object per line (nested too deeply)",
+                "a.ndjson:2: expected a JSON object per line (Exceeds the limit (4300 digits) "
                 "for integer string conversion: value has 5000 digits)",
                 ("a.ndjson:3", {"body": {"nested": [1]}}),
             ],

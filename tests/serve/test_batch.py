@@ -70,7 +70,7 @@ def test_reading_is_lazy_and_goes_on_behind_what_cannot_be_read() -> None:
         ScoreError(
             id="a.jsonl:2",
             place="a.jsonl:2, column 1",
-            message="expected a JSON object a line (Expecting value)",
+            message="expected a JSON object per line (Expecting value)",
         ),
         ScoreError(
             id="7", place="a.jsonl:3, id '7'", message="column 'body': expected text, got int 5"
