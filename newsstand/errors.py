@@ -1,7 +1,7 @@
-"""The errors newsstand raises on purpose: a user can mend each of them.
+"""The exceptions that newsstand raises about input, which users can correct.
 
-Anything else that escapes is a bug. The command line prints these without a traceback and
-exits with status 2.
+Any other exception is a bug. The command line prints these without a traceback and exits with
+status 2.
 """
 
 import difflib
@@ -10,20 +10,20 @@ from contextlib import contextmanager
 
 
 class NewsstandError(Exception):
-    """Base of all errors that a user can mend; the message says how."""
+    """Base class of all exceptions about input; the message says what to correct."""
 
     @property
     def lines(self) -> list[str]:
-        """The message; of several problems, a line each."""
+        """The message, one line per problem."""
         return [str(self)]
 
 
 class _Problems(NewsstandError):  # noqa: N818 - a base, never raised
-    """Several problems found in one pass, reported together.
+    """An exception about one or several problems.
 
     Args:
-        problems: One line a problem.
-        shown: How many of them the message lists before it only counts.
+        problems: One line per problem.
+        shown: Maximum number of problems in the message; further ones are only counted.
     """
 
     def __init__(self, problems: str | Sequence[str], *, shown: int = 20) -> None:
@@ -36,16 +36,16 @@ class _Problems(NewsstandError):  # noqa: N818 - a base, never raised
 
     @property
     def lines(self) -> list[str]:
-        """The problems, and how many more there are."""
+        """The lines of the message."""
         return self._shown
 
 
 class ConfigError(_Problems):
-    """A config that cannot be used: each problem with its path, line and expectation."""
+    """An invalid config: each problem with file, line, key and what was expected."""
 
 
 class DataError(_Problems):
-    """Rows or files that cannot be used: each problem with file, line, field, expectation."""
+    """Invalid rows or files: each problem with file, line, field and what was expected."""
 
 
 class BundleError(NewsstandError):
@@ -57,24 +57,24 @@ class InputError(NewsstandError):
 
 
 class EmptyArticleError(InputError):
-    """An article that holds no text."""
+    """An article without text."""
 
 
 def first_line(error: BaseException) -> str:
-    """What an error says, in one line that is not too long; its kind, if it says nothing."""
+    """The first line of an error's message, shortened; or the name of its class if it is empty."""
     lines = (line.strip() for line in str(error).splitlines())
     return next(filter(None, lines), type(error).__name__)[:300]
 
 
 @contextmanager
 def reported(what: str) -> Iterator[None]:
-    """Turns whatever another library raises into one line; a panic of one in Rust is no Exception.
+    """Converts exceptions of another library, including panics in Rust, to one line.
 
     Args:
-        what: The beginning of the line, before the library's own words in parentheses.
+        what: The beginning of the line; the library's message follows in parentheses.
 
     Raises:
-        NewsstandError: The library has failed.
+        NewsstandError: The library raised an exception.
     """
     try:
         yield
@@ -87,12 +87,12 @@ def reported(what: str) -> Iterator[None]:
 
 
 def did_you_mean(value: str, known: Iterable[str], listing: str | None = "known") -> str:
-    """The end of a message about a wrong name: the nearest right one, else all of them.
+    """The end of a message about an unknown name: the nearest valid name, or else all of them.
 
     Args:
-        value: The wrong name.
-        known: The right ones.
-        listing: What to call the list of right ones; None leaves it out.
+        value: The unknown name.
+        known: The valid names.
+        listing: The heading of the list of valid names; None for no list.
 
     >>> did_you_mean("modle", ["model", "data"]), did_you_mean("x", ["model", "data"])
     ("; did you mean 'model'?", ' (known: model, data)')

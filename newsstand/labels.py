@@ -1,8 +1,7 @@
-"""Label sets: which labels a model knows, in which order, and what people call them.
+"""Label sets: the labels of a model, their order and their readable names.
 
-A label is a short, stable key. For IPTC Media Topics it is the 8-digit concept id, because
-names change from one release of the vocabulary to the next and ids do not; for stance it is
-the word itself.
+A label is a short, stable key. For IPTC Media Topics it is the 8-digit concept id, because names
+change between releases of the vocabulary and ids do not; for stance it is the word itself.
 """
 
 import difflib
@@ -31,7 +30,7 @@ IPTC_MEDIA_TOPICS: Mapping[str, str] = {
     "17000000": "weather",
 }
 
-# Names of earlier releases and other spellings, still common in archives.
+# Names of earlier releases and other spellings, which are common in archives.
 _ALIASES: Mapping[str, str] = {
     "arts, culture and entertainment": "01000000",
     "disaster and accident": "03000000",
@@ -44,7 +43,7 @@ _ALIASES: Mapping[str, str] = {
     "favour": "favor",
 }
 
-# Of the Fake News Challenge; all but the last are related.
+# Labels of the Fake News Challenge; all but the last are related.
 FNC_LABELS = ("agree", "disagree", "discuss", "unrelated")
 
 SCHEMES: Mapping[str, Mapping[str, str]] = {
@@ -53,10 +52,10 @@ SCHEMES: Mapping[str, Mapping[str, str]] = {
     "agree-disagree-discuss-unrelated": {x: x for x in FNC_LABELS},
 }
 
-# Labels of any scheme that are the two sides of a question.
+# Pairs of labels, in any scheme, for opposite sides.
 _OPPOSITES = (("favor", "against"), ("agree", "disagree"))
 
-# Values of `labels:` in a config that make any label set.
+# Schemes of label sets that are taken from the data, or listed in a config.
 FROM_DATA = "from-data"
 CUSTOM = "custom"
 
@@ -68,7 +67,7 @@ _IPTC_PREFIXES = (
 
 
 def opposites(labels: Iterable[str]) -> tuple[int, int] | None:
-    """The places of the two labels that are on opposite sides, or None where there are none.
+    """The indices of the two labels for opposite sides, or None if there are none.
 
     >>> opposites(["AGAINST", "FAVOUR", "NONE"]), opposites(["sport", "weather"])
     ((1, 0), None)
@@ -98,7 +97,7 @@ class LabelSet:
 
     @classmethod
     def of(cls, labels: str | Iterable[str]) -> Self:
-        """A label set by scheme name, or from a list of labels."""
+        """Creates a label set from the name of a scheme or from a list of labels."""
         if isinstance(labels, str):
             return cls(labels, dict(SCHEMES[labels]))
         return cls(CUSTOM, {label: label for label in labels})
@@ -112,7 +111,7 @@ class LabelSet:
         return len(self.names)
 
     def resolve(self, value: str) -> str | None:
-        """The label that a value in a data file stands for, or None.
+        """The label for a value in a data file, or None.
 
         Labels match exactly; readable names, older names and IPTC's qualified forms
         (`medtop:15000000`, its URL) match in any case.
@@ -131,22 +130,22 @@ class LabelSet:
         return alias if alias in self.names else None
 
     def nearest(self, value: str) -> str | None:
-        """The label or name most like a wrong value, for error messages."""
+        """The label or name most similar to an unknown value, for error messages."""
         known = {
             **{k.casefold(): k for k in self.names},
             **{v.casefold(): v for v in self.names.values()},
         }
-        found = difflib.get_close_matches(value.strip().casefold(), known, n=1)
-        return known[found[0]] if found else None
+        close = difflib.get_close_matches(value.strip().casefold(), known, n=1)
+        return known[close[0]] if close else None
 
     def only(self, used: Iterable[str]) -> Self:
-        """The same set without the labels that are not in `used`."""
+        """The label set without labels that are not in `used`."""
         kept = set(used)
         return type(self)(self.scheme, {k: v for k, v in self.names.items() if k in kept})
 
 
 def score_columns(labels: Iterable[str]) -> list[str]:
-    """Columns of a table of scores; the last ones are the probabilities, `p_<label>`."""
+    """The columns of a table of scores; the last are the probabilities, `p_<label>`."""
     return [
         "label",
         "label_name",

@@ -137,7 +137,7 @@ class SplitConfig(Section):
 
     folds: int | None = Field(_SPLIT.folds, ge=2)
     """Number of folds for cross-validation, 2 or more: one fold is the test split or, if the data
-    gives the test rows, the validation split. With `time`, each fold is tested on a model of the
+    gives the test rows, the validation split. With `time`, each fold is tested with a model of the
     rows before it. null for no cross-validation."""
 
     fold: int = Field(_SPLIT.fold, ge=0)

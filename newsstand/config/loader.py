@@ -35,16 +35,16 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
     """
     path = Path(path)
     values, lines = _read(path)
-    found = _override(values, lines, overrides)
+    flaws = _override(values, lines, overrides)
     try:
         config = Config.model_validate(values)
     except ValidationError as error:
-        found += [
+        flaws += [
             f"{_place(path, at, lines)}: {dotted(at)}: {message}"
             for at, message in problems(error, Config, values)
         ]
-    if found:
-        raise ConfigError(found)
+    if flaws:
+        raise ConfigError(flaws)
     return config
 
 
@@ -117,7 +117,7 @@ def _override(
 ) -> list[str]:
     """Applies overrides; keys that they set have line 0. Returns the problems."""
     keys = [text.partition("=")[0] for text in overrides]
-    found = [
+    flaws = [
         f"command line: {key}: given {keys.count(key)} times, expected once"
         for key in dict.fromkeys(keys)
         if keys.count(key) > 1
@@ -125,24 +125,24 @@ def _override(
     for text in overrides:
         key, equals, value = text.partition("=")
         if not equals or not key:
-            found.append(f"command line: '{text}': expected KEY.SUB=VALUE")
+            flaws.append(f"command line: '{text}': expected KEY.SUB=VALUE")
             continue
         try:
             parsed = _plain(YAML(typ="rt").load(value), (), {})
         except YAMLError:
             hint = "; put it in quotes inside the quotes of the shell"
-            found.append(f"command line: {key}: value is not valid YAML: {value!r}{hint}")
+            flaws.append(f"command line: {key}: value is not valid YAML: {value!r}{hint}")
             continue
         try:
             added = set_value(values, key, parsed)
         except ValueError as error:
-            found.append(f"command line: {key}: {error}")
+            flaws.append(f"command line: {key}: {error}")
             continue
         at = tuple(key.split("."))
         for deeper in [loc for loc in lines if loc[: len(at)] == at]:
             del lines[deeper]
         lines.update(dict.fromkeys([*added, at], 0))
-    return found
+    return flaws
 
 
 def _place(path: Path, loc: Location, lines: dict[Location, int]) -> str:

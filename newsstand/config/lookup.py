@@ -53,15 +53,15 @@ def lookup(root: type[BaseModel], values: Any, key: str) -> Any:
 
 def location(key: str, values: Any) -> Location:
     """A dotted key as a tuple of keys and list indices."""
-    found: list[str | int] = []
+    keys: list[str | int] = []
     for name in key.split("."):
         if isinstance(values, list) and name.isdigit():
-            found.append(int(name))
+            keys.append(int(name))
             values = values[int(name)] if int(name) < len(values) else None
         else:
-            found.append(name)
+            keys.append(name)
             values = values.get(name) if isinstance(values, dict) else None
-    return tuple(found)
+    return tuple(keys)
 
 
 def set_value(values: dict[str, Any], key: str, value: Any) -> list[Location]:
@@ -105,16 +105,16 @@ def _section_of(annotation: Any, values: Any) -> type[BaseModel] | None:
 
     For `model`, the class of the family that the values name as their kind.
     """
-    found = next(iter(_sections(annotation)), None)
-    if found is ModelSection:
+    section = next(iter(_sections(annotation)), None)
+    if section is ModelSection:
         kind = values.get("kind") if isinstance(values, dict) else None
         return FAMILIES[kind].config_class if kind in list(FAMILIES) else None
-    return found
+    return section
 
 
 def _sections(annotation: Any) -> list[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
     if get_origin(annotation) in (Union, types.UnionType, Annotated, tuple):
-        return [found for option in get_args(annotation) for found in _sections(option)]
+        return [section for option in get_args(annotation) for section in _sections(option)]
     return []

@@ -215,18 +215,18 @@ class Config(Section):
             ConfigError: With all problems, each with its key and what was expected.
         """
         copy: Any = plain(values)
-        found: list[str] = []
+        flaws: list[str] = []
         for key, value in overrides.items() if overrides and isinstance(copy, dict) else ():
             try:
                 set_value(copy, key, plain(value))
             except ValueError as error:
-                found.append(f"{key}: {error}")
+                flaws.append(f"{key}: {error}")
         try:
             config = cls.model_validate(copy)
         except ValidationError as error:
-            found += [f"{dotted(at)}: {message}" for at, message in problems(error, cls, copy)]
-        if found:
-            raise ConfigError(found)
+            flaws += [f"{dotted(at)}: {message}" for at, message in problems(error, cls, copy)]
+        if flaws:
+            raise ConfigError(flaws)
         return config
 
     @model_validator(mode="wrap")

@@ -145,8 +145,8 @@ def _place(item: Record, key: str | None) -> str:
 def _unread(flaw: str, name: str) -> Row:
     """The row of an error; the message begins with the file and the place in it."""
     file = next((x for x in (name, str(Path(name))) if flaw.startswith(x)), "")
-    found = _WHERE.match(flaw, len(file))
-    place = flaw[: found.end()] if found else file
+    match = _WHERE.match(flaw, len(file))
+    place = flaw[: match.end()] if match else file
     message = flaw[len(place) :].removeprefix(": ")
     key = _ROW.sub(":", place).partition(", column ")[0] or name  # as for rows without an id
     return Row(ScoreError(message=message, place=place or name, id=key), None, key)

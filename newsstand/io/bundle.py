@@ -102,7 +102,7 @@ class Bundle:
                 unrelated = NOT_SIMILAR
                 about[rest] = similarity >= least
         failed = () if controls.warning is None else (controls.warning,)
-        return [failed if found else (*failed, unrelated) for found in about.tolist()]
+        return [failed if is_about else (*failed, unrelated) for is_about in about.tolist()]
 
     def save(self, folder: Path, golden: Sequence[tuple[Article, str | None]] = ()) -> str:
         """Writes the bundle to a temporary folder and renames it, so that it is complete or absent.

@@ -66,7 +66,7 @@ def _download(uri: str, scratch: str) -> Path:
         with mlflow_settings():
             import mlflow
 
-            found = mlflow.artifacts.download_artifacts(artifact_uri=wanted, dst_path=scratch)
+            downloaded = mlflow.artifacts.download_artifacts(artifact_uri=wanted, dst_path=scratch)
     except ModuleNotFoundError as error:
         if error.name != "mlflow":
             raise _not_found(uri, error) from None  # a database's driver
@@ -77,7 +77,7 @@ def _download(uri: str, scratch: str) -> Path:
         raise
     except Exception as error:  # MLflow's own, or a database's
         raise _not_found(uri, error) from None
-    return Path(found)
+    return Path(downloaded)
 
 
 def _artifact(uri: str) -> str:

@@ -76,10 +76,10 @@ def parse_date(value: object, order: str | None = None) -> str:
     >>> parse_date("05/03/2019", "month-first"), parse_date(1556877600)
     ('2019-05-03', '2019-05-03T10:00:00+00:00')
     """
-    found = _read(value, order)
-    if found.year not in YEARS:
+    parsed = _read(value, order)
+    if parsed.year not in YEARS:
         raise ValueError(f"not a year of publication, expected {YEARS[0]} to {YEARS[-1]}")
-    return found.isoformat()
+    return parsed.isoformat()
 
 
 def _read(value: object, order: str | None) -> date | datetime:
@@ -104,8 +104,8 @@ def _digits(text: str) -> date | datetime:
     if len(text) == 8 and int(text[:4]) in YEARS:
         return _real(int(text[:4]), int(text[4:6]), int(text[6:]))
     if len(text) == 14 and int(text[:4]) in YEARS:
-        clock = (int(text[at : at + 2]) for at in (8, 10, 12))
-        return _at(_real(int(text[:4]), int(text[4:6]), int(text[6:8])), *clock)
+        time = (int(text[at : at + 2]) for at in (8, 10, 12))
+        return _at(_real(int(text[:4]), int(text[4:6]), int(text[6:8])), *time)
     if len(text) in (9, 10) and int(text) in _SECONDS:
         return datetime.fromtimestamp(int(text), UTC)
     if len(text) == 13 and int(text) // 1000 in _SECONDS:
@@ -119,11 +119,11 @@ def _written(text: str, order: str | None) -> date | datetime:
             return datetime.fromisoformat(text)
         except ValueError:
             pass
-    found = _DAY.match(text)
-    clock = _TIME.fullmatch(text, found.end()) if found else None
-    if found is None or clock is None:
+    match = _DAY.match(text)
+    time = _TIME.fullmatch(text, match.end()) if match else None
+    if match is None or time is None:
         raise ValueError(EXPECTED)
-    part = found.groupdict()
+    part = match.groupdict()
     if part["y"]:
         day = _real(int(part["y"]), int(part["m"]), int(part["d"]))
     elif part["y3"]:
@@ -138,7 +138,7 @@ def _written(text: str, order: str | None) -> date | datetime:
     weekday = (part["weekday"] or "").lower()
     if weekday and _WEEKDAYS[day.weekday()] != weekday:
         raise ValueError(f"{day} is a {day:%A}")
-    return _clocked(day, clock)
+    return _with_time(day, time)
 
 
 def _numeric(first: int, second: int, year: str, separator: str, order: str | None) -> date:
@@ -157,8 +157,8 @@ def _numeric(first: int, second: int, year: str, separator: str, order: str | No
     return _real(full, month, day, f" (read {order})" if order else "")
 
 
-def _clocked(day: date, clock: re.Match[str]) -> date | datetime:
-    part = clock.groupdict()
+def _with_time(day: date, time: re.Match[str]) -> date | datetime:
+    part = time.groupdict()
     if part["hour"] is None:
         return day
     hour = int(part["hour"])

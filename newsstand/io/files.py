@@ -156,12 +156,12 @@ def distrusted(path: Path) -> str | None:
     """
     if not hasattr(os, "getuid"):
         return None
-    found = path.lstat()
-    if found.st_uid != os.getuid():
+    status = path.lstat()
+    if status.st_uid != os.getuid():
         return f"{path} belongs to another user"
-    if not stat.S_ISLNK(found.st_mode) and found.st_mode & 0o022:
+    if not stat.S_ISLNK(status.st_mode) and status.st_mode & 0o022:
         return f"others may write to {path}"
-    if not stat.S_ISDIR(found.st_mode) or not found.st_mode & 0o011:  # closed to others
+    if not stat.S_ISDIR(status.st_mode) or not status.st_mode & 0o011:  # closed to others
         return None
     return next(filter(None, map(distrusted, sorted(path.iterdir()))), None)
 

@@ -177,8 +177,8 @@ _DECODER = json.JSONDecoder(object_pairs_hook=_object_of)
 
 def duplicates(names: Iterator[str]) -> str:
     """The names that occur more than once, as messages list them."""
-    found = sorted(name for name, times in Counter(names).items() if times > 1)
-    return ", ".join(f"{name[:60]!r}" for name in found[:10]) + ", …" * (len(found) > 10)
+    repeated = sorted(name for name, times in Counter(names).items() if times > 1)
+    return ", ".join(f"{name[:60]!r}" for name in repeated[:10]) + ", …" * (len(repeated) > 10)
 
 
 def _json_flaw(error: Exception) -> tuple[str, str]:

@@ -194,11 +194,11 @@ class _Xz(io.RawIOBase):
                 self._rest = self._raw.read(_CHUNK)
                 if not self._rest:
                     raise EOFError("unexpected end of file")
-            found = self._decoder.decompress(self._rest, max_length=len(buffer))
+            chunk = self._decoder.decompress(self._rest, max_length=len(buffer))
             self._rest = b""
-            if found:
-                buffer[: len(found)] = found
-                return len(found)
+            if chunk:
+                buffer[: len(chunk)] = chunk
+                return len(chunk)
 
 
 def _zstd(raw: BinaryIO) -> IO[bytes]:

@@ -95,7 +95,7 @@ def read_values(
     >>> read_values({"id": 7.0, "body": None, "published": 1556877600}, [("id", "id")]).texts
     {'id': '7'}
     """
-    found = Values()
+    read = Values()
     for name, column in columns:
         value = row.get(column)
         if type(value) is not str or name == "published":
@@ -104,15 +104,15 @@ def read_values(
             try:
                 value = _read(name, value, dates)
             except ValueError as error:
-                known = found.flaws if name in STRICT or name == "group" else found.unused
+                known = read.flaws if name in STRICT or name == "group" else read.unused
                 known.append((name, str(error)))
                 continue
         if value:
             if not value.isascii() and _SURROGATES.search(value):
                 value = _SURROGATES.sub("\ufffd", value)
-                found.repaired.append(name)
-            found.texts[name] = value
-    return found
+                read.repaired.append(name)
+            read.texts[name] = value
+    return read
 
 
 def missing(value: Any) -> bool:

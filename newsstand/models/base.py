@@ -116,20 +116,20 @@ class Family:
     @property
     def model_class(self) -> type[Model]:
         """The class of the models."""
-        found: type[Model] = _imported(self.model)
-        return found
+        imported: type[Model] = _imported(self.model)
+        return imported
 
     @property
     def config_class(self) -> "type[ModelSection]":
         """The class of the config section."""
-        found: type[ModelSection] = _imported(self.config)
-        return found
+        imported: type[ModelSection] = _imported(self.config)
+        return imported
 
     @property
     def trainer_class(self) -> "type[Trainer]":
         """The class that fits the models."""
-        found: type[Trainer] = _imported(self.trainer)
-        return found
+        imported: type[Trainer] = _imported(self.trainer)
+        return imported
 
 
 # The model families by their `kind` in configs and bundles. Programs can register their own.

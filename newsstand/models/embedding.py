@@ -117,8 +117,8 @@ class EmbeddingModel:
         weights = self.coefficients[:, label] - self.coefficients.mean(axis=1)
         weights = weights.reshape(-1, self.encoder.width).astype(np.float64)
         read = self.encoder.excerpts(example)
-        found = [self.encoder.states(joined(example, excerpt)) for excerpt in read]
-        means = [states.mean(axis=0) for states, _ in found]
+        read_states = [self.encoder.states(joined(example, excerpt)) for excerpt in read]
+        means = [states.mean(axis=0) for states, _ in read_states]
         lengths = [float(np.linalg.norm(mean)) for mean in means]
         whole = np.mean([x / y for x, y in zip(means, lengths, strict=True)], axis=0)
         scale = np.sqrt(self.encoder.width) / np.linalg.norm(whole)
@@ -127,7 +127,7 @@ class EmbeddingModel:
             target = self.encoder.vectors([example.target or ""])[0] * np.sqrt(len(whole))
             slope = slope + weights[2] * target + weights[3] * np.sign(whole * scale - target)
         steps = np.zeros(len(example.text) + 1)
-        for excerpt, (states, places), length in zip(read, found, lengths, strict=True):
+        for excerpt, (states, places), length in zip(read, read_states, lengths, strict=True):
             shares = states @ slope * (scale / length / len(states) / len(read))
             for share, (start, end) in zip(shares, sources(excerpt, places), strict=True):
                 steps[start] += share / max(end - start, 1)
@@ -157,8 +157,8 @@ class EmbeddingModel:
         of_ngrams = of_encoder.pop("ngrams", None)
         encoder = open_bundled(folder, **of_encoder)
 
-        def expected(found: Header) -> Header:
-            rows, labels = found["coefficients"][1]
+        def expected(header: Header) -> Header:
+            rows, labels = header["coefficients"][1]
             width = 4 * encoder.width if rows > encoder.width else encoder.width
             return {"coefficients": ("F32", (width, labels)), "intercepts": ("F32", (labels,))}
 
@@ -203,14 +203,14 @@ def features(
     targets = [example.target or "" for example in examples] if cross_target else []
     every = list(dict.fromkeys([*chain.from_iterable(read), *targets]))
     number = {text: row for row, text in enumerate(every)}
-    found = vectors(every)
+    every_vector = vectors(every)
     scale = np.float32(np.sqrt(encoder.width))
     text = np.zeros((len(examples), encoder.width), dtype=np.float32)
     for row, parts in enumerate(read):
-        mean = found[[number[part] for part in parts]].mean(axis=0)
+        mean = every_vector[[number[part] for part in parts]].mean(axis=0)
         text[row] = mean / np.linalg.norm(mean) if len(parts) > 1 else mean
     text *= scale
     if not cross_target:
         return text
-    target = found[[number[x] for x in targets]] * scale
+    target = every_vector[[number[x] for x in targets]] * scale
     return np.hstack([text, target, text * target, np.abs(text - target)])

@@ -59,8 +59,8 @@ class Hypotheses:
             odds = entailed - refuted
         held = entailed - refuted
         none, numbers = -of.amax(odds, -1), iter(range(held.shape[-1]))
-        found = [none if x is None else held[..., next(numbers)] for x in self.wordings]
-        return of.stack(found, -1)
+        of_labels = [none if x is None else held[..., next(numbers)] for x in self.wordings]
+        return of.stack(of_labels, -1)
 
 
 def nli_classes(names: Sequence[str]) -> tuple[str, ...] | None:
@@ -71,8 +71,8 @@ def nli_classes(names: Sequence[str]) -> tuple[str, ...] | None:
     >>> nli_classes(["LABEL_0", "LABEL_1"])
     """
     plain = (name.strip().lower().replace("-", "_").replace(" ", "_") for name in names)
-    found = tuple(NOT_ENTAILMENT if name == "non_entailment" else name for name in plain)
-    return found if set(found) in CLASSES and len(set(found)) == len(found) else None
+    classes = tuple(NOT_ENTAILMENT if name == "non_entailment" else name for name in plain)
+    return classes if set(classes) in CLASSES and len(set(classes)) == len(classes) else None
 
 
 def without_a_hypothesis(labels: Sequence[str]) -> str:

@@ -67,11 +67,11 @@ class LinearModel:
         A sparse row times a dense matrix is summed in the order of the row's columns, whatever
         the batch: scores of single and batched examples are bit-identical.
         """
-        found = [
+        scores = [
             self.features(examples[start : start + _CHUNK]) @ self.coefficients
             for start in range(0, max(1, len(examples)), _CHUNK)
         ]
-        return np.asarray(np.concatenate(found) + self.intercepts, dtype=np.float64)
+        return np.asarray(np.concatenate(scores) + self.intercepts, dtype=np.float64)
 
     def knows(self, examples: Sequence[Example]) -> Bools:
         """Whether any n-gram of each text has a weight, shape (examples,)."""
@@ -127,11 +127,11 @@ class LinearModel:
 
     def tensors(self, stored: Stored) -> Tensors:
         """The weights by tensor name, in a number format."""
-        found = pack("coefficients", self.coefficients, stored) | {"intercepts": self.intercepts}
+        tensors = pack("coefficients", self.coefficients, stored) | {"intercepts": self.intercepts}
         for number, block in enumerate(self.features.blocks):
-            found |= pack_buckets(f"buckets.{number}", block.buckets, self.features.spec.bits)
-            found |= pack(f"weights.{number}", block.weights, _weighted(stored))
-        return {name: np.ascontiguousarray(values) for name, values in found.items()}
+            tensors |= pack_buckets(f"buckets.{number}", block.buckets, self.features.spec.bits)
+            tensors |= pack(f"weights.{number}", block.weights, _weighted(stored))
+        return {name: np.ascontiguousarray(values) for name, values in tensors.items()}
 
     @classmethod
     def of_tensors(cls, spec: FeatureSpec, stored: Stored, tensors: Tensors) -> Self:
@@ -179,7 +179,7 @@ class LinearModel:
             if not spec.kinds:
                 raise ValueError("expected words or chars, both are null")
             tensors = read_tensors(
-                folder / WEIGHTS_FILE, lambda found: _expected(spec, stored, found)
+                folder / WEIGHTS_FILE, lambda header: _expected(spec, stored, header)
             )
             return cls.of_tensors(spec, stored, tensors)
         except (KeyError, TypeError, ValueError) as error:
@@ -214,14 +214,14 @@ def _weighted(stored: Stored) -> Stored:
     return "float16" if stored == "int8" else stored
 
 
-def _expected(spec: FeatureSpec, stored: Stored, found: Header) -> Header:
+def _expected(spec: FeatureSpec, stored: Stored, header: Header) -> Header:
     """The header of a model's file, with the numbers of labels and columns of this file."""
-    [labels] = found["intercepts"][1]
-    columns = [found[f"weights.{number}"][1][0] for number in range(len(spec.kinds))]
+    [labels] = header["intercepts"][1]
+    columns = [header[f"weights.{number}"][1][0] for number in range(len(spec.kinds))]
     if any(size > 1 << spec.bits for size in columns):
         raise ValueError(f"more than 2**{spec.bits} columns of a kind")
     expected = packed("coefficients", (sum(columns), labels), stored)
     for number, size in enumerate(columns):
-        expected |= packed_buckets(f"buckets.{number}", size, spec.bits, found)
+        expected |= packed_buckets(f"buckets.{number}", size, spec.bits, header)
         expected |= packed(f"weights.{number}", (size,), _weighted(stored))
     return {**expected, "intercepts": ("F32", (labels,))}

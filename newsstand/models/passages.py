@@ -96,7 +96,7 @@ def _strongest(
     worth[function] = np.minimum(worth[function], -1e-9)
     total = np.concatenate([[0.0], np.cumsum(worth)])
     free = np.ones(len(words), dtype=np.int64)
-    found: list[tuple[int, int, float]] = []
+    strongest: list[tuple[int, int, float]] = []
     seen: set[str] = set()
     for _ in range(_TRIES * limit):
         taken = np.concatenate([[0], np.cumsum(1 - free)])
@@ -117,7 +117,7 @@ def _strongest(
         phrase = " ".join(folded[first : last + 1])
         if phrase not in seen:
             seen.add(phrase)
-            found.append((first, last, float(gains[first : last + 1].sum())))
-        if len(found) == limit:
+            strongest.append((first, last, float(gains[first : last + 1].sum())))
+        if len(strongest) == limit:
             break
-    return sorted(found, key=lambda span: -span[2])
+    return sorted(strongest, key=lambda span: -span[2])

@@ -46,8 +46,8 @@ def pack(name: str, values: NDArray[np.float32], stored: Stored) -> Tensors:
 
 def packed(name: str, shape: tuple[int, ...], stored: Stored) -> Header:
     """The header of the tensors that `pack` creates for weights of a shape."""
-    found: Header = {name: (_NAMES[stored], shape)}
-    return found | ({f"{name}.largest": ("F32", shape[1:])} if stored == "int8" else {})
+    header: Header = {name: (_NAMES[stored], shape)}
+    return header | ({f"{name}.largest": ("F32", shape[1:])} if stored == "int8" else {})
 
 
 def unpack(name: str, tensors: Mapping[str, NDArray[Any]]) -> NDArray[np.float32]:
@@ -77,9 +77,9 @@ def packed_buckets_size(buckets: int, bits: int) -> int:
     return min(4 * buckets, (1 << bits) // 8)
 
 
-def packed_buckets(name: str, buckets: int, bits: int, found: Header) -> Header:
+def packed_buckets(name: str, buckets: int, bits: int, header: Header) -> Header:
     """The header of the tensor that `pack_buckets` creates, given the header of a file."""
-    if name in found:
+    if name in header:
         return {name: ("I32", (buckets,))}
     return {f"{name}.held": ("U8", ((1 << bits) // 8,))}
 

@@ -163,16 +163,16 @@ class TransformerModel:
             texts.append(_text(example, tuple(kept), places))
         scores = self._scores(self._tokens(self._pairs(example, texts)))
         over = scores[:, label] - scores.mean(axis=1)
-        found = dict.fromkeys((span for span, _ in owners), 0.0)
+        gains = dict.fromkeys((span for span, _ in owners), 0.0)
         for (span, number), value in zip(owners, over[len(whole) :], strict=True):
-            found[span] += float(over[number] - value) / len(whole)
-        return list(found.items())
+            gains[span] += float(over[number] - value) / len(whole)
+        return list(gains.items())
 
     def window_texts(self, example: Example) -> list[str]:
         """The text of each window of an article, as the network reads it."""
-        found = self.encoder.excerpts(example, beside=self._beside(example))
+        excerpts = self.encoder.excerpts(example, beside=self._beside(example))
         places = self._places(example)
-        return [_text(example, excerpt, places) for excerpt in found]
+        return [_text(example, excerpt, places) for excerpt in excerpts]
 
     def _beside(self, example: Example) -> list[str]:
         """The texts read with an article: the worded target, or each hypothesis."""
@@ -297,7 +297,7 @@ def _places(example: Example) -> list[Span]:
         shift = len(example.text) - len(example.prepared.body.text)
         return [(start + shift, end + shift) for start, end in sorted(example.mentions)]
     named = rf"(?<!\w){re.escape(example.target or '')}(?!\w)"
-    return [found.span() for found in re.finditer(named, example.text)]
+    return [match.span() for match in re.finditer(named, example.text)]
 
 
 def _text(example: Example, excerpt: Excerpt, places: Sequence[Span]) -> str:

@@ -100,7 +100,11 @@ def test_parquet_is_known_by_its_first_bytes() -> None:
         ),
         ("a.csv.zst", b"\x28\xb5\x2f\xfd\0", "a.csv.zst: packed with zstd, which this Python "),
         ("a.zip", zipped("a.csv", "b.csv"), "a.zip: a zip archive of 2 files, expected one"),
-        ("a.csv.xz", lzma.compress(TEXT)[:-9], "a.csv.xz: damaged, not readable as xz (unexpected end"),
+        (
+            "a.csv.xz",
+            lzma.compress(TEXT)[:-9],
+            "a.csv.xz: damaged, not readable as xz (unexpected end",
+        ),
         (
             "a.csv.gz",
             gzip.compress(TEXT, mtime=0)[:-9],
