@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from newsstand.config.data_specs import SourceSpec, SplitSpec
-from newsstand.data.prepare import FEATURES, PreparedRows, Progress, prepare
+from newsstand.data.prepare import FEATURES, PreparedRows, prepare
 from newsstand.data.readers.annotations import LabelReader
 from newsstand.data.readers.sources import SPLITS, UNUSED, Source
 from newsstand.data.sealed import cache_root
 from newsstand.errors import DataError
 from newsstand.labels import FROM_DATA, LabelSet
+from newsstand.progress import ProgressCallback
 from newsstand.text.normalize import TextSpec
 
 ALL_DRAWN = "none"  # the split of a source whose rows are drawn whatever its files say
@@ -88,7 +89,7 @@ def prepare_all(
     *,
     spec: TextSpec,
     scheme: str | tuple[str, ...],
-    progress: Progress | None = None,
+    progress: ProgressCallback | None = None,
 ) -> tuple[PreparedRows, Origins]:
     """The rows of several sources, in the order of the sources.
 

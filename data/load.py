@@ -15,13 +15,14 @@ from newsstand.config.data_specs import DataSpec, NearDuplicateSpec, SourceSpec
 from newsstand.data.code_key import code_key
 from newsstand.data.join import Origins, Part, prepare_all
 from newsstand.data.notes import Note
-from newsstand.data.prepare import PreparedRows, Progress, prepare, values
+from newsstand.data.prepare import PreparedRows, prepare, values
 from newsstand.data.readers.sources import SPLITS
 from newsstand.data.sealed import DamagedError, discard, keep, kept
 from newsstand.data.splits.near_duplicates import Near, near_duplicates
 from newsstand.data.splits.placement import Columns, no_rows, place_rows
 from newsstand.errors import DataError
 from newsstand.labels import LabelSet
+from newsstand.progress import ProgressCallback
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +110,9 @@ class NewsData:
         return _with_labels(self.rows, self.label_numbers, names).select(numbers)
 
 
-def load(spec: DataSpec, *, strict: bool = True, progress: Progress | None = None) -> NewsData:
+def load(
+    spec: DataSpec, *, strict: bool = True, progress: ProgressCallback | None = None
+) -> NewsData:
     """Reads, validates, prepares and splits labelled news.
 
     Args:
@@ -175,7 +178,7 @@ def _near(
     prepared: PreparedRows,
     small: Columns,
     spec: NearDuplicateSpec,
-    progress: Progress | None,
+    progress: ProgressCallback | None,
 ) -> Near:
     """Near-duplicates among the rows; each distinct text is looked at once."""
     _, first, number = np.unique(small.text_key, return_index=True, return_inverse=True)

@@ -11,7 +11,7 @@ import hashlib
 import json
 import logging
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, astuple, dataclass
 from functools import cache, lru_cache
@@ -33,14 +33,13 @@ from newsstand.errors import EmptyArticleError, InputError
 from newsstand.io.files import exclusive, remove, scratch_folder, sync
 from newsstand.labels import LabelSet
 from newsstand.parallel import pool, processors
+from newsstand.progress import ProgressCallback
 from newsstand.text.article import Article
 from newsstand.text.example import Example, encode, prepared_mentions
 from newsstand.text.normalize import TextSpec
 
 _logger = logging.getLogger(__name__)
 
-# Called with what is being done, the rows done so far, and how many there are in all if known.
-Progress = Callable[[str, int, int | None], None]
 # A batch of the file, the places of its rows without text, and the problems of others.
 _Prepared: TypeAlias = tuple[pa.RecordBatch, list[str], list[str]]
 
@@ -131,7 +130,7 @@ def prepare(
     scheme: str | tuple[str, ...],
     read: ReadSpec,
     part: bool = False,
-    progress: Progress | None = None,
+    progress: ProgressCallback | None = None,
 ) -> PreparedRows:
     """The rows of a source, prepared now or by an earlier run.
 
@@ -204,7 +203,7 @@ def values(column: pa.ChunkedArray) -> list[Any]:
 
 
 def _write(
-    folder: Path, rows: Iterable[Row], spec: TextSpec, progress: Progress | None
+    folder: Path, rows: Iterable[Row], spec: TextSpec, progress: ProgressCallback | None
 ) -> tuple[list[str], list[str]]:
     """Prepares and writes all rows; returns the places of those without text, and problems."""
     empty: list[str] = []

@@ -6,7 +6,7 @@ from typing import Any
 
 from newsstand.config.data_specs import DataSpec, NearDuplicateSpec, ReadSpec, SourceSpec, SplitSpec
 from newsstand.data.load import NewsData, load
-from newsstand.data.prepare import Progress
+from newsstand.progress import ProgressCallback
 from newsstand.text.normalize import TextSpec
 
 _OF_SOURCE = {field.name for field in fields(SourceSpec)}
@@ -26,7 +26,7 @@ def load_rows(
     split: dict[str, Any] | None = None,
     near_duplicates: dict[str, Any] | None = None,
     strict: bool = True,
-    progress: Progress | None = None,
+    progress: ProgressCallback | None = None,
     **settings: Any,
 ) -> NewsData:
     """The rows of some sources, or of the one that the settings describe."""

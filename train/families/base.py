@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, Protocol, Self
 
 from newsstand.config.schema import Config
-from newsstand.data.prepare import Progress
 from newsstand.errors import NewsstandError
 from newsstand.models.base import Model
+from newsstand.progress import ProgressCallback
 from newsstand.train.dataset import Rows
 from newsstand.train.families.linear_search import Trial
 from newsstand.train.finetune.processes import processes
@@ -35,7 +35,7 @@ class RunContext:
     """
 
     stages: Clock
-    progress: Progress
+    progress: ProgressCallback
     checkpoints: Unfinished
     scratch: Path
     digest: str
@@ -45,7 +45,7 @@ class RunContext:
 
     @classmethod
     def alone(
-        cls, checkpoints: Unfinished, scratch: Path, progress: Progress | None = None
+        cls, checkpoints: Unfinished, scratch: Path, progress: ProgressCallback | None = None
     ) -> Self:
         """The context of a fit that is no part of a run: nothing is tracked or evaluated.
 

@@ -23,11 +23,11 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array, hstack, vstack
 from sklearn.linear_model import SGDClassifier
 
-from newsstand.data.prepare import Progress
 from newsstand.data.sealed import keep
 from newsstand.features.weighting import Features, FeatureSpec, count, document_frequencies
 from newsstand.models.linear import LinearModel
 from newsstand.parallel import Run, pool, processors
+from newsstand.progress import ProgressCallback
 from newsstand.text.example import Example
 from newsstand.train.families.linear_solver import check_features, linear_model
 from newsstand.train.fit_checkpoint import held
@@ -89,7 +89,7 @@ def fit_stream(
     epochs: int | None,
     seed: int,
     file: Path,
-    progress: Progress | None = None,
+    progress: ProgressCallback | None = None,
     block: int = 512,
     shuffled: int = 16,
     saved_every: float = 20.0,
@@ -152,7 +152,7 @@ class _Fit:
     epochs: int
     seed: int
     file: Path
-    progress: Progress | None
+    progress: ProgressCallback | None
     block: int
     shuffled: int
     saved_every: float

@@ -18,6 +18,7 @@ from newsstand.encoders.torch_encoder import Encoder
 from newsstand.models.calibration import Calibration
 from newsstand.models.hypotheses import TARGET, Hypotheses
 from newsstand.models.transformer import Inputs, TransformerModel
+from newsstand.progress import ProgressCallback
 from newsstand.text.example import Example
 from newsstand.train.evaluate import metrics
 from newsstand.train.finetune.checkpoints import (
@@ -36,7 +37,6 @@ from newsstand.train.finetune.trainer import (
     Collator,
     EncoderTrainer,
     Log,
-    Progress,
     Teller,
     TokenRows,
     arguments,
@@ -97,7 +97,7 @@ def fit_encoder(
     folder: Path,
     seed: int,
     log: Log,
-    progress: Progress,
+    progress: ProgressCallback,
     mark_target: bool = False,
     target_as: str = TARGET,
     hypotheses: Hypotheses | None = None,

@@ -19,7 +19,6 @@ import torch
 from numpy.typing import NDArray
 from transformers import set_seed
 
-from newsstand.data.prepare import Progress
 from newsstand.data.sealed import keep
 from newsstand.encoders.libraries import use_bf16
 from newsstand.encoders.long_text import joined
@@ -27,6 +26,7 @@ from newsstand.encoders.tokenizer import Tokens
 from newsstand.encoders.torch_encoder import Encoder
 from newsstand.errors import NewsstandError
 from newsstand.models.embedding import EmbeddingModel
+from newsstand.progress import ProgressCallback
 from newsstand.text.example import Example
 from newsstand.train.families.vector_cache import RememberedVectors
 from newsstand.train.finetune.order import LengthGrouped
@@ -64,7 +64,7 @@ def fine_tune_vectors(
     classifier_rate: float = 1.0,
     seed: int,
     file: Path,
-    progress: Progress,
+    progress: ProgressCallback,
     weights: NDArray[np.float64] | None = None,
     stages: NDArray[np.int8] | None = None,
 ) -> EmbeddingModel:

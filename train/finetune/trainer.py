@@ -13,6 +13,7 @@ from transformers import Trainer, TrainerCallback, TrainingArguments
 
 from newsstand.encoders.libraries import use_bf16
 from newsstand.errors import NewsstandError
+from newsstand.progress import ProgressCallback
 from newsstand.train.finetune.checkpoints import seal_checkpoint
 from newsstand.train.finetune.order import LengthGrouped, Staged
 from newsstand.train.finetune.processes import from_first, processes, rank
@@ -20,8 +21,6 @@ from newsstand.train.finetune.tuning import NO_LABEL, Tuning, parameter_groups
 
 # Called with what the last steps gave, losses or validation figures by name, and the step.
 Log = Callable[[dict[str, float], int], None]
-# Called with what to show, steps done and steps in all.
-Progress = Callable[[str, int, int | None], None]
 
 JUDGED_BY = "judged_by"  # the figure that the best checkpoint has the highest of
 
@@ -130,7 +129,7 @@ class EncoderTrainer(Trainer):  # type: ignore[misc]
 class Teller(TrainerCallback):  # type: ignore[misc]
     """Passes on progress and figures."""
 
-    def __init__(self, trainer: EncoderTrainer, log: Log, progress: Progress) -> None:
+    def __init__(self, trainer: EncoderTrainer, log: Log, progress: ProgressCallback) -> None:
         self._trainer = trainer
         self._log = log
         self._progress = progress

@@ -9,11 +9,11 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from newsstand.data.prepare import Progress
 from newsstand.errors import DataError, NewsstandError
 from newsstand.io.article_files import ScoreError, read_articles
 from newsstand.io.bundle import Bundle, bundle_hash
 from newsstand.io.bundle_uri import located
+from newsstand.progress import ProgressCallback
 from newsstand.text.article import Article
 from newsstand.text.example import Example, encode
 from newsstand.text.normalize import TextSpec
@@ -76,7 +76,7 @@ class TrainingTargets:
         soft_labels: bool,
         staged: bool,
         teacher: Teacher | None,
-        progress: Progress,
+        progress: ProgressCallback,
     ) -> Self:
         """The targets of some rows.
 
@@ -139,7 +139,7 @@ def _distilled(
     rows: Rows,
     examples: list[Example],
     shares: Float32s,
-    progress: Progress,
+    progress: ProgressCallback,
 ) -> tuple[list[Example], Float32s, str, str | None, str]:
     """The rows and the unlabelled articles, with the teacher's probabilities of all."""
     with located(settings.bundle) as folder:
