@@ -1,1 +1,1 @@
-"""Labelled news in, validated rows and trustworthy splits out."""
+"""Reads labelled news, validates and prepares its rows, and splits them."""

@@ -1,7 +1,7 @@
-"""A digest of newsstand's own code, as far as it decides a result that a cache keeps.
+"""Digests of newsstand's own code, for the keys of cached results.
 
-Which modules decide is found by following imports, not by folder: another module may be edited,
-and any module moved into a sub-package, without a change here.
+The modules that a result depends on are found by following imports, so editing an unrelated module
+keeps the cache, and moving a module needs no change here.
 """
 
 import hashlib
@@ -12,10 +12,10 @@ from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
 from pathlib import Path
 
-# The package whose modules are followed. Its own `__init__` only names what users import.
+# The package whose modules are followed. Its own `__init__` only re-exports names.
 _TOP = "newsstand"
-# An import statement at the start of a line, however deep: the module, and the names taken from
-# it. To parse all modules takes a hundred times as long.
+# An import statement at the start of a line, at any indentation: the module, and the imported
+# names. Parsing all modules takes a hundred times as long.
 _IMPORT = re.compile(
     rb"""^[ \t]*(?:
         import[ \t]+(newsstand\.[\w.]+)
@@ -27,14 +27,14 @@ _NAME = re.compile(rb"\w+")
 
 
 def source_of(module: str) -> bytes | None:
-    """The source of a module or package; None where there is none of that name."""
+    """Returns the source of a module or package; None if it does not exist."""
     spec = _spec(module)
     return Path(spec.origin).read_bytes() if spec and spec.origin else None
 
 
 @cache
 def _spec(module: str) -> ModuleSpec | None:
-    """Where a module is, found without importing more than the packages that it is in."""
+    """Finds a module without importing more than the packages that contain it."""
     parent = module.rpartition(".")[0]
     if parent:
         package = _spec(parent)
@@ -45,11 +45,14 @@ def _spec(module: str) -> ModuleSpec | None:
 
 @cache
 def code_key(module: str, source: Callable[[str], bytes | None] = source_of) -> str:
-    """64 hexadecimal digits that change with the code of a module and of all that it imports.
+    """Returns a digest of the code of a module and of all modules that it imports.
 
     Args:
         module: Full name of a module of newsstand.
         source: As in `imported`.
+
+    Returns:
+        64 hexadecimal digits.
     """
     digest = hashlib.sha256()
     for name, code in sorted(imported(module, source).items()):
@@ -58,15 +61,15 @@ def code_key(module: str, source: Callable[[str], bytes | None] = source_of) -> 
 
 
 def imported(module: str, source: Callable[[str], bytes | None] = source_of) -> dict[str, bytes]:
-    """Name and source of a module of newsstand, and of all that it imports at any remove.
+    """Returns the sources of a module of newsstand and of all modules that it imports, by name.
 
-    Imports inside of functions count, and so does the `__init__` of each sub-package.
+    Follows indirect imports, imports inside functions, and the `__init__` of each sub-package.
 
     Args:
-        module: Its full name.
-        source: What gives the source of a module, or None for a name that is none.
+        module: Full name of the module.
+        source: Returns the source of a module, or None if there is no such module.
     """
-    found: dict[str, bytes] = {}
+    sources: dict[str, bytes] = {}
     tried = {_TOP}
     waiting = [module]
     while waiting:
@@ -76,13 +79,13 @@ def imported(module: str, source: Callable[[str], bytes | None] = source_of) -> 
         tried.add(name)
         code = source(name)
         if code is not None:
-            found[name] = code
+            sources[name] = code
             waiting += [name.rpartition(".")[0], *_imports(code)]
-    return found
+    return sources
 
 
 def _imports(code: bytes) -> Iterator[str]:
-    """The modules that source code imports, and what may be modules among the names it takes."""
+    """Yields the modules that source code imports, and the imported names that may be modules."""
     for plain, package, names in _IMPORT.findall(code):
         module = (plain or package).decode()
         yield module

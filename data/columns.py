@@ -1,4 +1,4 @@
-"""Columns that a table lacks, what it may call them, and what is written on the command line."""
+"""Suggestions for missing columns: likely names in a table, and the setting that maps them."""
 
 import difflib
 import shlex
@@ -7,8 +7,8 @@ from functools import lru_cache
 
 from newsstand.io.values import listing, shortened
 
-# What other tables call our columns: lower case, with a blank for each sign between words; the
-# likelier first.
+# Common names of our columns in other tables, the likelier first: lower case, with a space for
+# each separator.
 _SYNONYMS: Mapping[str, tuple[str, ...]] = {
     "body": (
         *("text", "article text", "article body", "full text", "fulltext", "body text", "content"),
@@ -38,47 +38,47 @@ _SYNONYMS: Mapping[str, tuple[str, ...]] = {
     "group": ("story id", "cluster", "cluster id", "event", "event id"),
     "split": ("set", "subset", "fold", "partition"),
 }
-_LONGEST_NAME = 60  # characters; what is longer is no name
-_CLOSE = 200  # names that one is compared with
-_DATA_LIKE = 6  # words of a first row's cell that is no name of a column
+_LONGEST_NAME = 60  # characters; longer texts are not names
+_CLOSE = 200  # names compared with a missing one
+_DATA_LIKE = 6  # words; a header with a longer cell is probably a row of data
 
 
-def suggested(names: Sequence[str], wanted: Iterable[str]) -> dict[str, str]:
-    """Canonical column to the name that it seems to have in a table, each name once.
+def suggest_columns(names: Sequence[str], wanted: Iterable[str]) -> dict[str, str]:
+    """Maps canonical columns to the names that they probably have in a table, each name once.
 
-    A column that is needed may also be named among other words.
+    The name of a required column may also contain other words.
 
-    >>> suggested(["Headline", "Article text", "Category, desk"], ["body", "label", "title"])
+    >>> suggest_columns(["Headline", "Article text", "Category, desk"], ["body", "label", "title"])
     {'body': 'Article text', 'title': 'Headline', 'label': 'Category, desk'}
     """
     wanted = list(wanted)
-    plain: dict[str, str] = {}
+    plain: dict[str, str] = {}  # normalised name to name
     for name in names:
         if len(name) <= _LONGEST_NAME:
             plain.setdefault(" ".join(name.casefold().translate(_SIGNS).split()), name)
-    found: dict[str, str] = {}
+    mapping: dict[str, str] = {}
     for column in wanted:
         known = (column, *_SYNONYMS.get(column, ()))
-        choice = next((x for x in known if x in plain and plain[x] not in found.values()), None)
+        choice = next((x for x in known if x in plain and plain[x] not in mapping.values()), None)
         if choice is not None:
-            found[column] = plain[choice]
+            mapping[column] = plain[choice]
     for column in wanted:
-        if column in _NEEDED and column not in found:
-            free = {x: y for x, y in plain.items() if y not in found.values()}
-            choice = _among(free, (column, *_SYNONYMS[column]))
+        if column in _NEEDED and column not in mapping:
+            free = {x: y for x, y in plain.items() if y not in mapping.values()}
+            choice = _containing(free, (column, *_SYNONYMS[column]))
             if choice is not None:
-                found[column] = free[choice]
-    return found
+                mapping[column] = free[choice]
+    return mapping
 
 
-def _among(names: Iterable[str], known: Iterable[str]) -> str | None:
-    """The name that has the likeliest of the known ones among its words."""
+def _containing(names: Iterable[str], known: Iterable[str]) -> str | None:
+    """Returns the name that contains the likeliest of the known names."""
     spaced = [(f" {name} ", name) for name in names if _OTHERS.isdisjoint(name.split())]
     return next((name for x in known for words, name in spaced if f" {x} " in words), None)
 
 
 _NEEDED = ("body", "label", "target")
-# Words of names of columns that tell about a text, a label or a target, and are none.
+# Words in names of columns that describe a text, label or target but do not contain it.
 _OTHERS = frozenset(
     [
         *("id", "nr", "no", "number", "url", "link", "date", "time"),
@@ -89,13 +89,13 @@ _SIGNS = str.maketrans(dict.fromkeys("_-./:,;()[]", " "))
 
 
 def as_setting(columns: Mapping[str, str | Sequence[str]]) -> str:
-    r"""The setting `data.columns` as a shell takes it.
+    r"""Returns the setting `data.columns`, quoted for a shell.
 
     >>> as_setting({"body": "Article text", "label": "Category"})
     '\'data.columns={body: "Article text", label: "Category"}\''
     """
-    told = ", ".join(f"{name}: {_quoted(column)}" for name, column in columns.items())
-    return shlex.quote(f"data.columns={{{told}}}")
+    mapping = ", ".join(f"{name}: {_quoted(column)}" for name, column in columns.items())
+    return shlex.quote(f"data.columns={{{mapping}}}")
 
 
 def _quoted(value: str | Sequence[str]) -> str:
@@ -105,20 +105,22 @@ def _quoted(value: str | Sequence[str]) -> str:
     return f'"{escaped}"'
 
 
-def no_column(file: str, column: str, here: Sequence[str], suggestion: str | None = None) -> str:
-    """One line: a file has no such column, what it has, and what may be meant."""
+def missing_column(
+    file: str, column: str, here: Sequence[str], suggestion: str | None = None
+) -> str:
+    """Returns the message that a file lacks a column: its columns, and a suggestion."""
     names = [name for name in here[:_CLOSE] if len(name) <= _LONGEST_NAME]
     near = [suggestion] if suggestion else difflib.get_close_matches(column, names, n=1)
     hint = f"; did you mean {shortened(near[0])}? (data.columns)" if near else ""
     if any(len(name.split()) > _DATA_LIKE for name in here):
-        hint = "; is there no header? Name the columns: 'data.csv.header=[…, …]'"
+        hint = "; is the header missing? Name the columns: 'data.csv.header=[…, …]'"
     elif len(here) == 1:
         hint = "; are its cells separated by commas, semicolons or tabs? (data.csv.delimiter)"
     return f"{file}: no column '{column}' (columns here: {listing(here)}){hint}"
 
 
-def one_slip(name: str, columns: Collection[str]) -> list[str]:
-    """The columns from which one letter, or two that are swapped, tell a name apart."""
+def one_edit_away(name: str, columns: Collection[str]) -> list[str]:
+    """Returns the columns that differ from a name by one letter or by two swapped letters."""
     if len(name) > _LONGEST_NAME:
         return []
     return [column for column in columns if not _shorter(name).isdisjoint(_shorter(column))]

@@ -1,4 +1,4 @@
-"""What a config loads, in figures: counts by split, label, outlet and month, lengths, samples."""
+"""Statistics of the rows that a config loads: counts, lengths and samples."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -13,33 +13,32 @@ from newsstand.data.readers.sources import SPLITS
 from newsstand.text.example import Example
 
 _SAMPLES = 3
-_QUANTILES = {"shortest": 0.0, "median": 0.5, "95 %": 0.95, "longest": 1.0}
+_QUANTILES = {"shortest": 0.0, "median": 0.5, "95%": 0.95, "longest": 1.0}
 
 _MEASURED = 500  # rows whose tokens are counted
 
-# From an example to what each choice for long texts reads of it, and all that it has, in tokens.
-Reading: TypeAlias = Callable[[Example], dict[str, tuple[int, int]]]
+# Maps an example to the tokens read and the tokens in total, by choice of `model.long_text`.
+TokenCounter: TypeAlias = Callable[[Example], dict[str, tuple[int, int]]]
 
 # By split, in the order of SPLITS.
 Counts = dict[str, int]
 
 
-def describe(news: NewsData, reading: Reading | None = None) -> dict[str, Any]:
-    """Counts and lengths of the rows in the splits, fit for JSON.
+def describe(news: NewsData, token_counter: TokenCounter | None = None) -> dict[str, Any]:
+    """Computes counts and lengths of the rows in the splits, as values for JSON.
 
     Args:
-        news: What a config loads.
-        reading: Counts the tokens that each choice for long texts reads of an article, and all
-            that it has.
+        news: The rows that a config loads.
+        token_counter: Counts the tokens of an article that each choice of `model.long_text` reads,
+            and all its tokens.
 
     Returns:
-        `rows` (by split), `left_out` (by reason), `labels`, `outlets`, `months` (each name to its
-        counts by split; outlets by size, months in order; `""` where a row names none), `words`
-        (shortest, median, 95 % and longest text of each split), `samples` (three rows as a model
-        sees them, with what was taken out), `note`, `near_duplicates`, `ties`,
-        `notes` (what was left out, a line each) and `digest`; with several sources also
-        `sources` (each name to its counts by split), with `reading` `dropped`: the share of the
-        text that each choice for long texts drops.
+        `rows` (by split), `left_out` (by reason), `labels`, `outlets`, `months` (name to counts by
+        split; outlets by size, months in order; `""` for rows without a name), `words` (shortest,
+        median, 95% and longest text of each split), `samples` (three prepared rows, with the
+        removed boilerplate), `note`, `near_duplicates`, `ties`, `notes` (what was left out, a
+        line each) and `digest`; with several sources also `sources` (name to counts by split),
+        with `token_counter` also `dropped`, the share of the text that each choice drops.
     """
     names = news.rows.features["label"].names
     labels = [names[number] for number in news.column("label")]
@@ -64,7 +63,7 @@ def describe(news: NewsData, reading: Reading | None = None) -> dict[str, Any]:
         "notes": [str(note) for note in news.notes],
         "digest": news.digest,
         **({} if news.origins is None else {"sources": _sources(news, news.origins)}),
-        **({} if reading is None else {"dropped": _dropped(news, reading)}),
+        **({} if token_counter is None else {"dropped": _dropped(news, token_counter)}),
     }
 
 
@@ -73,8 +72,8 @@ def _sources(news: NewsData, origins: Origins) -> dict[str, Counts]:
     return {name: counts.get(name, dict.fromkeys(SPLITS, 0)) for name in origins.names}
 
 
-def _dropped(news: NewsData, reading: Reading) -> dict[str, float]:
-    """Share of the tokens that are not read, by choice, in rows from all over the data."""
+def _dropped(news: NewsData, token_counter: TokenCounter) -> dict[str, float]:
+    """Returns the share of tokens that each choice drops, in evenly spaced rows."""
     rows = [index for index, place in enumerate(news.split) if place]
     rows = rows[:: max(1, len(rows) // _MEASURED)]
     read: Counter[str] = Counter()
@@ -82,16 +81,16 @@ def _dropped(news: NewsData, reading: Reading) -> dict[str, float]:
     for index in rows:
         row = news.rows[index]
         example = Example.of_prepared(row["prepared_title"], row["prepared_body"], row["target"])
-        for choice, (some, all_) in reading(example).items():
-            read[choice] += some
-            whole[choice] += all_
+        for choice, (tokens_read, tokens) in token_counter(example).items():
+            read[choice] += tokens_read
+            whole[choice] += tokens
     return {choice: 1 - read[choice] / max(count, 1) for choice, count in whole.items()}
 
 
 def _counts(values: Sequence[str], split: Sequence[str]) -> dict[str, Counts]:
-    found = Counter(zip(values, split, strict=True))
-    names = dict.fromkeys(value for value, place in found if place)
-    return {value: {name: found[value, name] for name in SPLITS} for value in names}
+    counts = Counter(zip(values, split, strict=True))
+    names = dict.fromkeys(value for value, place in counts if place)
+    return {value: {name: counts[value, name] for name in SPLITS} for value in names}
 
 
 def _lengths(words: "np.ndarray[Any, Any]") -> dict[str, int]:
@@ -101,18 +100,18 @@ def _lengths(words: "np.ndarray[Any, Any]") -> dict[str, int]:
 
 
 def _clusters(news: NewsData, text_keys: Sequence[str]) -> dict[str, int] | None:
-    """How many texts, each counted once whatever its rows, tell how many stories again."""
-    if news.near is None:
+    """Counts the distinct texts with near-duplicates, and the stories that they belong to."""
+    if news.near_duplicates is None:
         return None
     distinct = np.unique(text_keys, return_index=True)[1]
-    sizes = np.bincount(news.near.cluster[distinct])
+    sizes = np.bincount(news.near_duplicates.cluster[distinct])
     return {"stories": int((sizes > 1).sum()), "texts": int(sizes[sizes > 1].sum())}
 
 
 def _chosen(news: NewsData, labels: Sequence[str]) -> list[int]:
-    """Rows drawn by content, of several labels and splits, those with boilerplate first."""
+    """Draws rows by content, of several labels and splits, those with boilerplate first."""
     digests = news.column("digest")
-    # Counted in Arrow: as Python objects, the spans of many rows would fill the memory.
+    # Counted in Arrow: as Python objects, the spans of many rows take too much memory.
     removed = compute.list_value_length(news.rows.data.column("removed")).to_pylist()
     rows = [index for index, place in enumerate(news.split) if place]
     rows.sort(key=lambda index: (not removed[index], digests[index]))

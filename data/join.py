@@ -1,4 +1,4 @@
-"""Several sources of rows as one table: each read, validated and cached by itself, then joined."""
+"""Joins several sources of rows, each read, validated and cached separately, to one table."""
 
 import hashlib
 from collections.abc import Sequence
@@ -18,24 +18,24 @@ from newsstand.labels import FROM_DATA, LabelSet
 from newsstand.progress import ProgressCallback
 from newsstand.text.normalize import TextSpec
 
-ALL_DRAWN = "none"  # the split of a source whose rows are drawn whatever its files say
+ALL_DRAWN = "none"  # the split setting of a source whose given splits are ignored
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """One of several sources, or the only one.
+class ConfiguredSource:
+    """A source of rows with its settings.
 
     Args:
         task: `topic` or `stance`.
-        spec: Where its rows are, how they are read, and what becomes of them.
+        spec: Location, format and splits of its rows.
     """
 
     task: str
     spec: SourceSpec
 
     @property
-    def source(self) -> Source:
-        """Where its rows are."""
+    def location(self) -> Source:
+        """The location of its rows."""
         return Source(
             task=self.task,
             path=self.spec.path,
@@ -47,16 +47,16 @@ class Part:
 
     @property
     def pinned(self) -> bool:
-        """Whether all rows stay in the split that they are put in."""
+        """Whether all rows are assigned to one split by the settings."""
         return self.spec.split in SPLITS
 
     @property
-    def alone(self) -> SplitSpec | None:
-        """How its rows are shared out without those of other sources."""
+    def own_split(self) -> SplitSpec | None:
+        """How its rows are split separately from other sources; None if they are not."""
         return self.spec.split if isinstance(self.spec.split, SplitSpec) else None
 
     def given(self, split: str | None) -> str | None:
-        """The split that counts as given for a row whose files say so."""
+        """Returns the given split of a row, from the split in its files and the settings."""
         only, own = self.spec.only, self.spec.split
         if split == UNUSED or (split and only and split not in only):
             return UNUSED
@@ -67,12 +67,12 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Origins:
-    """Which of several sources each row is from.
+    """The source of each row, for several sources.
 
     Args:
-        names: Of the sources.
-        weights: What a training row of each counts in the loss.
-        number: int64, of each row: its source's place in these.
+        names: Names of the sources.
+        weights: Loss weight of the training rows of each source.
+        number: int64, shape (rows,): number of each row's source, from 0.
     """
 
     names: tuple[str, ...]
@@ -80,108 +80,111 @@ class Origins:
     number: NDArray[np.int64]
 
     def name(self, row: int) -> str:
-        """The source of a row."""
+        """Returns the name of a row's source."""
         return self.names[int(self.number[row])]
 
 
-def prepare_all(
-    parts: Sequence[Part],
+def prepare_sources(
+    sources: Sequence[ConfiguredSource],
     *,
     spec: TextSpec,
     scheme: str | tuple[str, ...],
     progress: ProgressCallback | None = None,
 ) -> tuple[PreparedRows, Origins]:
-    """The rows of several sources, in the order of the sources.
+    """Prepares the rows of several sources, in the order of the sources.
 
-    `split` holds what counts as given, and groups of one source are none of another's.
+    Column `split` holds the given splits according to the settings. Groups are prefixed with the
+    name of their source.
 
     Args:
-        parts: The sources.
+        sources: The sources.
         spec: How text is prepared.
         scheme: A label scheme's name, `from-data`, or a list of labels.
         progress: Called after each batch.
 
     Raises:
-        DataError: Files that are missing, of any source, and the problems of the others' records.
+        DataError: A source has missing files; also lists the problems of the others' records.
     """
-    found: list[PreparedRows] = []
+    prepared: list[PreparedRows] = []
     missing: list[str] = []
-    for part in parts:
+    for source in sources:
         try:
-            one = prepare(
-                part.source,
-                form=part.spec.format,
+            rows = prepare(
+                source.location,
+                format_name=source.spec.format,
                 spec=spec,
                 scheme=scheme,
-                read=part.spec.read,
-                part=True,
+                read=source.spec.read,
+                one_of_several=True,
                 progress=progress,
             )
         except DataError as error:
-            missing += named(error.problems, part.spec.name)
+            missing += with_source_name(error.problems, source.spec.name)
         else:
-            found.append(replace(one, problems=named(one.problems, part.spec.name)))
+            problems = with_source_name(rows.problems, source.spec.name)
+            prepared.append(replace(rows, problems=problems))
     if missing:
-        raise DataError([*missing, *(line for one in found for line in one.problems)])
-    sizes = [len(one.table) for one in found]
+        raise DataError([*missing, *(line for rows in prepared for line in rows.problems)])
     origins = Origins(
-        tuple(part.spec.name for part in parts),
-        tuple(part.spec.weight for part in parts),
-        np.repeat(np.arange(len(parts)), sizes),
+        tuple(source.spec.name for source in sources),
+        tuple(source.spec.weight for source in sources),
+        np.repeat(np.arange(len(sources)), [len(rows.table) for rows in prepared]),
     )
-    return _joined(parts, found, scheme), origins
+    return _joined(sources, prepared, scheme), origins
 
 
-def named(problems: Sequence[str], name: str) -> list[str]:
-    """Problems that name a setting, with the source whose setting it is."""
+def with_source_name(problems: Sequence[str], name: str) -> list[str]:
+    """Appends the name of a source to the problems that mention a setting."""
     return [f"{line} [source '{name}']" if "data." in line else line for line in problems]
 
 
 def _joined(
-    parts: Sequence[Part], found: Sequence[PreparedRows], scheme: str | tuple[str, ...]
+    sources: Sequence[ConfiguredSource],
+    prepared: Sequence[PreparedRows],
+    scheme: str | tuple[str, ...],
 ) -> PreparedRows:
-    tables = [_as_given(part, one) for part, one in zip(parts, found, strict=True)]
-    problems = [line for one in found for line in one.problems]
-    labels = _labels(scheme, found)
+    tables = [_with_settings(x, rows) for x, rows in zip(sources, prepared, strict=True)]
+    problems = [line for rows in prepared for line in rows.problems]
+    labels = _labels(scheme, prepared)
     if not problems:
-        problems = _of_labels(labels)
-    key = hashlib.sha256("\n".join(one.folder.name for one in found).encode()).hexdigest()[:32]
-    folder = cache_root() / key
+        problems = _label_problems(labels)
+    names = "\n".join(rows.folder.name for rows in prepared)
+    folder = cache_root() / hashlib.sha256(names.encode()).hexdigest()[:32]
     folder.mkdir(exist_ok=True)
     return PreparedRows(
         folder,
         datasets.concatenate_datasets(tables),
         labels,
         problems,
-        sum(one.ties for one in found),
-        [note for one in found for note in one.notes],
-        all(one.cached for one in found),
-        tuple(one.folder for one in found),
+        sum(rows.ties for rows in prepared),
+        [note for rows in prepared for note in rows.notes],
+        all(rows.cached for rows in prepared),
+        tuple(rows.folder for rows in prepared),
     )
 
 
-def _as_given(part: Part, prepared: PreparedRows) -> datasets.Dataset:
-    """A source's rows with the splits that count as given, and groups that are its own."""
-    splits = [part.given(split) for split in prepared.column("split")]
-    groups = [group and f"{part.spec.name}/{group}" for group in prepared.column("group")]
+def _with_settings(source: ConfiguredSource, prepared: PreparedRows) -> datasets.Dataset:
+    """Returns a source's rows with their given splits and with groups prefixed by its name."""
+    splits = [source.given(split) for split in prepared.column("split")]
+    groups = [group and f"{source.spec.name}/{group}" for group in prepared.column("group")]
     table = prepared.table.remove_columns(["split", "group"])
     for name, column in (("split", splits), ("group", groups)):
         table = table.add_column(name, column, feature=FEATURES[name])
     return table.select_columns(list(FEATURES))
 
 
-def _labels(scheme: str | tuple[str, ...], found: Sequence[PreparedRows]) -> LabelSet:
-    used = {label for one in found for label in one.labels.labels}
+def _labels(scheme: str | tuple[str, ...], prepared: Sequence[PreparedRows]) -> LabelSet:
+    used = {label for rows in prepared for label in rows.labels.labels}
     if scheme == FROM_DATA:
         return LabelSet(FROM_DATA, {label: label for label in sorted(used)})
     return LabelSet.of(scheme).only(used)
 
 
-def _of_labels(labels: LabelSet) -> list[str]:
-    """What is wrong with the labels of all sources together."""
+def _label_problems(labels: LabelSet) -> list[str]:
+    """Returns the problems of the labels of all sources together."""
     if len(labels) < 2:
         only = ", ".join(f"'{label}'" for label in labels.labels)
-        return [f"data.sources: expected at least two labels in all, there is only {only}"]
+        return [f"data.sources: expected at least two labels in total, got only {only}"]
     if labels.scheme != FROM_DATA:
         return []
     reader = LabelReader("label", scheme=FROM_DATA, names={})

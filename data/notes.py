@@ -1,4 +1,4 @@
-"""What was left out of the rows, or left empty in them, counted by kind with the first place."""
+"""Notes on rows and values that were left out, counted by kind, with the place of the first."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """One kind of thing that was left out.
+    """One kind of omission.
 
     Args:
-        what: How many, and what, as `3 rows undated`.
-        why: The first of them, and the setting that decides.
+        what: Number and kind, such as `3 rows undated`.
+        why: The first case, and the setting that applies.
     """
 
     what: str
@@ -29,7 +29,7 @@ class _Kind:
 
 
 class Notes:
-    """Counts what readers leave out.
+    """Counts omissions by kind.
 
     >>> notes = Notes()
     >>> notes.add("rows undated", "w.csv: row 7, line 8: 'soon'", "data.dates_strict refuses them")
@@ -41,14 +41,14 @@ class Notes:
         self._kinds: dict[str, _Kind] = {}
 
     def add(self, what: str, first: str, advice: str = "") -> None:
-        """One more of a kind; `first` is told of the first only."""
+        """Counts a case of a kind; `first` is kept from the first case only."""
         kind = self._kinds.get(what)
         if kind is None:
             kind = self._kinds[what] = _Kind(what, advice, first)
         kind.count += 1
 
     def all(self) -> Iterator[Note]:
-        """A note for each kind, in the order in which they came."""
+        """Yields a note for each kind, in order of first occurrence."""
         for kind in self._kinds.values():
             noun, _, rest = kind.what.partition(" ")
             noun = noun.removesuffix("s") if kind.count == 1 else noun

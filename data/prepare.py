@@ -1,10 +1,9 @@
-"""Reads, validates and prepares rows once, into an Arrow file that later runs find again.
+"""Reads, validates and prepares rows, and caches them as Arrow files for later runs.
 
-The reader streams; batches of rows go to worker processes, which prepare the text; what comes back
-is written in file order. So memory holds a few batches, however many articles there are. The file
-lies in the cache folder of `datasets`, under a key of everything that decides its content: the
-bytes of the input files, the settings, and the code that reads and prepares. Found again, it is
-checked; what is damaged is prepared again.
+The reader streams; worker processes prepare batches of rows, which are written in file order. So
+memory holds only a few batches. The files are in the cache folder of `datasets`, under a key of
+everything that determines their content: the bytes of the input files, the settings, and the code
+that reads and prepares. They are verified before use, and prepared again if damaged.
 """
 
 import hashlib
@@ -27,7 +26,7 @@ from newsstand.data.code_key import code_key
 from newsstand.data.notes import Note, Notes
 from newsstand.data.readers.formats import hub_fingerprint, input_files, reader
 from newsstand.data.readers.sources import Source
-from newsstand.data.sealed import cache_root, file_digest, flaw, seal
+from newsstand.data.sealed import cache_root, file_digest, find_damage, write_checksums
 from newsstand.data.validate import COLUMNS, Row, Validator
 from newsstand.errors import EmptyArticleError, InputError
 from newsstand.io.files import exclusive, remove, scratch_folder, sync
@@ -40,12 +39,12 @@ from newsstand.text.normalize import TextSpec
 
 _logger = logging.getLogger(__name__)
 
-# A batch of the file, the places of its rows without text, and the problems of others.
+# A batch of prepared rows, the places of rows without text, and the problems of other rows.
 _Prepared: TypeAlias = tuple[pa.RecordBatch, list[str], list[str]]
 
 _BATCH = 256  # rows
-_INLINE = 8 * _BATCH  # fewer rows are prepared faster than worker processes start
-_REMEMBERED = 4096  # articles: stance data repeats an article for each of its targets
+_INLINE = 8 * _BATCH  # fewer rows are prepared without worker processes, which start slowly
+_REMEMBERED = 4096  # articles: stance data repeats an article for each target
 _TEXTS_FILE, _ROWS_FILE, _META_FILE = "texts.arrow", "rows.arrow", "meta.json"
 
 _TEXT = datasets.Value("string")
@@ -58,7 +57,7 @@ _REMOVED = {
     "rule": _TEXT,
     **{name: datasets.Value("int32") for name in ("start", "end")},
 }
-# What the row says, and what was made of it.
+# The columns of the row, and those made by preparation.
 FEATURES = datasets.Features(
     {
         **{name: _SPECIAL.get(name, _TEXT) for name in COLUMNS},
@@ -72,8 +71,7 @@ FEATURES = datasets.Features(
         "digest": _TEXT,
     }
 )
-# Columns that are kept in a file of their own: what else is asked of very many rows is read
-# without wading through their texts.
+# Columns in a file of their own, so that the other columns are read quickly.
 _TEXTS = ("title", "body", "prepared_title", "prepared_body")
 
 
@@ -82,14 +80,14 @@ class PreparedRows:
     """Validated rows with their prepared text, on disk.
 
     Args:
-        folder: Where the files are; further results about these rows may be kept there.
-        table: One row a usable record, in file order; the columns of `FEATURES`.
+        folder: Folder of the files; further results about these rows may be cached there.
+        table: One row for each usable record, in file order; the columns of `FEATURES`.
         labels: The labels that occur.
-        problems: One line for each record that cannot be used.
-        ties: Rows dropped because annotators' votes were tied.
-        notes: What was left out of the rows, or left empty in them.
-        cached: Whether an earlier run had prepared them.
-        parts: The folders of the rows of each source in turn, where there are several.
+        problems: One line for each unusable record.
+        ties: Number of rows dropped for tied annotators' votes.
+        notes: Omitted rows and values.
+        cached: Whether the rows were prepared by an earlier run.
+        source_folders: The folder of each source in turn, if there are several.
     """
 
     folder: Path
@@ -99,64 +97,73 @@ class PreparedRows:
     ties: int
     notes: list[Note]
     cached: bool
-    parts: tuple[Path, ...] = ()
+    source_folders: tuple[Path, ...] = ()
 
     def column(self, name: str) -> list[Any]:
-        """The values of a column, all in memory: for the small ones."""
+        """Returns the values of a column, all in memory."""
         return values(self.table.data.column(name))
 
     def texts(self) -> Iterator[tuple[list[str], list[str]]]:
-        """Keys and prepared bodies (or titles, where there is no body) in batches, in order.
+        """Yields batches of keys and prepared bodies (or titles of rows without a body), in order.
 
-        Read past the memory map, whose pages would count as this process's memory.
+        Reads without the memory map, whose pages would count as memory of this process.
         """
-        for folder in self.parts or (self.folder,):
+        for folder in self.source_folders or (self.folder,):
             with (
                 _reading(folder / _ROWS_FILE) as rows,
                 _reading(folder / _TEXTS_FILE) as texts,
             ):
-                for row, text in zip(rows, texts, strict=True):
-                    names = ("prepared_body", "prepared_title")
-                    bodies, titles = (text.column(name).to_pylist() for name in names)
-                    found = [body or title for body, title in zip(bodies, titles, strict=True)]
-                    yield row.column("text_key").to_pylist(), found
+                for row_batch, text_batch in zip(rows, texts, strict=True):
+                    bodies = text_batch.column("prepared_body").to_pylist()
+                    titles = text_batch.column("prepared_title").to_pylist()
+                    keys = row_batch.column("text_key").to_pylist()
+                    yield keys, [body or title for body, title in zip(bodies, titles, strict=True)]
 
 
 def prepare(
     source: Source,
     *,
-    form: str,
+    format_name: str,
     spec: TextSpec,
     scheme: str | tuple[str, ...],
     read: ReadSpec,
-    part: bool = False,
+    one_of_several: bool = False,
     progress: ProgressCallback | None = None,
 ) -> PreparedRows:
-    """The rows of a source, prepared now or by an earlier run.
+    """Prepares the rows of a source, or reads them from the cache.
 
     Args:
-        source: Where the records are.
-        form: A key of `FORMATS`.
+        source: Location of the records.
+        format_name: A key of `FORMATS`.
         spec: How text is prepared.
         scheme: A label scheme's name, `from-data`, or a list of labels.
         read: How records become rows.
-        part: Whether other rows come beside these, so that a single label is no problem.
+        one_of_several: Whether there are other sources, so that a single label is allowed.
         progress: Called after each batch.
 
     Raises:
-        DataError: Files that are missing. Records that cannot be used are `problems`.
+        DataError: Files are missing. Unusable records are listed in `problems`.
     """
-    told = {"source": asdict(source), "read": asdict(read), "spec": spec.to_dict()}
+    settings = {
+        "source": asdict(source),
+        "format": format_name,
+        "read": asdict(read),
+        "spec": spec.to_dict(),
+        "scheme": scheme,
+        "one_of_several": one_of_several,
+    }
     root = cache_root()
-    folder = root / _key(form, source, told | {"form": form, "scheme": scheme, "part": part})
-    why = flaw(folder, of=folder.name)
+    folder = root / _key(format_name, source, settings)
+    why = find_damage(folder, of=folder.name)
     if why is not None:
         if os.path.lexists(folder):
             _logger.warning("%s: damaged (%s); prepared again", folder, why)
         name = source.path or "the corpus"
-        validator = Validator(task=source.task, scheme=scheme, read=read, name=name, part=part)
+        validator = Validator(
+            task=source.task, scheme=scheme, read=read, name=name, one_of_several=one_of_several
+        )
         with scratch_folder(root) as scratch:
-            rows = validator.rows(reader(form)(source))
+            rows = validator.rows(reader(format_name)(source))
             empty = Notes()
             places, refused = _write(scratch, rows, spec, progress)
             for place in places:
@@ -170,31 +177,34 @@ def prepare(
                 "notes": [astuple(note) for note in (*validator.notes, *empty.all())],
             }
             (scratch / _META_FILE).write_text(json.dumps(meta), encoding="utf-8")
-            seal(scratch, (_TEXTS_FILE, _ROWS_FILE, _META_FILE), of=folder.name)
-            _place(scratch, folder)
+            write_checksums(scratch, (_TEXTS_FILE, _ROWS_FILE, _META_FILE), of=folder.name)
+            _publish(scratch, folder)
+    return _read(folder, cached=why is None)
+
+
+def _read(folder: Path, *, cached: bool) -> PreparedRows:
     meta = json.loads((folder / _META_FILE).read_text(encoding="utf-8"))
-    parts = [datasets.Dataset.from_file(str(folder / x)) for x in (_ROWS_FILE, _TEXTS_FILE)]
-    if len(parts[0]):
-        table = datasets.concatenate_datasets(parts, axis=1).select_columns(list(FEATURES))
-    else:  # which are not concatenated
+    tables = [datasets.Dataset.from_file(str(folder / x)) for x in (_ROWS_FILE, _TEXTS_FILE)]
+    if len(tables[0]):
+        table = datasets.concatenate_datasets(tables, axis=1).select_columns(list(FEATURES))
+    else:  # empty tables cannot be concatenated
         table = datasets.Dataset.from_dict({name: [] for name in FEATURES}, features=FEATURES)
     labels = LabelSet(meta["scheme"], meta["labels"])
     notes = [Note(*note) for note in meta["notes"]]
-    cached = why is None
     return PreparedRows(folder, table, labels, meta["problems"], meta["ties"], notes, cached)
 
 
-def _place(scratch: Path, folder: Path) -> None:
-    """Gives what was prepared its name, unless another run was faster."""
+def _publish(scratch: Path, folder: Path) -> None:
+    """Renames the scratch folder to its final name, unless another run has written that."""
     with exclusive(folder.parent):
-        if flaw(folder, of=folder.name) is not None:
+        if find_damage(folder, of=folder.name) is not None:
             remove(folder)
             scratch.rename(folder)
             sync(folder.parent)
 
 
 def values(column: pa.ChunkedArray) -> list[Any]:
-    """The values of a column as Python objects; equal texts are one object, to save memory."""
+    """Returns the values of a column as Python objects; equal texts share one object."""
     if not pa.types.is_string(column.type):
         return list(column.to_pylist())
     encoded = column.combine_chunks().dictionary_encode()
@@ -205,7 +215,7 @@ def values(column: pa.ChunkedArray) -> list[Any]:
 def _write(
     folder: Path, rows: Iterable[Row], spec: TextSpec, progress: ProgressCallback | None
 ) -> tuple[list[str], list[str]]:
-    """Prepares and writes all rows; returns the places of those without text, and problems."""
+    """Prepares and writes all rows; returns the places of rows without text, and problems."""
     empty: list[str] = []
     problems: list[str] = []
     done = 0
@@ -239,7 +249,7 @@ def _reading(path: Path) -> Iterator[Any]:
 
 
 def _in_order(batches: Iterator[list[Row]], spec: TextSpec) -> Iterator[_Prepared]:
-    """Prepares batches, in worker processes when there are many; results in the order given."""
+    """Prepares batches, in worker processes if there are many, and yields results in order."""
     first = list(islice(batches, _INLINE // _BATCH))
     many = len(first) == _INLINE // _BATCH
     with pool(processors() if many else 1) as run:
@@ -264,16 +274,16 @@ def _prepare(rows: list[Row], spec: TextSpec) -> _Prepared:
         except InputError as error:
             problems.append(f"{row.place}: {error}")
             continue
-        for name, value in (_values(row) | _made(row, example)).items():
+        for name, value in (_row_values(row) | _prepared_values(row, example)).items():
             columns[name].append(value)
     return pa.RecordBatch.from_pydict(columns, schema=_schema()), empty, problems
 
 
-def _values(row: Row) -> dict[str, Any]:
+def _row_values(row: Row) -> dict[str, Any]:
     return {name: getattr(row, name) for name in COLUMNS}
 
 
-def _made(row: Row, example: Example) -> dict[str, Any]:
+def _prepared_values(row: Row, example: Example) -> dict[str, Any]:
     prepared = example.prepared
     return {
         "prepared_title": prepared.title.text,
@@ -301,15 +311,15 @@ def _schema() -> pa.Schema:
 
 
 def content_key(text: str) -> str:
-    """32 hexadecimal digits that are the same for texts that differ only in case and spacing."""
+    """Returns a digest of a text that ignores case and spacing: 32 hexadecimal digits."""
     folded = " ".join(text.casefold().split())
     return hashlib.sha256(folded.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 def row_digest(row: Row) -> str:
-    """32 hexadecimal digits of all that a row says, its split apart.
+    """Returns a digest of a row's content, without its split: 32 hexadecimal digits.
 
-    An id that is only the row's place is no part of it: a file may be renamed.
+    An id that is derived from the row's place is ignored, so that a file may be renamed.
 
     >>> row = Row(id="1", title="", body="Wheat fell.", label="economy")
     >>> len(row_digest(row))
@@ -321,11 +331,11 @@ def row_digest(row: Row) -> str:
     return hashlib.sha256(json.dumps(values).encode()).hexdigest()[:32]
 
 
-def _key(form: str, source: Source, settings: Mapping[str, Any]) -> str:
-    code = [code_key(module) for module in (__name__, reader(form).__module__)]
+def _key(format_name: str, source: Source, settings: Mapping[str, Any]) -> str:
+    code = [code_key(module) for module in (__name__, reader(format_name).__module__)]
     digest = hashlib.sha256(json.dumps([settings, code]).encode())
     if source.path and source.path.startswith("hf:"):
         digest.update(hub_fingerprint(source.path).encode())
-    for path in input_files(form, source):
+    for path in input_files(format_name, source):
         digest.update(os.fsencode(path) + file_digest(Path(path)))
     return digest.hexdigest()[:32]

@@ -1,20 +1,20 @@
-"""The canonical row: what is known of one labelled article."""
+"""The canonical row of one labelled article."""
 
 from dataclasses import dataclass, field, fields
 
 
 @dataclass(slots=True, kw_only=True)
 class Row:
-    """One labelled row in the canonical columns; an optional value that is empty is None.
+    """One labelled row in the canonical columns; optional values are None if empty.
 
     Args:
-        split: `train`, `validation`, `test`, or `unused`; None where the files do not say.
+        split: `train`, `validation`, `test` or `unused`; None if the files do not give one.
         published: ISO 8601.
-        curriculum: The stage from which on a fine-tuned network learns the row: `1` to `9`.
-        votes: The annotators' labels, where a row has several, in the order of the data.
+        curriculum: The first training stage of the row, `1` to `9`.
+        votes: The annotators' labels, if there are several, in the order of the data.
         mentions: Places [start, end] of the target in `body`, the main one first.
-        place: Where the row comes from, for messages; no part of what the row says.
-        own_id: Whether the data gives the id; else it is the row's place.
+        place: Source of the row in messages; not part of its content.
+        own_id: Whether the data gives the id; else it is derived from the row's place.
     """
 
     id: str

@@ -1,7 +1,7 @@
-"""What a cache keeps on disk for later runs: checked whenever it is read, never simply believed.
+"""Cache files with checksums that are verified on every read.
 
-A folder is sealed by the size and SHA-256 of each of its files, arrays by a SHA-256 of them all.
-Both name what they were made of, so that a copy under another name is no good either.
+A folder has a file with the size and SHA-256 of each of its files, an array file one SHA-256 of all
+its arrays. Both also hold a key of their input data, so that a copy under another name is refused.
 """
 
 import hashlib
@@ -28,33 +28,33 @@ Arrays: TypeAlias = dict[str, NDArray[Any]]
 
 CHECKSUMS = "checksums.json"
 _READ = 1 << 24  # bytes at a time
-_OURS = 0o700
+_OWNER_ONLY = 0o700
 
 
 class DamagedError(Exception):
-    """What is kept cannot be used; the message says why, in a few words."""
+    """A cache file cannot be used; the message gives the reason in a few words."""
 
 
 def cache_root() -> Path:
-    """This user's own folder in the cache of `datasets`, which nobody else can write to."""
+    """Returns a folder in the cache of `datasets` that only the user can write to; creates it."""
     root = Path(datasets.config.HF_DATASETS_CACHE) / "newsstand"
     if root.exists() and hasattr(os, "getuid") and root.stat().st_uid != os.getuid():
         root = root.with_name(f"newsstand-{os.getuid()}")
     root.parent.mkdir(parents=True, exist_ok=True)
-    root.mkdir(mode=_OURS, exist_ok=True)
+    root.mkdir(mode=_OWNER_ONLY, exist_ok=True)
     mode = root.stat().st_mode
-    if mode & 0o022 or mode & _OURS != _OURS:
-        root.chmod((mode | _OURS) & 0o755)
+    if mode & 0o022 or mode & _OWNER_ONLY != _OWNER_ONLY:
+        root.chmod((mode | _OWNER_ONLY) & 0o755)
     return root
 
 
-def seal(folder: Path, names: Iterable[str], *, of: str) -> None:
-    """Writes the checksums of a folder's files, for `flaw`, and waits until all are on the disk.
+def write_checksums(folder: Path, names: Iterable[str], *, of: str) -> None:
+    """Writes the checksums of a folder's files, for `find_damage`, and flushes all to disk.
 
     Args:
-        folder: Where the files are.
-        names: Which of them.
-        of: What they were made of.
+        folder: The folder.
+        names: Names of the files.
+        of: Key of the data they were made of.
     """
     files = {}
     for name in sorted(names):
@@ -63,18 +63,18 @@ def seal(folder: Path, names: Iterable[str], *, of: str) -> None:
     write_whole(folder / CHECKSUMS, json.dumps({"of": of, "files": files}))
 
 
-def flaw(folder: Path, *, of: str) -> str | None:
-    """What is wrong with a sealed folder, in a few words; None if all is as it was written.
+def find_damage(folder: Path, *, of: str) -> str | None:
+    """Verifies a folder; returns the damage in a few words, or None.
 
     Args:
-        folder: Which one.
-        of: What it should have been made of.
+        folder: The folder.
+        of: Expected key of the data it was made of.
     """
     try:
-        sealed = json.loads((folder / CHECKSUMS).read_text(encoding="utf-8"))
-        if sealed["of"] != of:
+        expected = json.loads((folder / CHECKSUMS).read_text(encoding="utf-8"))
+        if expected["of"] != of:
             return "made of other data"
-        for name, (size, digest) in sealed["files"].items():
+        for name, (size, digest) in expected["files"].items():
             if (folder / name).stat().st_size != size:
                 return f"{name}: size"
             if file_digest(folder / name).hex() != digest:
@@ -82,75 +82,77 @@ def flaw(folder: Path, *, of: str) -> str | None:
     except OSError as error:
         return f"{Path(error.filename or folder).name}: {error.strerror}"
     except (ValueError, KeyError, TypeError, AttributeError):
-        return f"{CHECKSUMS}: not as it was written"
+        return f"{CHECKSUMS}: changed"
     return None
 
 
-def keep(path: Path, arrays: Arrays, *, of: str, facts: Mapping[str, Any] | None = None) -> None:
-    """Writes arrays to a file that takes the place of another only when it is whole.
+def save_arrays(
+    path: Path, arrays: Arrays, *, of: str, facts: Mapping[str, Any] | None = None
+) -> None:
+    """Writes arrays to a file, replacing an existing one only when complete.
 
     Args:
-        path: Where, a `.safetensors` file that only this user may read.
-        arrays: By name.
-        of: What they were made of.
-        facts: What JSON can hold, kept beside them.
+        path: A `.safetensors` file, readable only by the user.
+        arrays: Arrays by name.
+        of: Key of the data they were made of.
+        facts: JSON values stored with them.
 
     Raises:
-        NewsstandError: It cannot be written.
+        NewsstandError: The file cannot be written.
     """
-    told = json.dumps(facts or {})
+    encoded = json.dumps(facts or {})
     arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-    told_too = {"of": of, "facts": told, "sha256": _digest(arrays, of, told)}
+    metadata = {"of": of, "facts": encoded, "sha256": _digest(arrays, of, encoded)}
     with replacing(path, private=True) as scratch:
         try:
-            save_file(arrays, scratch, metadata=told_too)
-        except SafetensorError as error:  # no room, say
+            save_file(arrays, scratch, metadata=metadata)
+        except SafetensorError as error:  # for example, a full disk
             raise NewsstandError(f"{path}: cannot be written: {error}") from None
 
 
-def kept(path: Path, *, of: str) -> tuple[Arrays, dict[str, Any]]:
-    """Arrays and facts as they were written.
+def load_arrays(path: Path, *, of: str) -> tuple[Arrays, dict[str, Any]]:
+    """Reads arrays and facts written by `save_arrays`.
 
     Args:
         path: The file.
-        of: What they should have been made of.
+        of: Expected key of the data they were made of.
 
     Raises:
-        DamagedError: Why they are not to be had.
+        DamagedError: The file is missing, damaged, or made of other data.
     """
     if not path.is_file():
         raise DamagedError("no file")
     try:
         with safe_open(path, framework="numpy") as file:
-            told = file.metadata() or {}
+            metadata = file.metadata() or {}
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        if told["of"] != of:
+        if metadata["of"] != of:
             raise DamagedError("made of other data")
-        if told["sha256"] != _digest(arrays, of, told["facts"]):
+        if metadata["sha256"] != _digest(arrays, of, metadata["facts"]):
             raise DamagedError("checksum")
-        return arrays, json.loads(told["facts"])
+        return arrays, json.loads(metadata["facts"])
     except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
         raise DamagedError(f"{type(error).__name__}: {error}") from None
 
 
 def discard(path: Path, why: str, instead: str) -> None:
-    """Removes what cannot be used, and says so; nothing if there is nothing.
+    """Removes an unusable file or folder with a warning; does nothing if it does not exist.
 
     Args:
-        path: A file, or a folder.
-        why: What is wrong with it.
-        instead: What is done now.
+        path: A file or folder.
+        why: Reason, for the warning.
+        instead: What is done instead, for the warning.
     """
     if os.path.lexists(path):
         _logger.warning("%s: %s; %s", path, why, instead)
-        with suppress(OSError):  # then it is overwritten, or said again by the next run
+        with suppress(OSError):  # then it is overwritten, or the next run warns again
             remove(path)
 
 
 def file_digest(path: Path) -> bytes:
-    """The SHA-256 of a file."""
+    """Returns the SHA-256 of a file."""
     digest = hashlib.sha256()
-    # Unbuffered, and no larger a read than the file: news comes in very many small ones.
+    # Unbuffered, in reads no larger than the file: there may be very many small files.
     with path.open("rb", buffering=0) as file:
         size = min(os.fstat(file.fileno()).st_size + 1, _READ)
         while block := file.read(size):

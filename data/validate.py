@@ -1,4 +1,4 @@
-"""Turns records into rows, or says what is wrong with them, all problems at once."""
+"""Validates records: converts them to rows, and collects all problems of the others."""
 
 import os
 from collections import Counter
@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from typing import Any
 
 from newsstand.config.data_specs import ReadSpec
-from newsstand.data.columns import as_setting, no_column, one_slip, suggested
+from newsstand.data.columns import as_setting, missing_column, one_edit_away, suggest_columns
 from newsstand.data.notes import Note, Notes
 from newsstand.data.readers.annotations import LabelReader
-from newsstand.data.readers.sources import SPLIT_NAMES, Found
+from newsstand.data.readers.sources import SPLIT_NAMES, SplitRecord
 from newsstand.data.row import COLUMNS, Row
 from newsstand.errors import DataError
 from newsstand.io.records import Problem, Record
@@ -25,13 +25,13 @@ _TEXTS = tuple(name for name in COLUMNS if name not in ("label", "votes", "menti
 _OPTIONAL = ("title", "outlet", "published", "url", "language", "author", "group", "split")
 _STRIPPED = ("outlet", "url", "language", "author", "group", "curriculum")
 _STAGES = frozenset(["", *"123456789"])
-# What labelling tools write of an answer that is none.
+# What labelling tools write instead of an answer.
 _REJECTED = frozenset({"reject", "ignore"})
 _ANSWER = "answer"
 
 
 class _Layout:
-    """Records with the same columns: which of ours they have, and how many in each file."""
+    """A set of columns that records have: the canonical ones, and the records in each file."""
 
     def __init__(
         self, names: Sequence[str], columns: Mapping[str, str], label: Sequence[str]
@@ -44,17 +44,17 @@ class _Layout:
 
 
 class Validator:
-    """Checks records as they stream by: what can be used comes out, the rest is told.
+    """Validates a stream of records: yields usable rows and collects the problems of the others.
 
     Args:
         task: `topic` or `stance`; a stance row needs a target.
-        scheme: As `labels:` in a config: a scheme's name, `from-data`, or a list.
+        scheme: A label scheme's name, `from-data`, or a list of labels.
         read: How records become rows.
-        name: What messages about all rows together call them.
-        part: Whether other rows come beside these, so that a single label is no problem.
+        name: Name of the data in messages about all rows.
+        one_of_several: Whether there are other sources, so that a single label is allowed.
 
     Raises:
-        DataError: `read.columns` names a column that there is not.
+        DataError: `read.columns` names an unknown column.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Validator:
         scheme: str | Sequence[str],
         read: ReadSpec,
         name: str = "the data",
-        part: bool = False,
+        one_of_several: bool = False,
     ) -> None:
         columns = read.columns
         known = [column for column in COLUMNS if column != "votes"]
@@ -77,7 +77,7 @@ class Validator:
         self._reading, self._name, self._stance = read, name, task == "stance"
         label = columns.get("label", "label")
         self._given = dict(columns)
-        self._part = part
+        self._one_of_several = one_of_several
         self._label_settings: dict[str, Any] = {
             "scheme": scheme,
             "names": read.labels,
@@ -93,29 +93,29 @@ class Validator:
             _one(name) for x, name in columns.items() if x not in ("label", "body", "target")
         )
         self._used: Counter[str] = Counter()
-        self._labelled: Counter[str] = Counter()  # of rows that cannot be used, too
+        self._labelled: Counter[str] = Counter()  # including unusable rows
         self._notes = Notes()
         self._settings: list[str] = []
         self._guess: dict[str, str] = {}
         self._problems: list[str] = []
         self._layouts: dict[tuple[str, ...], _Layout] = {}
         # Places without a required column, by file and column: a column that is missing in
-        # every row is one problem of the file, not one of each row.
+        # every row is reported once for the file.
         self._absent: dict[tuple[str, str], list[str]] = {}
 
     @property
     def ties(self) -> int:
-        """Rows that were dropped because their annotators' votes are tied."""
+        """Number of rows dropped for tied annotators' votes."""
         return self._label.ties
 
     @property
     def notes(self) -> list[Note]:
-        """What was left out of the rows so far, or left empty in them."""
+        """Omitted rows and values so far."""
         return list(self._notes.all())
 
-    def rows(self, found: Iterable[Found]) -> Iterator[Row]:
-        """Yields a row for each record that can be used; the problems of others are kept."""
-        for split, item in found:
+    def rows(self, records: Iterable[SplitRecord]) -> Iterator[Row]:
+        """Yields a row for each usable record, and collects the problems of the others."""
+        for split, item in records:
             if isinstance(item, Problem):
                 self._problems.append(item.message)
                 if item.setting and item.setting not in self._settings:
@@ -127,36 +127,36 @@ class Validator:
                 yield row
 
     def labels(self) -> LabelSet:
-        """The labels of the rows so far, in the order of the scheme."""
+        """Returns the labels of the rows so far, in the order of the scheme."""
         if self._label.scheme:
             return self._label.scheme.only(self._used)
         return LabelSet(FROM_DATA, {x: x for x in sorted(self._used)})
 
     def problems(self) -> list[str]:
-        """Every problem of the rows so far, one line each: file, place, field, expectation.
+        """Returns all problems of the rows so far, one line each: file, place, field, expectation.
 
-        Those of all rows come first: they are mended by a setting, which a last line sums up.
+        Problems that a setting solves come first, after a line with all suggested settings.
         """
         self._neighbours: dict[tuple[str, str], set[str]] = {}
         labels = self._label.unmatched()
-        alike = self._label.spellings(self._labelled)
-        whole = [*self._of_columns(), *self._slips(), *labels]
-        whole += [f"{self._name}: {flaw}" for flaw in alike]
-        found = [*whole, *self._problems]
-        if not found:
+        spellings = self._label.spellings(self._labelled)
+        problems = [*self._missing_columns(), *self._misspelt_columns(), *labels]
+        problems += [f"{self._name}: {flaw}" for flaw in spellings]
+        problems += self._problems
+        if not problems:
             return self._too_few()
         settings = [as_setting({**self._given, **self._guess})] if self._guess else []
-        settings += [*self._settings, *(["data.fold_case=true"] if alike else [])]
+        settings += [*self._settings, *(["data.fold_case=true"] if spellings else [])]
         if self._guess or len(settings) > 1:
-            found.insert(0, f"{self._name}: settings that may be meant: {' '.join(settings)}")
-        return found
+            problems.insert(0, f"{self._name}: suggested settings: {' '.join(settings)}")
+        return problems
 
     def _too_few(self) -> list[str]:
         left = "".join(f"; {note.what}" for note in self.notes)
         if not self._used:
             tied = f" without a tie ({self.ties} tied)" if self.ties else ""
             return [f"{self._name}: no rows{tied}{left}"]
-        if len(self._used) == 1 and not self._part:
+        if len(self._used) == 1 and not self._one_of_several:
             [(label, count)] = self._used.items()
             only = f"all {count} rows have {shortened(label)}"
             return [f"{self._name}: expected at least two labels, {only}{left}"]
@@ -179,7 +179,7 @@ class Validator:
                 complete = False
                 self._absent.setdefault((item.file, column), []).append(item.place)
         read = read_values(values, layout.texts, self._reading.dates)
-        self._tell(item, read)
+        self._report_flaws(item, read)
         texts = read.texts
         title, body = texts.get("title", ""), texts.get("body", "")
         wrong = {name for name, _ in read.flaws}
@@ -187,23 +187,23 @@ class Validator:
         target = self._target(item, texts, wrong) if self._stance else None
         label, votes, flaws = self._label.read(values)
         for column, flaw in flaws:
-            self._say(item, column, flaw)
+            self._add_problem(item, column, flaw)
         if label is not None:
             self._labelled[label] += 1
-        place = self._split(item, split, texts.get("split"))
-        when = texts.get("curriculum", "").strip()
-        if when not in _STAGES:
-            told = f"expected a stage from 1 to 9, or nothing, got {shortened(when)}"
-            self._say(item, self._columns["curriculum"], told)
+        split_name = self._split(item, split, texts.get("split"))
+        stage = texts.get("curriculum", "").strip()
+        if stage not in _STAGES:
+            flaw = f"expected a stage from 1 to 9, or nothing, got {shortened(stage)}"
+            self._add_problem(item, self._columns["curriculum"], flaw)
         mentions = self._mentions(item, body) if self._stance else None
         if label is None or not complete or len(self._problems) > before:
             return None
         if empty:
-            kept = "data.empty_bodies: keep takes those with a title"
-            self._notes.add("rows left out with an empty body", item.place, kept)
+            advice = "data.empty_bodies: keep uses those with a title"
+            self._notes.add("rows left out with an empty body", item.place, advice)
             return None
         if read.unused or read.repaired:
-            self._count(item, read)
+            self._note_changes(item, read)
         own = texts.get("id")
         return Row(
             id=own or item.where.replace(item.file, os.path.basename(item.file), 1),
@@ -212,7 +212,7 @@ class Validator:
             label=label,
             target=target,
             published=texts.get("published"),
-            split=place,
+            split=split_name,
             votes=votes,
             mentions=mentions,
             place=item.place,
@@ -224,9 +224,9 @@ class Validator:
         column = self._columns["target"]
         target = texts.get("target", "").strip()
         if not target and "target" not in wrong and column in item.values:
-            self._say(item, column, "empty; a stance needs its target")
+            self._add_problem(item, column, "empty; stance needs a target")
         elif flaw := target_flaw(target):
-            self._say(item, column, flaw)
+            self._add_problem(item, column, flaw)
         return target
 
     def _new_layout(self, names: tuple[str, ...]) -> _Layout:
@@ -236,18 +236,18 @@ class Validator:
         return layout
 
     def _readable(self) -> dict[str, str]:
-        """Columns that are read as texts: a topic has no target."""
+        """Returns the columns to read as texts: without the target for topics."""
         return {x: y for x, y in self._columns.items() if self._stance or x != "target"}
 
     def _guess_columns(self, names: Sequence[str]) -> None:
-        """Reads on with the columns that seem to be meant, to tell all problems at once.
+        """Continues with the likely columns, to report all problems at once.
 
-        No row comes of it: that a column is missing has been noted as a problem.
+        Yields no rows, as the missing column is a problem.
         """
         wanted = ["body", "label", *(["target"] if self._stance else []), *_OPTIONAL, "id"]
         free = [x for x in wanted if x not in self._given and x not in names]
         taken = {self._columns[x] for x in wanted} | set(self._label.columns)
-        self._guess = suggested([x for x in names if x not in taken], free)
+        self._guess = suggest_columns([x for x in names if x not in taken], free)
         if not set(self._guess) & {"body", "label", "target"}:
             self._guess = {}
             return
@@ -256,32 +256,32 @@ class Validator:
         if "label" in self._guess:
             self._label = LabelReader(self._guess["label"], **self._label_settings)
 
-    def _tell(self, item: Record, read: Values) -> None:
-        """Says which values cannot be used."""
+    def _report_flaws(self, item: Record, read: Values) -> None:
+        """Adds a problem for each unusable value."""
         for name, flaw in read.flaws:
-            self._say(item, self._columns[name], flaw)
+            self._add_problem(item, self._columns[name], flaw)
         for name, flaw in read.unused if self._reading.dates_strict else ():
             if name == "published":
-                self._say(item, self._columns[name], flaw)
+                self._add_problem(item, self._columns[name], flaw)
 
-    def _count(self, item: Record, read: Values) -> None:
-        """Counts the values of a used row that were left out or mended."""
+    def _note_changes(self, item: Record, read: Values) -> None:
+        """Notes the values of a used row that were left out or repaired."""
         for name, flaw in read.unused:
             where = f"{item.place}: {flaw}"
             if name == "published":
                 advice = "data.dates_strict refuses such rows"
                 self._notes.add("rows undated, dates not understood", where, advice)
             else:
-                self._notes.add(f"rows without '{name}', no text", where)
+                self._notes.add(f"rows without '{name}', not text", where)
         for name in read.repaired:
-            half = f"{item.place}: field '{self._columns[name]}'"
-            self._notes.add("rows with half characters, read as U+FFFD", half)
+            where = f"{item.place}: field '{self._columns[name]}'"
+            self._notes.add("rows with lone surrogates, read as U+FFFD", where)
 
-    def _say(self, item: Record, column: str, message: str) -> None:
+    def _add_problem(self, item: Record, column: str, message: str) -> None:
         self._problems.append(f"{item.place}: field '{column}': {message}")
 
     def _is_empty(self, item: Record, title: str, body: str) -> bool:
-        """Whether a row has nothing to learn from, or no body where one is asked for."""
+        """Returns whether a row has no text, or no body if a body is required."""
         if self._columns["body"] not in item.values:
             return False
         if body and not body.isspace():
@@ -295,11 +295,8 @@ class Validator:
             return None
         if isinstance(value, list) and all(is_span(place, len(body)) for place in value):
             return value or None
-        self._say(
-            item,
-            column,
-            f"{shortened(value)}: expected [[start, end], …], the target's places in it",
-        )
+        flaw = f"{shortened(value)}: expected [[start, end], …], places of the target in the body"
+        self._add_problem(item, column, flaw)
         return None
 
     def _split(self, item: Record, given: str | None, named: str | None) -> str | None:
@@ -309,49 +306,50 @@ class Validator:
             return None
         column = self._columns["split"]
         if name not in SPLIT_NAMES:
-            self._say(item, column, f"expected train, validation or test, got {shortened(name)}")
+            flaw = f"expected train, validation or test, got {shortened(name)}"
+            self._add_problem(item, column, flaw)
         elif SPLIT_NAMES.get(own, SPLIT_NAMES[name]) != SPLIT_NAMES[name]:
-            self._say(item, column, f"'{own}', but its file is given as {name}")
+            self._add_problem(item, column, f"'{own}', but its file is given as {name}")
         return SPLIT_NAMES.get(name)
 
-    def _of_columns(self) -> Iterator[str]:
-        """Columns that files lack: once a file that has them nowhere, else once a row."""
+    def _missing_columns(self) -> Iterator[str]:
+        """Yields missing columns: once for a file without them, else once for each row."""
         read: Counter[str] = Counter()
         for layout in self._layouts.values():
             read.update(layout.rows)
         for (file, column), places in self._absent.items():
             if len(places) == read[file]:
-                yield self._no_column(file, column)
+                yield self._missing_column(file, column)
             else:
                 yield from (f"{place}: field '{column}': missing" for place in places)
         for column in self._mapped:
             having = {f for x in self._layouts.values() if column in x.names for f in x.rows}
-            yield from (self._no_column(file, column) for file in read if file not in having)
+            yield from (self._missing_column(file, column) for file in read if file not in having)
 
-    def _no_column(self, file: str, column: str) -> str:
+    def _missing_column(self, file: str, column: str) -> str:
         here = next(list(x.names) for x in self._layouts.values() if file in x.rows)
-        return no_column(file, column, here, self._guess.get(column))
+        return missing_column(file, column, here, self._guess.get(column))
 
-    def _slips(self) -> Iterator[str]:
-        """Optional columns misspelt, in a file or in some of its records: their values are lost."""
+    def _misspelt_columns(self) -> Iterator[str]:
+        """Yields misspelt optional columns, whose values would be lost."""
         wanted = {self._columns[name]: name for name in COLUMNS if name != "votes"}
         optional = wanted.keys() - set(self._required)
-        meant: dict[str, list[str]] = {}  # of each name of the files, once
+        meant: dict[str, list[str]] = {}  # name in the files to the columns it may stand for
         for layout in self._layouts.values():
             for name in layout.names:
                 if name not in meant:
-                    meant[name] = [] if name in wanted else one_slip(name, optional)
+                    meant[name] = [] if name in wanted else one_edit_away(name, optional)
                 for column in meant[name]:
                     if column not in layout.names:
-                        yield from self._slip(layout, name, wanted[column])
+                        yield from self._misspelt_column(layout, name, wanted[column])
 
-    def _slip(self, layout: _Layout, name: str, ours: str) -> Iterator[str]:
+    def _misspelt_column(self, layout: _Layout, name: str, ours: str) -> Iterator[str]:
         column = self._columns[ours]
         for file, place in layout.first.items():
-            beside = self._beside(file, column)
-            if name in beside:
-                continue  # a column of the user's own
-            if beside:
+            others = self._columns_beside(file, column)
+            if name in others:
+                continue  # an unrelated column
+            if others:
                 what = f"unknown, while other records have '{column}'"
                 yield f"{place}: field {shortened(name)}: {what}"
             elif column == ours in _OPTIONAL and name not in (f"{column}s", "publisher"):
@@ -359,8 +357,8 @@ class Validator:
                 hint = f"did you mean '{column}'? (data.columns)"
                 yield f"{file}: column {shortened(name)}: unknown; {hint}"
 
-    def _beside(self, file: str, column: str) -> set[str]:
-        """The columns of those records of a file that have this one."""
+    def _columns_beside(self, file: str, column: str) -> set[str]:
+        """Returns the columns of the records of a file that have this column."""
         key = file, column
         if key not in self._neighbours:
             having = [x for x in self._layouts.values() if file in x.rows and column in x.names]

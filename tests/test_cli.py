@@ -190,13 +190,13 @@ def test_data_shows_what_a_config_loads(cli: Cli, folder: Path) -> None:
     write_rows()
     done = cli("data", "quick.yaml")
     assert done.code == 0
-    assert re.fullmatch(r"load +\d+\.\d s  18 rows(, prepared before)?\n", done.err)
+    assert re.fullmatch(r"load +\d+\.\d s  18 rows(, cached)?\n", done.err)
     lines = [" ".join(line.split()) for line in done.out.splitlines()]
     for line in ("rows 6 train, 6 validation, 6 test", "sport 3 3 3", "train 4 4 4 4"):
         assert line in lines
     assert sum(line.startswith("row rows.jsonl:") for line in lines) == 3
     again = cli("data", "quick.yaml", "--json")
-    assert "18 rows, prepared before" in again.err
+    assert "18 rows, cached" in again.err
     found = json.loads(again.out)
     assert found["labels"]["economy"] == {"train": 3, "validation": 3, "test": 3}
     assert len(found["samples"]) == 3
@@ -218,7 +218,7 @@ def test_check_gives_a_verdict_a_line_and_a_page(cli: Cli, folder: Path) -> None
     done = cli("check", "quick.yaml", "--html", "report.html")
     assert done.code == 0
     found, _, summary = done.out.rpartition("\n\n")
-    assert re.fullmatch(r".*\d+ of \d+ checks in order\n", summary)
+    assert re.fullmatch(r".*\d+ of \d+ checks OK\n", summary)
     verdicts = {line.split()[0] for line in found.splitlines() if line[:1].strip()}
     assert verdicts <= {"ok", "note", "warning"}
     page = Path("report.html").read_text(encoding="utf-8")

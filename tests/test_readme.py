@@ -141,7 +141,7 @@ def test_every_command_runs_and_shows_what_the_readme_shows(
                 words.append("tracking.alias=null")  # what `make train` made stays the champion
             with monkeypatch.context() as patch:
                 if words[1] == "check":  # it shows articles, of all there are
-                    patch.setattr(formats, "CORPUS", Path(formats.__file__).parent / "corpus")
+                    patch.setattr(formats, "CORPUS", ROOT / "data" / "corpus")
                 done = cli(*words[1:])
             wrong = "newsstand: " in output
             assert done.code == (2 if wrong else 0), (command, done.err)

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from newsstand.data.checks.probe import CUT, features, learned
+from newsstand.data.checks.probe import MAX_CHARACTERS, features, probe_scores
 from newsstand.io.bundle import Bundle
 from newsstand.labels import opposites
 from newsstand.models.base import Model
@@ -97,7 +97,7 @@ def _half(column: str, fitted: Rows, test: Rows, seed: int) -> float:
     kinds = codes[: len(drawn)] * len(test.names) + drawn.labels
     _, places, counts = np.unique(kinds, return_index=True, return_counts=True)
     first: Ints = places.astype(np.int64)
-    scores = learned(
+    scores = probe_scores(
         matrix[first],
         drawn.labels[first],
         matrix[len(drawn) :],
@@ -108,7 +108,7 @@ def _half(column: str, fitted: Rows, test: Rows, seed: int) -> float:
 
 
 def _read(column: str, example: Example) -> str:
-    return (example.target or "") if column == "target" else example.text[:CUT]
+    return (example.target or "") if column == "target" else example.text[:MAX_CHARACTERS]
 
 
 def _changed(bundle: Bundle, test: Rows, predicted: Ints, seed: int) -> NDArray[np.bool_]:

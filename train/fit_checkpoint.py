@@ -8,7 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from newsstand.data.sealed import Arrays, DamagedError, discard, kept
+from newsstand.data.sealed import Arrays, DamagedError, discard, load_arrays
 from newsstand.io.files import distrusted
 from newsstand.version import __version__
 
@@ -64,7 +64,7 @@ def held(file: Path) -> tuple[Arrays, dict[str, Any]] | None:
             discard(file, why, "the fit begins anew")
             return None
     try:
-        return kept(file, of=file.name)
+        return load_arrays(file, of=file.name)
     except DamagedError as error:
         discard(file, f"damaged ({error})", "the fit begins anew")
         return None

@@ -302,10 +302,10 @@ def _refit(trainer: Trainer, fitted: Fitted, data: _Data, stages: Clock) -> Mode
     """The model fitted once more on all rows that are not test rows, and exported."""
     news = data.news
     with stages.stage("fit") as note:
-        rows = data.train + data.validation + Rows(news, news.spare_numbers)
+        rows = data.train + data.validation + Rows(news, news.refit_only_numbers)
         again = trainer.refit(rows, fitted)
         model, cost = trainer.export(again, data.validation)
-        refit_only = f", {len(news.spare):,} of them refit-only" if news.spare else ""
+        refit_only = f", {len(news.refit_only):,} of them refit-only" if news.refit_only else ""
         exported = f"; {cost}" if cost else ""
         note(f"again, on all {len(rows):,} training and validation rows{refit_only}{exported}")
     return model

@@ -1,1 +1,1 @@
-"""What `newsstand check` looks for, and its report."""
+"""The checks of `newsstand check`, and its report."""

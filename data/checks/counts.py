@@ -1,4 +1,4 @@
-"""Checks that count rows: what is unusable, rare, odd, damaged or out of date."""
+"""Checks that count rows: unusable, rare, unusual, damaged or out of date."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -9,45 +9,52 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import chi2_contingency
 
-from newsstand.data.checks.findings import SHOWN, Finding, Rows, View, count, percent, shortened
+from newsstand.data.checks.findings import (
+    SHOWN,
+    Finding,
+    View,
+    count,
+    percent,
+    shortened,
+)
 from newsstand.data.checks.text_flaws import FLAWS, NO_VALUES, canonical, languages
 from newsstand.data.readers.sources import SPLITS
-from newsstand.types import Bools
+from newsstand.types import Bools, Ints
 
-FEW = 10  # rows of a label in a split; with fewer, its figures are anecdotes
+FEW = 10  # rows of a label in a split; with fewer, its metrics are unreliable
 _REASONS = {
     "conflict": "with conflicting labels",
     "repeat": "repeats",
     "unused": "left out by the data's own lists",
     "gap": "in the gap between train and test",
     "undated": "undated",
-    "astride": "on both sides of a split",
-    "later": "newer than the fold that is tested",
+    "crosses-splits": "of groups that would cross splits",
+    "later": "newer than the test fold",
     "copied": "copies of another source's validation or test rows",
 }
 _DAMAGE = {
     "encoding": (
         ("mojibake", "replacement"),
-        "Read the source again as UTF-8; letters lost to � cannot be brought back.",
+        "Read the source again as UTF-8; letters lost to � cannot be recovered.",
     ),
-    "markup": (("html",), "Take the text out of the page's article element before labelling."),
-    "no-values": (("no-value",), "Leave the field empty, or the row out."),
-    "no-text": (("no-text",), "Take rows out that hold no prose."),
+    "markup": (("html",), "Extract the text from the page's article element before labelling."),
+    "no-values": (("no-value",), "Leave the field empty, or remove the row."),
+    "no-text": (("no-text",), "Remove rows without prose."),
 }
 _LANGUAGE_ROWS, _READ = 8_000, 400  # rows, characters of each
 _JOINS = ("|", ";", ",", "/", "+", "&", "\t")
 _SIDES: tuple[Literal["left", "right"], ...] = ("left", "right")
 Days = NDArray[np.datetime64]
 _FIRST_NEWSPAPER = np.datetime64("1605-01-01")
-_MAIN = 0.8  # share of the texts that makes a language that of the data
-_LEAST_FOR_CHANCE = 1e-3  # differences that chance makes more often than this are none
+_MAIN = 0.8  # least share of the texts in the main language of the data
+_SIGNIFICANT = 1e-3  # largest p-value of a difference that counts
 
 
 def unusable_rows(view: View) -> list[Finding]:
-    """Records that validation refused, and annotators' ties."""
+    """Counts records that validation refused, and annotators' ties."""
     problems, ties = view.news.problems, view.news.ties
     notes = view.news.notes
-    tied = f"; {count(ties, 'record')} dropped, as its annotators' votes are tied" if ties else ""
+    tied = f"; {count(ties, 'record')} with tied annotators' votes dropped" if ties else ""
     tied += "".join(f"; {note.what}" for note in notes)
     return [
         view.finding(
@@ -56,18 +63,18 @@ def unusable_rows(view: View) -> list[Finding]:
             f"{count(len(problems), 'record')} cannot be used{tied}"
             if problems
             else f"All records are usable{tied}",
-            figures={"problems": len(problems), "ties": ties, "rows": view.size},
+            statistics={"problems": len(problems), "ties": ties, "rows": view.size},
             examples=[shortened(x, 300) for x in (*problems, *map(str, notes))][:SHOWN],
-            advice="Mend them or take them out: while there are any, nothing is trained."
+            advice="Fix or remove them: nothing is trained while there are any."
             if problems
-            else "See that this is what you meant.",
-            least="note" if notes else "ok",
+            else "Check that this is intended.",
+            at_least="note" if notes else "ok",
         )
     ]
 
 
 def duplicate_ids(view: View) -> list[Finding]:
-    """Ids that several rows have."""
+    """Finds ids that several rows share."""
     ids = view.column("id")
     if view.news.origins:  # each source has ids of its own
         ids = [f"{view.news.origins.name(row)}: {name}" for row, name in enumerate(ids)]
@@ -79,34 +86,34 @@ def duplicate_ids(view: View) -> list[Finding]:
             "duplicate-ids",
             rows,
             f"{count(rows, 'row')} share {count(len(several), 'id')}",
-            calm="Each row has an id of its own",
-            figures={"ids": len(several), "rows": rows},
+            ok_title="Each row has an id of its own",
+            statistics={"ids": len(several), "rows": rows},
             examples=[f"{shortened(name)}: {times[name]} rows" for name in several[:SHOWN]],
-            advice="Give each row its own id, so that predictions can be told apart.",
+            advice="Give each row its own id, so that predictions can be distinguished.",
         )
     ]
 
 
 def left_out(view: View) -> list[Finding]:
-    """Rows that are in no split, and why."""
+    """Counts the rows that are in no split, by reason."""
     reasons = view.news.left_out
     rows = int(np.count_nonzero(~view.used))
-    told = ", ".join(f"{reasons[name]:,} {_REASONS.get(name, name)}" for name in sorted(reasons))
+    listed = ", ".join(f"{reasons[name]:,} {_REASONS.get(name, name)}" for name in sorted(reasons))
     return [
         view.finding(
             "left-out",
             rows / max(view.size, 1),
             f"{rows:,} of {count(view.size, 'row')} are in no split"
-            + (f": {told}" if told else ""),
-            calm="All rows are in a split",
-            figures={"rows": rows, **reasons},
-            advice="See that this is what you meant (data.repeats, data.split, the split lists).",
+            + (f": {listed}" if listed else ""),
+            ok_title="All rows are in a split",
+            statistics={"rows": rows, **reasons},
+            advice="Check that this is intended (data.repeats, data.split, the split lists).",
         )
     ]
 
 
 def rare_labels(view: View) -> list[Finding]:
-    """Labels with too few rows in a split to learn or to measure."""
+    """Finds labels with too few rows in a split for training or evaluation."""
     kinds = np.unique(view.label[view.used])
     names = [view.label_names[kind] for kind in kinds]
     table = {
@@ -123,35 +130,34 @@ def rare_labels(view: View) -> list[Finding]:
         for split, counts in table.items()
         if counts.any()
     ]
-    found = {split: len(told) for split, told in rare.items()}
-    few = found.get("train", 0)
+    numbers = {split: len(labels) for split, labels in rare.items()}
     rarest = ", ".join(least)
-    told = ", ".join(f"{number} in {split}" for split, number in found.items() if number)
+    listed = ", ".join(f"{number} in {split}" for split, number in numbers.items() if number)
     missing = [names[i] for i in np.flatnonzero((table["test"] > 0) & (table["train"] == 0))]
     return [
         view.finding(
             "rare-labels",
-            few,
-            f"Labels with fewer than {FEW} rows: {told}; rows of the rarest: {rarest}",
-            calm=f"Rows of the rarest label: {rarest}",
-            figures=found,
-            examples=[line for told in rare.values() for line in told][:SHOWN],
+            numbers.get("train", 0),
+            f"Labels with fewer than {FEW} rows: {listed}; rows of the rarest: {rarest}",
+            ok_title=f"Rows of the rarest label: {rarest}",
+            statistics=numbers,
+            examples=[line for labels in rare.values() for line in labels][:SHOWN],
             advice="Find more examples of them, or merge them into a broader label.",
-            least="note" if any(found.values()) else "ok",
+            at_least="note" if any(numbers.values()) else "ok",
         ),
         view.finding(
             "untrained-labels",
             len(missing),
-            f"Tested but never in train: {', '.join(missing)}",
-            calm="Each tested label is in train",
-            figures={"labels": len(missing)},
-            advice="No model finds a label that it never saw: move rows, or leave the label out.",
+            f"In test but not in train: {', '.join(missing)}",
+            ok_title="Each label of the test is in train",
+            statistics={"labels": len(missing)},
+            advice="No model predicts a label it never saw: move rows, or leave the label out.",
         ),
     ]
 
 
 def joined_labels(view: View) -> list[Finding]:
-    """Labels that are several others with a sign between them: several labels of one row."""
+    """Finds labels that join other labels with a separator: several labels of one row."""
     names = [view.label_names[kind] for kind in np.unique(view.label[view.used])]
     known = {name.casefold(): name for name in names}
     joined = {
@@ -163,7 +169,7 @@ def joined_labels(view: View) -> list[Finding]:
     }
     held = np.isin(view.label, [n for n, x in enumerate(view.label_names) if x in joined])
     rows = int(np.count_nonzero(held & view.used))
-    told = [
+    messages = [
         f"{shortened(name, 60)!r} joins {', '.join(repr(known[part]) for part in parts)}"
         for name, (_, parts) in joined.items()
     ]
@@ -173,20 +179,20 @@ def joined_labels(view: View) -> list[Finding]:
             "joined-labels",
             len(joined),
             f"{count(len(joined), 'label')} of {count(rows, 'row')}: "
-            f"{'; '.join(told[:3])}{'; …' * (len(told) > 3)}",
-            calm="No label is several others in one",
-            figures={"labels": len(joined), "rows": rows},
-            examples=told[:SHOWN],
-            advice="A model takes them for a label of its own. Give each row one in data.labels; "
+            f"{'; '.join(messages[:3])}{'; …' * (len(messages) > 3)}",
+            ok_title="No label joins others",
+            statistics={"labels": len(joined), "rows": rows},
+            examples=messages[:SHOWN],
+            advice="A model learns each as a separate label. Map each to one label in data.labels; "
             f'if several annotators voted, set data.label_separator: "{sign}".',
         )
     ]
 
 
 def label_shares(view: View) -> list[Finding]:
-    """Whether labels are as frequent in the held-out splits as in train."""
-    figures: dict[str, float | int | str] = {}
-    worst, told = 0.0, []
+    """Compares the label shares of the held-out splits with those of train."""
+    statistics: dict[str, float | int | str] = {}
+    worst, messages = 0.0, []
     train = np.bincount(view.label[view.at("train")], minlength=len(view.label_names))
     for split in SPLITS[1:]:
         other = np.bincount(view.label[view.at(split)], minlength=len(view.label_names))
@@ -194,56 +200,55 @@ def label_shares(view: View) -> list[Finding]:
         if not train.any() or not other.any() or seen.sum() < 2:
             continue
         apart = np.abs(train / train.sum() - other / other.sum())
-        figures[split] = float(apart.sum() / 2)
-        if chi2_contingency(np.stack([train, other])[:, seen]).pvalue < _LEAST_FOR_CHANCE:
-            worst = max(worst, float(figures[split]))
+        statistics[split] = float(apart.sum() / 2)
+        if chi2_contingency(np.stack([train, other])[:, seen]).pvalue < _SIGNIFICANT:
+            worst = max(worst, float(statistics[split]))
             name = int(apart.argmax())
             shares = [percent(float(x[name] / x.sum())) for x in (train, other)]
-            told.append(
+            messages.append(
                 f"'{view.label_names[name]}' is {shares[0]} of train, {shares[1]} of {split}"
             )
-    title = "; ".join(told) or "Labels are as frequent in all splits, as far as chance allows"
+    title = "; ".join(messages) or "No significant difference in label shares between splits"
     return [
         view.finding(
             "label-shares",
             worst,
             title,
-            figures=figures,
-            advice="Read macro-F1 rather than accuracy; a stratified split keeps the shares.",
+            statistics=statistics,
+            advice="Use macro-F1 rather than accuracy; a stratified split keeps the shares.",
         )
     ]
 
 
 def lengths(view: View) -> list[Finding]:
-    """Very short and very long rows, against what is usual in these data."""
+    """Finds rows that are very short or very long, relative to the median length."""
     letters = np.array([fact.letters for fact in view.facts])
-    middle = float(np.median(letters[view.used])) if view.used.any() else 0.0
-    low, high = max(20.0, middle / 20), max(20 * middle, 5000.0)
+    median = float(np.median(letters[view.used])) if view.used.any() else 0.0
+    low, high = max(20.0, median / 20), max(20 * median, 5000.0)
     order = np.argsort(letters, kind="stable")
-    short, long_ = (letters < low) & view.used, (letters > high) & view.used
+    short = order[((letters < low) & view.used)[order]]
+    long = order[((letters > high) & view.used)[order]][::-1]
     return [
-        _odd(view, "short-texts", order[short[order]], f"fewer than {low:,.0f} letters", middle),
-        _odd(
-            view, "long-texts", order[long_[order]][::-1], f"more than {high:,.0f} letters", middle
-        ),
+        _unusual_length(view, "short-texts", short, f"fewer than {low:,.0f} letters", median),
+        _unusual_length(view, "long-texts", long, f"more than {high:,.0f} letters", median),
     ]
 
 
-def _odd(view: View, check: str, rows: Rows, words: str, middle: float) -> Finding:
+def _unusual_length(view: View, check: str, rows: Ints, length: str, median: float) -> Finding:
     share = len(rows) / max(int(view.used.sum()), 1)
     return view.finding(
         check,
         share,
-        f"{count(len(rows), 'row')} with {words}, where half have {middle:,.0f} or more",
-        calm=f"No row has {words}",
-        figures={"rows": len(rows), "share": share, "median_letters": middle},
+        f"{count(len(rows), 'row')} with {length} (median: {median:,.0f})",
+        ok_title=f"No row has {length}",
+        statistics={"rows": len(rows), "share": share, "median_letters": median},
         examples=view.examples(view.distinct(rows)),
-        advice="See whether the article is all there, and is one article.",
+        advice="Check that the article is complete, and is a single article.",
     )
 
 
 def damage(view: View) -> list[Finding]:
-    """Damaged encoding, left-over markup, missing values written as text, and what is no text."""
+    """Finds damaged encoding, left-over markup, missing values as text, and rows without prose."""
     hits = {
         flaw: np.array([flaw in fact.flaws for fact in view.facts], dtype=np.bool_)
         for flaw in FLAWS
@@ -263,97 +268,106 @@ def _damaged(
     rows = {flaw: np.flatnonzero(hits[flaw] & view.used) for flaw in flaws}
     every = np.unique(np.concatenate(list(rows.values())))
     total = max(int(view.used.sum()), 1)
-    what = "; ".join(
+    title = "; ".join(
         f"{count(len(x), 'row')} with {FLAWS[flaw]}" for flaw, x in rows.items() if len(x)
     )
     return view.finding(
         check,
         len(every) / total,
-        what,
-        calm=f"No row with {', or '.join(FLAWS[flaw] for flaw in flaws)}",
-        figures={"rows": len(every), "share": len(every) / total},
+        title,
+        ok_title=f"No row with {', or '.join(FLAWS[flaw] for flaw in flaws)}",
+        statistics={"rows": len(every), "share": len(every) / total},
         examples=view.examples(view.distinct(every)),
         advice=advice,
     )
 
 
 def wrong_language(view: View) -> list[Finding]:
-    """Rows in another language than they say, or than the data are in."""
+    """Finds rows in another language than their `language`, or than most of the data."""
     rows = np.flatnonzero(view.used)
     rows, drawn = view.sample(view.distinct(rows), _LANGUAGE_ROWS)
-    told = [
+    identified = [
         (int(row), language)
         for row, language in zip(rows, languages(view.texts(rows.tolist(), _READ)), strict=True)
         if language
     ]
-    kinds = Counter(language for _, language in told)
+    kinds = Counter(language for _, language in identified)
     main, number = kinds.most_common(1)[0] if kinds else ("", 0)
-    usual = main if number >= _MAIN * len(told) else ""
+    usual = main if number >= _MAIN * len(identified) else ""
     own = view.column("language")
-    wrong = [row for row, language in told if canonical(own[row] or usual) not in ("", language)]
+    wrong = [
+        row for row, language in identified if canonical(own[row] or usual) not in ("", language)
+    ]
     mix = ", ".join(f"{name} {number:,}" for name, number in kinds.most_common(6))
     return [
         view.finding(
             "language",
-            len(wrong) / max(len(told), 1),
-            f"{count(len(wrong), 'text')} of {len(told):,} in another language than expected: "
-            f"{mix}{drawn}",
-            calm=f"All {len(told):,} texts long enough to tell are in the language expected"
-            f"{': ' * bool(mix)}{mix}{drawn}",
-            figures={
+            len(wrong) / max(len(identified), 1),
+            f"{count(len(wrong), 'text')} of {len(identified):,} in another language than "
+            f"expected: {mix}{drawn}",
+            ok_title=f"All {len(identified):,} texts with an identified language are in the "
+            f"expected one{': ' * bool(mix)}{mix}{drawn}",
+            statistics={
                 "wrong": len(wrong),
-                "told": len(told),
+                "identified": len(identified),
                 **{f"in_{k}": v for k, v in kinds.items()},
             },
             examples=view.examples(wrong),
-            advice="Take them out, or give each row its language.",
+            advice="Remove them, or give each row its language.",
         )
     ]
 
 
 def dates(view: View) -> list[Finding]:
-    """Missing dates, and whether the test rows are newer than what the model learns from."""
+    """Counts missing dates, and checks whether test rows are newer than training rows."""
     days = np.array([_day(x) for x in view.column("published")], dtype="datetime64[D]")
     missing = np.isnat(days)
     if missing.all():
-        return [view.finding("dates", 0, "No row has a date", figures={"missing": view.size})]
-    told = [f"{count(int(missing.sum()), 'row')} of {view.size:,} without a date"]
+        return [view.finding("dates", 0, "No row has a date", statistics={"missing": view.size})]
+    counts = [f"{count(int(missing.sum()), 'row')} of {view.size:,} without a date"]
     by_split = {x: float(missing[view.at(x)].mean()) for x in SPLITS if len(view.at(x))}
-    told += [f"{percent(share)} of {name}" for name, share in by_split.items()]
-    odd = (days > np.datetime64(datetime.now(UTC).date())) | (days < _FIRST_NEWSPAPER)
-    if odd.any():
-        told.append(f"{count(int(odd.sum()), 'date')} before {_FIRST_NEWSPAPER} or in the future")
-    first = view.finding(
+    counts += [f"{percent(share)} of {name}" for name, share in by_split.items()]
+    wrong = (days > np.datetime64(datetime.now(UTC).date())) | (days < _FIRST_NEWSPAPER)
+    if wrong.any():
+        dated = count(int(wrong.sum()), "date")
+        counts.append(f"{dated} before {_FIRST_NEWSPAPER} or in the future")
+    finding = view.finding(
         "dates",
-        float((missing | odd).mean()),
-        ", ".join(told),
-        calm="Each row has a date",
-        figures={"missing": int(missing.sum()), "odd": int(odd.sum()), **by_split},
-        examples=view.examples(np.flatnonzero(odd)),
-        advice="A split by time leaves rows without a date out.",
+        float((missing | wrong).mean()),
+        ", ".join(counts),
+        ok_title="Each row has a date",
+        statistics={"missing": int(missing.sum()), "wrong": int(wrong.sum()), **by_split},
+        examples=view.examples(np.flatnonzero(wrong)),
+        advice="A split by time leaves out rows without a date.",
     )
+    usable = ~(missing | wrong)
     train, test = (
-        np.sort(days[rows][~(missing | odd)[rows]]) for rows in (view.at("train"), view.at("test"))
+        np.sort(days[rows][usable[rows]]) for rows in (view.at("train"), view.at("test"))
     )
-    return [first, _time_leak(view, train, test)] if len(train) and len(test) else [first]
+    return [finding, _time_leak(view, train, test)] if len(train) and len(test) else [finding]
 
 
 def _time_leak(view: View, train: Days, test: Days) -> Finding:
     before, until = (np.searchsorted(train, test, side).mean() for side in _SIDES)
     older = 1 - float(before + until) / 2 / len(train)  # share of pairs; ties count half
     overlap = float((test <= train[-1]).mean())
-    told = (
-        f"{percent(overlap)} of the test rows are no newer than the newest training row: "
+    overlapping = (
+        f"{percent(overlap)} of the test rows are not newer than the newest training row: "
         if overlap
         else ""
     )
     return view.finding(
         "time-leak",
         older,
-        f"{told}train is from {train[0]} to {train[-1]}, test from {test[0]} to {test[-1]}",
-        figures={"overlap": overlap, "older": older, "last": str(train[-1]), "first": str(test[0])},
-        advice="This does not show how a model does on later news; data.split.strategy: time does.",
-        least="note" if overlap else "ok",
+        f"{overlapping}train is from {train[0]} to {train[-1]}, test from {test[0]} to {test[-1]}",
+        statistics={
+            "overlap": overlap,
+            "older": older,
+            "last": str(train[-1]),
+            "first": str(test[0]),
+        },
+        advice="This does not measure accuracy on later news; data.split.strategy: time does.",
+        at_least="note" if overlap else "ok",
     )
 
 

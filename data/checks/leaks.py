@@ -1,67 +1,68 @@
-"""Short cuts to the label that need a quick model to be seen, and labels that one doubts.
+"""Shortcuts to the label that a probe finds, and labels that a probe contradicts.
 
-Each check asks how well a part of the row alone predicts the label, against always giving the
-most frequent one. A figure counts only as far as chance cannot explain it: few rows raise no alarm.
+Each check measures how well one part of a row predicts the label, against always predicting the
+most frequent one. Only differences that chance cannot explain count, so few rows raise no alarm.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from newsstand.data.checks.findings import Finding, Rows, View, count, percent
+from newsstand.data.checks.findings import Finding, View, count, percent
 from newsstand.data.checks.outlets import outlet_leak
 from newsstand.data.checks.probe import (
-    LEAST_ROWS,
-    LEAST_SIDE,
-    TELLING,
-    USUAL,
+    MAJORITY,
+    MIN_ROWS,
+    MIN_SCORED_ROWS,
+    PREDICTIVE,
     Matrix,
     Sample,
+    errors_avoided,
     features,
-    gain,
-    learned,
-    majority,
+    majority_label,
+    probe_scores,
 )
 from newsstand.labels import opposites
-from newsstand.types import Bools
+from newsstand.types import Bools, Ints
 
-_SUSPECTS = 20
-_SPANS = 4_000  # rows with boilerplate
+_MOST_SUSPECTS = 20
+_MOST_BOILERPLATE_ROWS = 4_000
 
 
 def target_leak(view: View, sample: Sample) -> list[Finding]:
-    """Stance: what the target says without the text, and the text without its target."""
+    """Stance: how well the target without the text, and the text without its target, do."""
     tested = sample.tested
-    if view.task != "stance" or tested.sum() < LEAST_SIDE or (~tested).sum() < LEAST_ROWS:
+    if view.task != "stance" or tested.sum() < MIN_SCORED_ROWS or (~tested).sum() < MIN_ROWS:
         return []
     targets = [view.targets[row] or "" for row in sample.rows]
     seen = np.isin(view.target[sample.rows], view.target[sample.rows[~tested]])[tested]
     labels = sample.labels
-    usual = majority(labels[~tested])
+    usual = majority_label(labels[~tested])
     base = labels[tested] == usual
 
-    def answers(matrix: Matrix) -> Rows:
-        scores = learned(matrix[~tested], labels[~tested], matrix[tested], len(view.label_names))
-        given: Rows = scores.argmax(axis=1)
-        return given
+    def predict(matrix: Matrix) -> Ints:
+        train_labels, size = labels[~tested], len(view.label_names)
+        scores = probe_scores(matrix[~tested], train_labels, matrix[tested], size)
+        predicted: Ints = scores.argmax(axis=1)
+        return predicted
 
-    found = []
-    for what, matrix in (("target", features(targets)), ("text", sample.texts)):
-        given = answers(matrix)
-        f1 = [_macro_f1(labels[tested], x) for x in (given, np.full_like(given, usual))]
-        right = given == labels[tested]
-        found.append(_alone(view, what, right, base, seen, sample.drawn, f1))
-    return [*found, *_flip_pairs(view)]
+    findings = []
+    for part, matrix in (("target", features(targets)), ("text", sample.texts)):
+        predicted = predict(matrix)
+        f1 = [_macro_f1(labels[tested], x) for x in (predicted, np.full_like(predicted, usual))]
+        correct = predicted == labels[tested]
+        findings.append(_alone(view, part, correct, base, seen, sample.drawn, f1))
+    return [*findings, *_flip_pairs(view)]
 
 
-def _macro_f1(truth: Rows, given: Rows) -> float:
+def _macro_f1(truth: Ints, predicted: Ints) -> float:
     from sklearn.metrics import f1_score
 
-    return float(f1_score(truth, given, average="macro", zero_division=0))
+    return float(f1_score(truth, predicted, average="macro", zero_division=0))
 
 
 def _flip_pairs(view: View) -> list[Finding]:
-    """Whether test texts are on both sides, each toward a target of its own."""
+    """Whether some test texts take opposite sides toward different targets."""
     sides = opposites(view.news.rows.features["label"].names)
     if sides is None:
         return []
@@ -76,136 +77,144 @@ def _flip_pairs(view: View) -> list[Finding]:
         pairs[split] = int((one * other).sum())
         texts = texts if split == "train" else int(((one > 0) & (other > 0)).sum())
     first, second = (view.label_names[side] for side in sides)
-    told = f"{first} toward one target and {second} toward another"
+    both = f"{first} toward one target and {second} toward another"
     return [
         view.finding(
             "flip-pairs",
             int(not pairs["test"]),
-            f"No test text is {told}: whether a model reads the target is not tested",
-            calm=f"{count(texts, 'test text')} {'is' if texts == 1 else 'are'} {told}: "
+            f"No test text is {both}: the test does not show whether a model reads the target",
+            ok_title=f"{count(texts, 'test text')} {'is' if texts == 1 else 'are'} {both}: "
             f"{count(pairs['test'], 'flip pair')} (train: {pairs['train']:,})",
-            figures={**pairs, "texts": texts},
-            advice="Add targets on which the texts take the other side.",
+            statistics={**pairs, "texts": texts},
+            advice="Add targets toward which the texts take the opposite side.",
         )
     ]
 
 
-_OTHER = {"target": "without reading the text", "text": "without knowing the target"}
+_WITHOUT = {"target": "without reading the text", "text": "without knowing the target"}
 _ALONE_ADVICE = {
-    "target": "Balance the labels of each target, and report unseen targets apart.",
-    "text": "The text alone gives the label away: a model need not read the target. Add targets on "
-    "which texts take other sides.",
+    "target": "Balance the labels of each target, and report unseen targets separately.",
+    "text": "The text alone predicts the label, so a model need not read the target. Add targets "
+    "toward which the texts take other sides.",
 }
 
 
 def _alone(
     view: View,
-    what: str,
-    right: Bools,
+    part: str,
+    correct: Bools,
     base: Bools,
     seen: Bools,
     drawn: str,
     f1: Sequence[float],
 ) -> Finding:
-    avoided = gain(right, float(base.mean()))
+    avoided = errors_avoided(correct, float(base.mean()))
     # Points count only where chance cannot explain them.
-    ahead = float(right.mean() - base.mean()) if avoided else 0.0
-    figures: dict[str, float | int | str] = {
+    ahead = float(correct.mean() - base.mean()) if avoided else 0.0
+    statistics: dict[str, float | int | str] = {
         "avoided": avoided,
         "points": ahead,
         "macro_f1": f1[0],
         "majority_macro_f1": f1[1],
     }
-    told, chart = [], []
+    accuracies, chart = [], []
     for name, rows in (("all", np.ones_like(seen)), ("seen", seen), ("unseen", ~seen)):
-        if rows.sum() < LEAST_SIDE or (name == "seen" and rows.all()):
+        if rows.sum() < MIN_SCORED_ROWS or (name == "seen" and rows.all()):
             continue
-        score, usual = float(right[rows].mean()), float(base[rows].mean())
-        place = "test rows" if name == "all" else f"rows toward {name} targets"
-        figures |= {name: score, f"{name}_majority": usual, f"{name}_rows": int(rows.sum())}
-        told.append(f"{percent(score)} of {rows.sum():,} {place} ({USUAL}: {percent(usual)})")
-        chart += [(f"{USUAL}, {place}", usual), (f"{what} alone, {place}", score)]
+        accuracy, usual = float(correct[rows].mean()), float(base[rows].mean())
+        where = "test rows" if name == "all" else f"rows toward {name} targets"
+        statistics |= {name: accuracy, f"{name}_majority": usual, f"{name}_rows": int(rows.sum())}
+        accuracies.append(
+            f"{percent(accuracy)} on {rows.sum():,} {where} ({MAJORITY}: {percent(usual)})"
+        )
+        chart += [(f"{MAJORITY}, {where}", usual), (f"{part} alone, {where}", accuracy)]
     return view.finding(
-        f"{what}-alone",
-        ahead if what == "text" else avoided,
-        f"{_OTHER[what].capitalize()}, a quick model is right for {'; '.join(told)}{drawn}, "
-        f"macro-F1 {f1[0]:.3f} ({USUAL}: {f1[1]:.3f})",
-        figures=figures,
-        advice=_ALONE_ADVICE[what],
+        f"{part}-alone",
+        ahead if part == "text" else avoided,
+        f"{_WITHOUT[part].capitalize()}, a probe has accuracy {'; '.join(accuracies)}{drawn}, "
+        f"macro-F1 {f1[0]:.3f} ({MAJORITY}: {f1[1]:.3f})",
+        statistics=statistics,
+        advice=_ALONE_ADVICE[part],
         chart=chart,
     )
 
 
 def boilerplate_leak(view: View, _: Sample) -> list[Finding]:
-    """How well the spans that preparation takes out predict the label by themselves."""
+    """How well the boilerplate that preparation removes predicts the label by itself."""
     spans = view.column("removed")
-    having = np.flatnonzero(np.array([bool(found) for found in spans], dtype=np.bool_) & view.used)
-    rows, drawn = view.sample(having, _SPANS)
-    if len(rows) < LEAST_ROWS:
-        title = f"{count(len(having), 'row')} with boilerplate: too few to learn from"
-        return [view.finding("boilerplate-label", 0.0, title, figures={"rows": len(having)})]
+    having = np.flatnonzero(np.array([bool(x) for x in spans], dtype=np.bool_) & view.used)
+    rows, drawn = view.sample(having, _MOST_BOILERPLATE_ROWS)
+    if len(rows) < MIN_ROWS:
+        title = f"{count(len(having), 'row')} with boilerplate: too few to fit a probe"
+        return [view.finding("boilerplate-label", 0.0, title, statistics={"rows": len(having)})]
     columns = view.news.rows.select_columns(["title", "body"])[rows.tolist()]
-    parts = [
+    articles = [
         {"title": x, "body": y} for x, y in zip(columns["title"], columns["body"], strict=True)
     ]
     texts = [
-        "\n".join(part[x["part"]][x["start"] : x["end"]] for x in spans[row])
-        for row, part in zip(rows.tolist(), parts, strict=True)
+        "\n".join(article[x["part"]][x["start"] : x["end"]] for x in spans[row])
+        for row, article in zip(rows.tolist(), articles, strict=True)
     ]
-    sample = Sample.made(view, rows, features(texts))
-    right = sample.out_of_fold(sample.fold).argmax(axis=1) == sample.labels
-    score, base = float(right.mean()), float((sample.labels == majority(sample.labels)).mean())
+    sample = Sample.of_rows(view, rows, features(texts))
+    correct = sample.out_of_fold(sample.fold).argmax(axis=1) == sample.labels
+    accuracy, base = float(correct.mean()), _majority_accuracy(sample.labels)
     return [
         view.finding(
             "boilerplate-label",
-            gain(right, base),
-            f"Boilerplate alone gives the right label for {percent(score)} of the {len(having):,} "
-            f"rows that have any ({USUAL}: {percent(base)}){drawn}",
-            figures={"rows": len(having), "right": score, "majority": base},
-            advice="Keep text.strip on: left in, datelines and credits would answer for the "
-            "article. Look for others of their kind that stayed.",
-            chart=[(USUAL, base), ("boilerplate alone", score)],
+            errors_avoided(correct, base),
+            f"Boilerplate alone predicts the label with accuracy {percent(accuracy)} on the "
+            f"{len(having):,} rows that have any ({MAJORITY}: {percent(base)}){drawn}",
+            statistics={"rows": len(having), "accuracy": accuracy, "majority": base},
+            advice="Keep text.strip on, so that a model cannot use datelines and credits. Look "
+            "for similar lines that were not removed.",
+            chart=[(MAJORITY, base), ("boilerplate alone", accuracy)],
         )
     ]
 
 
 def label_noise(view: View, sample: Sample) -> list[Finding]:
-    """The rows whose label a model of the other rows doubts most."""
+    """The rows whose label a probe fitted on the other rows contradicts most."""
     labels, every = sample.labels, np.arange(len(sample.labels))
-    figures: dict[str, float | int | str] = {"rows": len(labels)}
-    if len(labels) < LEAST_ROWS:
-        title = f"{count(len(labels), 'row')}: too few for a model to doubt a label"
-        return [view.finding("label-noise", 0, title, figures=figures)]
+    statistics: dict[str, float | int | str] = {"rows": len(labels)}
+    if len(labels) < MIN_ROWS:
+        title = f"{count(len(labels), 'row')}: too few to find wrong labels with a probe"
+        return [view.finding("label-noise", 0, title, statistics=statistics)]
     scores = sample.out_of_fold(sample.fold)
-    right = scores.argmax(axis=1) == labels
-    score, base = float(right.mean()), float((labels == majority(labels)).mean())
+    correct = scores.argmax(axis=1) == labels
+    accuracy, base = float(correct.mean()), _majority_accuracy(labels)
     own = scores[every, labels]
     scores[every, labels] = -np.inf
     other = scores.argmax(axis=1)
-    # A label that no other fold has: no model of them could give it, so none contradicts it.
+    # A label that no other fold has cannot be predicted, so it is not contradicted either.
     margin = np.where(np.isfinite(own), own, np.inf) - scores.max(axis=1)
-    doubted = np.argsort(margin, kind="stable")[:_SUSPECTS]
+    doubted = np.argsort(margin, kind="stable")[:_MOST_SUSPECTS]
     doubted = doubted[margin[doubted] < 0]
-    figures |= {"right": score, "majority": base, "contradicted": int((margin < 0).sum())}
-    if gain(right, base) < TELLING:
-        title = f"A quick model, right for {percent(score)} ({USUAL}: {percent(base)}), is no judge"
-        return [view.finding("label-noise", 0, title + sample.drawn, figures=figures)]
-    shown = zip(doubted, view.examples(sample.rows[doubted], _SUSPECTS), strict=True)
+    contradicted = int((margin < 0).sum())
+    statistics |= {"accuracy": accuracy, "majority": base, "contradicted": contradicted}
+    if errors_avoided(correct, base) < PREDICTIVE:
+        title = f"A probe with accuracy {percent(accuracy)} ({MAJORITY}: {percent(base)}) is too "
+        title += f"weak to find wrong labels{sample.drawn}"
+        return [view.finding("label-noise", 0, title, statistics=statistics)]
+    shown = zip(doubted, view.examples(sample.rows[doubted], _MOST_SUSPECTS), strict=True)
     return [
         view.finding(
             "label-noise",
             len(doubted),
-            f"{count(len(doubted), 'label')} to look at again: a quick model of the other rows, "
-            f"right for {percent(score)}, contradicts them most{sample.drawn}",
-            calm="A quick model of the other rows contradicts no label",
-            figures=figures,
+            f"{count(len(doubted), 'label')} to review: a probe fitted on the other rows "
+            f"(accuracy {percent(accuracy)}) contradicts them most{sample.drawn}",
+            ok_title="A probe fitted on the other rows contradicts no label",
+            statistics=statistics,
             examples=[
-                f"model: {view.label_names[other[i]]} (by {-margin[i]:.2f}); {text}"
+                f"probe: {view.label_names[other[i]]} (margin {-margin[i]:.2f}); {text}"
                 for i, text in shown
             ],
-            advice="Read them: either the label is wrong, or the text is hard.",
+            advice="Read them: either the label is wrong, or the text is hard to classify.",
         )
     ]
+
+
+def _majority_accuracy(labels: Ints) -> float:
+    return float((labels == majority_label(labels)).mean())
 
 
 CHECKS: Mapping[str, Callable[[View, Sample], list[Finding]]] = {

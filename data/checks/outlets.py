@@ -1,169 +1,185 @@
-"""Outlet leak: whether a model can score by knowing the paper instead of the article.
+"""Outlet leak: whether a model can predict the label by recognising the outlet.
 
-How well the outlet alone predicts the label, whether outlets are on both sides of the split, how
-well the text gives its outlet away, and how a quick model does on outlets it knows and on others.
+How well the outlet alone predicts the label, whether outlets cross splits, how well the text
+reveals its outlet, and the accuracy of a probe on known and on unknown outlets.
 """
 
 import numpy as np
 
-from newsstand.data.checks.findings import Finding, Rows, View, count, numbered, percent
+from newsstand.data.checks.findings import Finding, View, count, numbered, percent
 from newsstand.data.checks.probe import (
     FOLDS,
-    LEAST_ROWS,
-    LEAST_SIDE,
-    TELLING,
-    USUAL,
+    MAJORITY,
+    MIN_ROWS,
+    MIN_SCORED_ROWS,
+    PREDICTIVE,
     Sample,
-    apart,
-    gain,
-    learned,
-    majority,
+    accuracy_lead,
+    errors_avoided,
+    majority_label,
+    probe_scores,
 )
-from newsstand.types import Bools
+from newsstand.types import Bools, Ints
 
-_OUTLETS, _OUTLET_ROWS = 20, 20  # the most frequent ones; a rarer one cannot be learned
+_MOST_OUTLETS, _MIN_OUTLET_ROWS = 20, 20  # the most frequent; a rarer one cannot be learned
 
 
 def outlet_leak(view: View, sample: Sample) -> list[Finding]:
-    """Whether the outlet tells the label, is on both sides, and shows in the text."""
+    """Whether the outlet predicts the label, crosses splits, and shows in the text."""
     names = view.column("outlet")
     outlet = numbered(names)
     named = np.array([bool(name) for name in names], dtype=np.bool_)
     if len(np.unique(outlet[named])) < 2:
         return []
     train, test = (rows[named[rows]] for rows in (view.at("train"), view.at("test")))
-    label, telling = _outlet_label(view, outlet, np.flatnonzero(named), train, test)
-    part = sample.only(named[sample.rows])
-    of_part = outlet[part.rows]
-    found = [label, _outlet_split(view, outlet, train, test, telling=telling)]
-    found += _outlet_in_text(view, part, of_part)
-    if telling:
-        found += _outlet_score(view, part, of_part, np.isin(of_part, outlet[train]))
-    return found
+    label_finding, predictive = _outlet_label(view, outlet, np.flatnonzero(named), train, test)
+    sample = sample.only(named[sample.rows])
+    sampled = outlet[sample.rows]
+    findings = [label_finding, _outlet_split(view, outlet, train, test, predictive=predictive)]
+    findings += _outlet_in_text(view, sample, sampled)
+    if predictive:
+        findings += _outlet_score(view, sample, sampled, np.isin(sampled, outlet[train]))
+    return findings
 
 
-def _outlet_split(view: View, outlet: Rows, train: Rows, test: Rows, *, telling: bool) -> Finding:
+def _outlet_split(
+    view: View, outlet: Ints, train: Ints, test: Ints, *, predictive: bool
+) -> Finding:
     known = np.isin(outlet[test], outlet[train])
     shared, rows = len(np.unique(outlet[test][known])), int(known.sum())
     share = rows / max(len(test), 1)
     return view.finding(
         "outlet-split",
-        share if telling else 0.0,
+        share if predictive else 0.0,
         f"{shared:,} of {count(len(np.unique(outlet[test])), 'test outlet')} are also in train: "
         f"{rows:,} of {count(len(test), 'test row')}",
-        figures={"outlets": shared, "rows": rows, "share": share},
+        statistics={"outlets": shared, "rows": rows, "share": share},
         advice="data.split: {strategy: unseen, by: [outlet]} keeps each outlet in one split.",
     )
 
 
 def _outlet_label(
-    view: View, outlet: Rows, all_: Rows, train: Rows, test: Rows
+    view: View, outlet: Ints, every: Ints, train: Ints, test: Ints
 ) -> tuple[Finding, bool]:
-    """How often the outlet's most frequent label is right; and whether outlets tell labels."""
+    """Accuracy of each outlet's most frequent label, and whether outlets predict labels."""
     size = (int(outlet.max()) + 1, len(view.label_names))
-    table = _table(outlet[all_], view.label[all_], size)
-    everywhere = float(table.max(axis=1).sum() / len(all_))
-    # An outlet's only article tells nothing of others: each row is judged by the outlet's others.
-    others = table[outlet[all_]]
-    others[np.arange(len(all_)), view.label[all_]] -= 1
-    apart_, base = _right(others, view.label[all_], view.label[all_])
-    telling = gain(apart_, base) >= TELLING
-    title = f"The outlet's most frequent label is right for {percent(everywhere)} of all "
-    title += (
-        f"{count(len(all_), 'row')} (by the outlet's other rows: {percent(float(apart_.mean()))})"
-    )
-    figures: dict[str, float | int | str] = {"all": everywhere, "others": apart_.mean()}
-    chart, avoided = [(f"{USUAL}, all rows", base), ("outlet alone, all rows", everywhere)], 0.0
+    table = _table(outlet[every], view.label[every], size)
+    in_sample = float(table.max(axis=1).sum() / len(every))
+    # Leave one out: each row is predicted by its outlet's other rows.
+    others = table[outlet[every]]
+    others[np.arange(len(every)), view.label[every]] -= 1
+    left_out, base = _correct(others, view.label[every], view.label[every])
+    predictive = errors_avoided(left_out, base) >= PREDICTIVE
+    title = f"The outlet's most frequent label has accuracy {percent(in_sample)} on all "
+    title += f"{count(len(every), 'row')} (by the outlet's other rows: "
+    title += f"{percent(float(left_out.mean()))})"
+    statistics: dict[str, float | int | str] = {"all": in_sample, "others": left_out.mean()}
+    chart, avoided = [(f"{MAJORITY}, all rows", base), ("outlet alone, all rows", in_sample)], 0.0
     if len(train) and len(test):
         table = _table(outlet[train], view.label[train], size)
-        right, base = _right(table[outlet[test]], view.label[test], view.label[train])
-        score, avoided = float(right.mean()), gain(right, base)
-        title += f"; learned on train, for {percent(score)} of {count(len(test), 'test row')}"
-        figures |= {"test": score, "avoided": avoided}
-        chart += [(f"{USUAL}, test rows", base), ("outlet alone, test rows", score)]
+        correct, base = _correct(table[outlet[test]], view.label[test], view.label[train])
+        accuracy, avoided = float(correct.mean()), errors_avoided(correct, base)
+        title += f"; learned on train, {percent(accuracy)} on {count(len(test), 'test row')}"
+        statistics |= {"test": accuracy, "avoided": avoided}
+        chart += [(f"{MAJORITY}, test rows", base), ("outlet alone, test rows", accuracy)]
     finding = view.finding(
         "outlet-label",
         avoided,
-        f"{title} ({USUAL}: {percent(base)})",
-        figures={**figures, "majority": base, "rows": len(all_)},
-        advice="A model can score by knowing the paper. Hold whole outlets out "
-        "(data.split: {strategy: unseen, by: [outlet]}), or label articles, not papers.",
+        f"{title} ({MAJORITY}: {percent(base)})",
+        statistics={**statistics, "majority": base, "rows": len(every)},
+        advice="A model can predict the label by recognising the outlet. Hold out whole outlets "
+        "(data.split: {strategy: unseen, by: [outlet]}), or label articles instead of outlets.",
         chart=chart,
-        least="note" if telling else "ok",
+        at_least="note" if predictive else "ok",
     )
-    return finding, telling
+    return finding, predictive
 
 
-def _right(table: Rows, labels: Rows, learned_: Rows) -> tuple[Bools, float]:
-    """Where a row's line of the table names its label; accuracy of the most frequent label."""
-    usual = majority(learned_)
-    guess = np.where(table.any(axis=1), table.argmax(axis=1), usual)
-    return guess == labels, float((labels == usual).mean())
+def _correct(table: Ints, labels: Ints, train_labels: Ints) -> tuple[Bools, float]:
+    """Whether the largest count of each row's line names its label; accuracy of the baseline."""
+    usual = majority_label(train_labels)
+    predicted = np.where(table.any(axis=1), table.argmax(axis=1), usual)
+    return predicted == labels, float((labels == usual).mean())
 
 
-def _table(rows: Rows, columns: Rows, size: tuple[int, int]) -> Rows:
-    """How often each pair of row and column occurs."""
+def _table(rows: Ints, columns: Ints, size: tuple[int, int]) -> Ints:
+    """Counts each pair of row and column."""
     height, width = size
     return np.bincount(rows * width + columns, minlength=height * width).reshape(size)
 
 
-def _outlet_in_text(view: View, sample: Sample, outlet: Rows) -> list[Finding]:
-    """How well a quick model tells the frequent outlets apart."""
+def _outlet_in_text(view: View, sample: Sample, outlet: Ints) -> list[Finding]:
+    """How well a probe distinguishes the frequent outlets."""
     times = np.bincount(outlet)
-    kept = np.argsort(-times, kind="stable")[:_OUTLETS]
-    rows = np.isin(outlet, kept[times[kept] >= _OUTLET_ROWS])
+    kept = np.argsort(-times, kind="stable")[:_MOST_OUTLETS]
+    rows = np.isin(outlet, kept[times[kept] >= _MIN_OUTLET_ROWS])
     names, number = np.unique(outlet[rows], return_inverse=True)
-    if len(number) < LEAST_ROWS or len(names) < 2:
+    if len(number) < MIN_ROWS or len(names) < 2:
         return []
     texts, held = sample.texts[rows], sample.fold[rows] == 0
-    scores = learned(texts[~held], number[~held], texts[held], len(names))
-    right = scores.argmax(axis=1) == number[held]
-    score, base = float(right.mean()), float((number[held] == majority(number[~held])).mean())
+    scores = probe_scores(texts[~held], number[~held], texts[held], len(names))
+    correct = scores.argmax(axis=1) == number[held]
+    accuracy = float(correct.mean())
+    base = float((number[held] == majority_label(number[~held])).mean())
     return [
         view.finding(
             "outlet-in-text",
-            gain(right, base),
-            f"A quick model names the outlet, one of {len(names)}, for {percent(score)} of "
-            f"{count(len(right), 'text')} (most frequent outlet: {percent(base)}){sample.drawn}",
-            figures={"right": score, "chance": base, "outlets": len(names), "rows": len(right)},
-            advice="Texts carry their outlet's mark: the paper's name, phrases of the house. Find "
-            "them in the evidence of scores, and strip them (text.strip).",
-            chart=[("most frequent outlet", base), ("quick model", score)],
+            errors_avoided(correct, base),
+            f"A probe identifies the outlet, one of {len(names)}, with accuracy "
+            f"{percent(accuracy)} on {count(len(correct), 'text')} "
+            f"(most frequent outlet: {percent(base)}){sample.drawn}",
+            statistics={
+                "accuracy": accuracy,
+                "majority": base,
+                "outlets": len(names),
+                "rows": len(correct),
+            },
+            advice="Texts reveal their outlet by its name or by house phrases. Find them in the "
+            "evidence of scores, and remove them (text.strip).",
+            chart=[("most frequent outlet", base), ("probe", accuracy)],
         )
     ]
 
 
-def _outlet_score(view: View, sample: Sample, outlet: Rows, known: Bools) -> list[Finding]:
-    """A quick model's accuracy on known against unknown outlets."""
-    (right, new), how = _sides(view, sample, outlet, known)
-    if min(len(right), len(new)) < LEAST_SIDE:
+def _outlet_score(view: View, sample: Sample, outlet: Ints, known: Bools) -> list[Finding]:
+    """A probe's accuracy on known and on unknown outlets."""
+    (seen, unseen), template = _sides(view, sample, outlet, known)
+    if min(len(seen), len(unseen)) < MIN_SCORED_ROWS:
         return []
-    first, second = float(right.mean()), float(new.mean())
+    first, second = float(seen.mean()), float(unseen.mean())
     return [
         view.finding(
             "outlet-score",
-            apart(right, new),
-            f"A quick model is right for {percent(first)} of {how.format(percent(second))}"
+            accuracy_lead(seen, unseen),
+            f"A probe has accuracy {percent(first)} on {template.format(percent(second))}"
             f"{sample.drawn}",
-            figures={"known": first, "unknown": second, "rows": len(right), "others": len(new)},
-            advice="Report the score on unknown outlets: that is what a new paper will get.",
+            statistics={
+                "known": first,
+                "unknown": second,
+                "rows": len(seen),
+                "others": len(unseen),
+            },
+            advice="Report the accuracy on unknown outlets, which is what to expect of a new one.",
             chart=[("known outlets", first), ("unknown outlets", second)],
         )
     ]
 
 
 def _sides(
-    view: View, sample: Sample, outlet: Rows, known: Bools
+    view: View, sample: Sample, outlet: Ints, known: Bools
 ) -> tuple[tuple[Bools, Bools], str]:
-    """Right answers on known and on unknown outlets: of the test, else by holding outlets out."""
+    """Whether predictions are correct on known and unknown outlets, and a title's template.
+
+    Measured on test rows if both kinds have enough of them, else by holding outlets out.
+    """
     test, labels = sample.tested, sample.labels
-    if min(np.count_nonzero(known[test]), np.count_nonzero(~known[test])) >= LEAST_SIDE:
+    if min(np.count_nonzero(known[test]), np.count_nonzero(~known[test])) >= MIN_SCORED_ROWS:
         texts = sample.texts
-        scores = learned(texts[~test], labels[~test], texts[test], len(view.label_names))
-        right = scores.argmax(axis=1) == labels[test]
-        sides = right[known[test]], right[~known[test]]
-        rows = f"{len(sides[0]):,} test rows from outlets of train, {{}} of the {len(sides[1]):,}"
+        scores = probe_scores(texts[~test], labels[~test], texts[test], len(view.label_names))
+        correct = scores.argmax(axis=1) == labels[test]
+        sides = correct[known[test]], correct[~known[test]]
+        rows = f"{len(sides[0]):,} test rows from outlets of train, {{}} on the {len(sides[1]):,}"
         return sides, f"{rows} others"
     fold = np.random.default_rng(view.seed).permutation(int(outlet.max()) + 1)[outlet] % FOLDS
     first, second = (sample.out_of_fold(x).argmax(axis=1) == labels for x in (sample.fold, fold))
-    return (first, second), "rows whose outlets it knows, {} when whole outlets are held out"
+    return (first, second), "rows of known outlets, {} when whole outlets are held out"

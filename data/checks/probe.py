@@ -1,7 +1,7 @@
-"""Quick models for the checks: hashed n-grams and a linear SVM on a sample of the rows.
+"""Probes for the checks: linear SVMs over hashed n-grams, fitted on a sample of the rows.
 
-They are no measure of what a trained model will reach, only of what can be learned at all from a
-text, a target, or what was cut away. Copies and groups are never on both sides of a fold.
+A probe does not estimate the accuracy of a trained model. It shows whether labels can be predicted
+from a text, a target or the removed boilerplate. Copies and groups never cross folds.
 """
 
 import warnings
@@ -14,17 +14,17 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.stats import binomtest
 
-from newsstand.data.checks.findings import Rows, View, numbered
+from newsstand.data.checks.findings import View, numbered
 from newsstand.features.hashed_ngrams import HashedNgrams
-from newsstand.types import Bools, Floats
+from newsstand.types import Bools, Floats, Ints
 
-LEARNED, TESTED = 7_000, 3_000  # rows of a sample, at most
-CUT = 3_000  # characters of a text
+MAX_TRAIN_ROWS, MAX_TEST_ROWS = 7_000, 3_000  # of a sample
+MAX_CHARACTERS = 3_000  # of a text
 FOLDS = 3
-TELLING = 0.1  # share of errors avoided from which on something tells the label
-LEAST_ROWS = 100  # for a quick model
-USUAL = "most frequent label"
-LEAST_SIDE = 30  # for an accuracy
+PREDICTIVE = 0.1  # least share of errors avoided by something that predicts the label
+MIN_ROWS = 100  # for fitting a probe
+MIN_SCORED_ROWS = 30  # for measuring an accuracy
+MAJORITY = "most frequent label"
 _BITS = 18
 
 Matrix = csr_array[np.float32]
@@ -32,46 +32,46 @@ Matrix = csr_array[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """The rows that quick models see.
+    """The rows that probes are fitted and evaluated on.
 
     Args:
-        rows: Their numbers, in order.
-        tested: Which of them are test rows; the others are train and validation rows.
+        rows: Row numbers, ascending.
+        tested: Whether each row is a test row; the others are train and validation rows.
         texts: Features of the texts.
-        labels: Their labels.
-        fold: The fold of each row: rows of a group, cluster or text are in one.
-        drawn: Words that say so, when these are not all rows.
+        labels: Label of each row.
+        fold: Fold of each row; rows of one group, cluster or text share a fold.
+        drawn: A remark for messages if these are not all rows, else empty.
     """
 
-    rows: Rows
+    rows: Ints
     tested: Bools
     texts: Matrix
-    labels: Rows
-    fold: Rows
+    labels: Ints
+    fold: Ints
     drawn: str
 
     @classmethod
     def of(cls, view: View) -> "Sample":
-        """Draws rows by content and reads their texts, each distinct one once."""
+        """Draws a sample of rows by content and reads each distinct text once."""
         parts = (
-            view.sample(view.at("train", "validation"), LEARNED),
-            view.sample(view.at("test"), TESTED),
+            view.sample(view.at("train", "validation"), MAX_TRAIN_ROWS),
+            view.sample(view.at("test"), MAX_TEST_ROWS),
         )
         rows = np.sort(np.concatenate([rows for rows, _ in parts]))
         _, first, number = np.unique(view.text[rows], return_index=True, return_inverse=True)
-        texts = features(view.texts(rows[first].tolist(), CUT))
+        texts = features(view.texts(rows[first].tolist(), MAX_CHARACTERS))
         cut = any(words for _, words in parts)
         drawn = f" (a sample of {len(rows):,} of {view.used.sum():,} rows)" if cut else ""
-        return cls.made(view, rows, texts[number], drawn)
+        return cls.of_rows(view, rows, texts[number], drawn)
 
     @classmethod
-    def made(cls, view: View, rows: Rows, texts: Matrix, drawn: str = "") -> "Sample":
-        """A sample of these rows with these features."""
+    def of_rows(cls, view: View, rows: Ints, texts: Matrix, drawn: str = "") -> "Sample":
+        """Returns a sample of the given rows with the given features."""
         tested, labels = view.split[rows] == "test", view.label[rows]
         return cls(rows, tested, texts, labels, _folds(view)[rows], drawn)
 
     def only(self, kept: Bools) -> "Sample":
-        """Some of the rows."""
+        """Returns the sample restricted to some of its rows."""
         return Sample(
             self.rows[kept],
             self.tested[kept],
@@ -81,32 +81,36 @@ class Sample:
             self.drawn,
         )
 
-    def out_of_fold(self, folds: Rows) -> Floats:
-        """Each row's scores by models that have not seen its fold: shape (rows, labels)."""
+    def out_of_fold(self, folds: Ints) -> Floats:
+        """Floats each row by a probe fitted on the other folds: shape (rows, labels)."""
         scores = np.full((len(self.rows), int(self.labels.max(initial=0)) + 1), -np.inf)
         for fold in np.unique(folds):
             out = folds == fold
             if not out.all():
                 kept, labels = self.texts[~out], self.labels[~out]
-                scores[out] = learned(kept, labels, self.texts[out], scores.shape[1])
+                scores[out] = probe_scores(kept, labels, self.texts[out], scores.shape[1])
         return scores
 
 
-def _folds(view: View) -> Rows:
-    cluster = view.text if view.news.near is None else np.asarray(view.news.near.cluster)
+def _folds(view: View) -> Ints:
+    cluster = (
+        view.text
+        if view.news.near_duplicates is None
+        else np.asarray(view.news.near_duplicates.cluster)
+    )
     named = numbered(view.column("group"))
-    unit = np.where(named > 0, named + view.size, cluster) if named.any() else cluster
-    kinds, number = np.unique(unit, return_inverse=True)
+    group = np.where(named > 0, named + view.size, cluster) if named.any() else cluster
+    kinds, number = np.unique(group, return_inverse=True)
     drawn = np.random.default_rng(view.seed).permutation(len(kinds))
     return drawn[number] % FOLDS
 
 
 def features(texts: Sequence[str], keys: NDArray[np.uint64] | None = None) -> Matrix:
-    """Weighted counts of words and pairs of words, without those that occur in one text only."""
+    """Returns tf-idf weights of word uni- and bigrams that occur in at least two texts."""
     counts = HashedNgrams(words=(1, 2), bits=_BITS).counts(texts, keys)
-    often = np.bincount(counts.indices, minlength=counts.shape[1])
-    kept = counts[:, np.flatnonzero(often > 1)]
-    kept.data = (1 + np.log(kept.data)) * np.log1p(len(texts) / often[often > 1]).astype(
+    frequency = np.bincount(counts.indices, minlength=counts.shape[1])
+    kept = counts[:, np.flatnonzero(frequency > 1)]
+    kept.data = (1 + np.log(kept.data)) * np.log1p(len(texts) / frequency[frequency > 1]).astype(
         np.float32
     )[kept.indices]
     norms = np.sqrt(kept.multiply(kept).sum(axis=1))
@@ -114,16 +118,24 @@ def features(texts: Sequence[str], keys: NDArray[np.uint64] | None = None) -> Ma
     return csr_array(kept)
 
 
-def learned(
+def probe_scores(
     matrix: Matrix,
-    labels: Rows,
+    labels: Ints,
     tested: Matrix,
     size: int,
     weights: NDArray[np.float64] | None = None,
 ) -> Floats:
-    """Scores of `size` labels for tested rows by a linear SVM; an unknown label gets -inf.
+    """Fits a linear SVM and scores the tested rows.
 
-    Of weighted rows, each counts so many times.
+    Args:
+        matrix: Features of the training rows.
+        labels: Labels of the training rows.
+        tested: Features of the rows to score.
+        size: Number of labels.
+        weights: Sample weights of the training rows.
+
+    Returns:
+        Floats, shape (tested rows, size); -inf for labels without training rows.
     """
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.svm import LinearSVC
@@ -134,37 +146,42 @@ def learned(
         scores[:, np.bincount(labels, weights).argmax()] = 0.0
         return scores
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # near enough for a quick look
+        warnings.simplefilter("ignore", ConvergenceWarning)  # a probe need not converge
         model = LinearSVC(C=1.0, tol=1e-2, max_iter=300, random_state=0)
         model.fit(matrix, labels, sample_weight=weights)
-    found = model.decision_function(tested)
-    scores[:, kinds] = found if found.ndim == 2 else np.stack([-found, found], axis=1) / 2
+    margins = model.decision_function(tested)
+    scores[:, kinds] = margins if margins.ndim == 2 else np.stack([-margins, margins], axis=1) / 2
     return scores
 
 
-def majority(labels: Rows) -> int:
-    """The most frequent label."""
+def majority_label(labels: Ints) -> int:
+    """Returns the most frequent label."""
     return int(np.bincount(labels).argmax())
 
 
-def gain(right: Bools, base: float) -> float:
-    """Share of a base rule's errors that are surely avoided: 0 when chance could explain it.
+def errors_avoided(correct: Bools, base: float) -> float:
+    """Returns the share of a baseline's errors that are avoided, at least.
+
+    Computed from the lower end of the accuracy's 95% Wilson interval, so 0 where chance could
+    explain the difference.
 
     Args:
-        right: Of each row, whether the answer was right.
-        base: Accuracy of the rule, such as always giving the most frequent label.
+        correct: Whether each prediction is correct.
+        base: Accuracy of the baseline, such as always predicting the most frequent label.
 
-    >>> gain(np.ones(3, dtype=bool), 0.5), round(gain(np.ones(1000, dtype=bool), 0.5), 2)
-    (0.0, 0.99)
+    >>> errors_avoided(np.ones(3, dtype=bool), 0.5)
+    0.0
+    >>> round(errors_avoided(np.ones(1000, dtype=bool), 0.5), 2)
+    0.99
     """
-    if not len(right) or base >= 1:
+    if not len(correct) or base >= 1:
         return 0.0
-    accuracy = binomtest(int(right.sum()), len(right)).proportion_ci(0.95, method="wilson")
+    accuracy = binomtest(int(correct.sum()), len(correct)).proportion_ci(0.95, method="wilson")
     return max(0.0, (float(accuracy.low) - base) / (1 - base))
 
 
-def apart(more: Bools, less: Bools) -> float:
-    """By how much one accuracy surely is above another: the lower end of the 95 % interval."""
+def accuracy_lead(more: Bools, less: Bools) -> float:
+    """Returns how far one accuracy is above another: the lower end of the 95% interval, or 0."""
     if not len(more) or not len(less):
         return 0.0
     noise = sum(float(x.mean()) * (1 - float(x.mean())) / len(x) for x in (more, less))

@@ -1,4 +1,4 @@
-"""The findings as one self-contained HTML page, for readers who know the news and no Python."""
+"""Renders the findings as one self-contained HTML page for readers without Python knowledge."""
 
 import re
 from collections import Counter
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 
 _MOST = 40  # labels in a table
 _OUTLETS = 8
-_RARE_YEAR = 0.0005  # share of the rows below which a year has no bar
+_RARE_YEAR = 0.0005  # least share of the rows for a year's bar
 
 
 def html(findings: Sequence[Finding], *, name: str, news: "NewsData") -> str:
-    """The whole page: what was found, what it means and what to do, and a summary of the data.
+    """Returns the page: each finding, what it means and what to do, and a summary of the data.
 
     Args:
-        findings: What `audit` gave.
-        name: What the data are called.
+        findings: Result of `audit`.
+        name: Name of the data.
         news: The data.
     """
     worst: Verdict = max((x.verdict for x in findings), key=VERDICTS.index, default="ok")
@@ -68,16 +68,14 @@ def _template() -> Template:
 
 
 def _shown(value: object) -> Markup:
-    """A value of the page: escaped, its control characters written out; macros' results as is."""
-    if isinstance(value, Markup):
-        return value
-    return escape(visible(str(value))).replace(" %", "\u00a0%")
+    """Escapes a value and spells out its control characters; leaves results of macros as is."""
+    return value if isinstance(value, Markup) else escape(visible(str(value)))
 
 
 def _facts(
     news: "NewsData", outlets: Counter[str], years: Counter[str]
 ) -> dict[str, tuple[str, str]]:
-    """Figures by name, each with a remark."""
+    """Returns statistics by name, each with a remark."""
     sizes = {name: news.split.count(name) for name in SPLITS}
     rows, used = len(news.split), sum(sizes.values())
     targets = set(filter(None, news.column("target")))
@@ -96,7 +94,7 @@ def _facts(
 
 
 class _Label(NamedTuple):
-    """A label's rows: in each split and in all; their share of all, and of the largest label's."""
+    """Rows of a label: by split and in total; share of all rows, and of the largest label's."""
 
     name: str
     rows: list[int]
@@ -105,7 +103,7 @@ class _Label(NamedTuple):
 
 
 def _labels(news: "NewsData") -> list[_Label]:
-    """The labels that have rows, the most frequent first."""
+    """Returns the labels that have rows, the most frequent first."""
     keys = news.rows.features["label"].names
     label, split = np.array(news.column("label")), np.array(news.split)
     table = np.array([np.bincount(label[split == name], minlength=len(keys)) for name in SPLITS])
@@ -131,7 +129,7 @@ class _Bar(NamedTuple):
 
 
 class _Years(NamedTuple):
-    """A histogram, 100 high; `rest` rows are of years so rare that they have no bar."""
+    """A histogram of height 100; `rest` counts the rows of years too rare for a bar."""
 
     bars: list[_Bar]
     first: int
@@ -143,7 +141,7 @@ class _Years(NamedTuple):
 
 
 def _histogram(years: Counter[str]) -> _Years:
-    # A handful of wrong years would squeeze all others into one bar.
+    # A few wrong years would compress all others into one bar.
     total = sum(years.values())
     least = max(_RARE_YEAR * total, 1)
     shown = {int(year): n for year, n in sorted(years.items()) if n >= least}

@@ -1,1 +1,1 @@
-"""Readers of the formats of rows."""
+"""Readers of data formats."""

@@ -1,4 +1,4 @@
-"""Labels as data files have them: one a row or several annotators', names or coded, to labels."""
+"""Reads labels from data files: names or codes, of one annotator or several."""
 
 import re
 from collections import Counter
@@ -8,30 +8,30 @@ from typing import Any
 from newsstand.io.values import missing, scalar, shortened
 from newsstand.labels import FROM_DATA, LabelSet
 
-# The label, the votes it is the majority of if there are several, and column and message of
-# each flaw.
-Reading = tuple[str | None, list[str] | None, Sequence[tuple[str, str]]]
+# The label, the votes of which it is the majority if there are several, and the column and message
+# of each flaw.
+LabelReading = tuple[str | None, list[str] | None, Sequence[tuple[str, str]]]
 
 
-# What spreadsheets and pandas make of whole numbers: 1.0.
+# Whole numbers as spreadsheets and pandas may write them: 1.0.
 _WHOLE = re.compile(r"([+-]?\d+)\.0*")
 _CODE = re.compile(r"-?\d+|true|false")
 _SHOWN = 10  # labels of the data, in messages
-_REMEMBERED = 100_000  # different texts, and no more: a column of no labels has one a row
+_REMEMBERED = 100_000  # most distinct texts in memory: a column of texts has one a row
 
-# No part of a label: a sign of a quotation mark or a line end gone astray.
+# Never part of a label: signs of a misplaced quotation mark or line end.
 _CONTROL = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 
 
 class LabelReader:
-    """Reads the label of one record after another.
+    """Reads the labels of records.
 
     Args:
-        columns: The column of the label, or several, one an annotator.
-        scheme: As `labels:` in a config: a scheme's name, `from-data`, or a list.
-        names: Label in the files to label of the scheme.
-        separator: What stands between the labels of several annotators in one text.
-        fold_case: Whether labels that only case and blanks tell apart are one, in lower case.
+        columns: The column of the label, or several columns, one for each annotator.
+        scheme: A label scheme's name, `from-data`, or a list of labels.
+        names: Maps labels in the files to labels of the scheme.
+        separator: Separator of the labels of several annotators in one text.
+        fold_case: Whether labels that differ only in case and spacing are merged, in lower case.
 
     >>> reader = LabelReader("label", scheme=["left", "right"], names={"0": "left"})
     >>> reader.read({"label": 0}), reader.read({"label": ["right", "left", "right"]})
@@ -54,15 +54,15 @@ class LabelReader:
         self._fold, self._separator = fold_case, separator
         self._names = {self._key(name): label for name, label in names.items()}
         self._written = {self._key(name): name for name in names}
-        # With case folded, a label that a name is given for is written as there.
+        # With case folded, labels in `names` keep their case.
         self._spelling = {_folded(label): label for label in names.values()} if fold_case else {}
         self._known: dict[str, str] = {}
-        self._seen: dict[str, None] = {}  # keys of what the data has, in order
+        self._seen: dict[str, None] = {}  # keys of the labels in the data, in order
 
-    def read(self, values: Mapping[str, Any]) -> Reading:
-        """The label of a record; None if it has none, if it is wrong, or if votes are tied.
+    def read(self, values: Mapping[str, Any]) -> LabelReading:
+        """Reads the label of a record; None if it is missing, invalid, or the votes are tied.
 
-        A column that the record lacks altogether is no flaw: that is told of the whole file.
+        A column that the record lacks is not a flaw here: it is reported for the whole file.
         """
         column = self.columns[0]
         value = values.get(column)
@@ -77,10 +77,10 @@ class LabelReader:
         label, flaw = self._one(value)
         return label, None, [(column, flaw)] if flaw else ()
 
-    def _majority(self, given: Iterable[tuple[str, Any]]) -> Reading:
-        found = [(column, *self._one(vote)) for column, vote in given if not _blank(vote)]
-        flaws = [(column, flaw) for column, _, flaw in found if flaw]
-        votes = [label for _, label, _ in found if label is not None]
+    def _majority(self, given: Iterable[tuple[str, Any]]) -> LabelReading:
+        read = [(column, *self._one(vote)) for column, vote in given if not _blank(vote)]
+        flaws = [(column, flaw) for column, _, flaw in read if flaw]
+        votes = [label for _, label, _ in read if label is not None]
         if flaws:
             return None, None, flaws
         if not votes:
@@ -92,7 +92,7 @@ class LabelReader:
         return first[0], votes, ()
 
     def _one(self, value: Any) -> tuple[str | None, str]:
-        """The label that a value stands for, or what is wrong with the value."""
+        """Returns the label of a value, or None and its flaw."""
         if type(value) is str and value in self._known:
             return self._known[value], ""
         text = value if isinstance(value, str) else scalar(value)
@@ -119,7 +119,7 @@ class LabelReader:
         return self._spelling.get(_folded(text), _folded(text)) if self._fold else text
 
     def _key(self, text: str) -> str:
-        """By what labels of the data and names in `data.labels` are compared."""
+        """Returns the key by which labels of the data and names in `data.labels` are compared."""
         text = _plain(text)
         return _folded(text) if self._fold or text.lower() in ("true", "false") else text
 
@@ -137,19 +137,19 @@ class LabelReader:
         return f"unknown label {shortened(text)}{hint}"
 
     def unmatched(self) -> list[str]:
-        """Names in `data.labels` that no label of the data has: typing errors, most likely."""
+        """Reports names in `data.labels` that match no label of the data: probably misspelt."""
         lost = [name for key, name in self._written.items() if key not in self._seen]
         if not lost or not self._seen or len(self._seen) >= _REMEMBERED:
             return []
         more = ", …" * (len(self._seen) > _SHOWN)
         here = ", ".join(map(shortened, list(self._seen)[:_SHOWN])) + more
         return [
-            f"data.labels: {shortened(name)} matches no label of the data (labels there: {here})"
+            f"data.labels: {shortened(name)} matches no label of the data (its labels: {here})"
             for name in lost
         ]
 
     def spellings(self, used: Iterable[str]) -> list[str]:
-        """Labels found in the data that only case or spacing tells apart."""
+        """Reports labels of the data that differ only in case or spacing."""
         alike: dict[str, list[str]] = {}
         for label in sorted(used) if self.scheme is None else ():
             alike.setdefault(_folded(label), []).append(label)
@@ -172,5 +172,5 @@ def _folded(text: str) -> str:
 
 
 def _blank(value: Any) -> bool:
-    """Whether an annotator gave no label."""
+    """Returns whether an annotator gave no label."""
     return missing(value) or (isinstance(value, str) and not value.strip())

@@ -1,7 +1,7 @@
-"""Readers of public sets of arguments and claims, in their publishers' own files.
+"""Readers of public data sets of arguments and claims, in their publishers' file formats.
 
-All of them have a stance toward a topic or a motion; their codes become `favor`, `against` and, in
-VAST, `neutral`.
+All have stances toward a topic or a motion; codes become `favor`, `against` and, in VAST,
+`neutral`.
 """
 
 import csv
@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from newsstand.data.readers.publishers import text_lines, with_columns
-from newsstand.data.readers.sources import UNUSED, Found, Source, folder
+from newsstand.data.readers.sources import UNUSED, Source, SplitRecord, folder
 from newsstand.errors import DataError
 from newsstand.io.csv_table import read_cells
 from newsstand.io.records import CsvFormat, Problem, Record, read_csv
@@ -33,11 +33,11 @@ _IBM = {
 }
 _IBM_FILE = "claim_stance_dataset_v1.csv"
 _IBM_SIDES = {"PRO": "favor", "CON": "against"}
-_WRAPPED = '"topicId,'  # how a header begins that is one quoted cell
+_WRAPPED = '"topicId,'  # start of a header that is one quoted cell
 
 
-def read_vast(source: Source) -> Iterator[Found]:
-    """VAST: passages toward topics (Allaway and McKeown 2020)."""
+def read_vast(source: Source) -> Iterator[SplitRecord]:
+    """Reads VAST: passages toward topics (Allaway and McKeown 2020)."""
     root = folder(source)
     train = root / "vast_train.csv"
     packed = train.with_suffix(".zip")
@@ -56,19 +56,19 @@ def read_vast(source: Source) -> Iterator[Found]:
                 yield UNUSED if seen and source.unseen_only else split, item
 
 
-def read_argkp(source: Source) -> Iterator[Found]:
-    """ArgKP-2021: arguments for or against a topic."""
+def read_argkp(source: Source) -> Iterator[SplitRecord]:
+    """Reads ArgKP-2021: arguments for or against a topic."""
     root = folder(source)
     for split, name in (("train", "train"), ("validation", "dev"), ("test", "test")):
         path = root / f"arguments_{name}.csv"
         for item in _labelled(path, _ARGKP, _SIDES):
-            if isinstance(item, Record):  # ids begin anew in each file
+            if isinstance(item, Record):  # ids restart in each file
                 item.values["id"] = f"{path.stem}/{item.values['id']}"
             yield split, item
 
 
-def read_iam(source: Source) -> Iterator[Found]:
-    """IAM: claims in articles, for or against a topic (Cheng et al. 2022)."""
+def read_iam(source: Source) -> Iterator[SplitRecord]:
+    """Reads IAM: claims in articles, for or against a topic (Cheng et al. 2022)."""
     root = folder(source)
     for split, name in (("train", "train"), ("validation", "dev"), ("test", "test")):
         for item in _iam(root / f"stance-{name}.txt"):
@@ -94,8 +94,8 @@ def _iam(path: Path) -> Iterator[Record | Problem]:
         yield _sided(Record(values, str(path), where), "stance", stance, _SIDES)
 
 
-def read_ibm_claims(source: Source) -> Iterator[Found]:
-    """IBM Debater's claims for or against a motion (Bar-Haim et al. 2017)."""
+def read_ibm_claims(source: Source) -> Iterator[SplitRecord]:
+    """Reads IBM Debater's claims for or against a motion (Bar-Haim et al. 2017)."""
     for item in _labelled(folder(source) / _IBM_FILE, _IBM, _IBM_SIDES):
         if isinstance(item, Problem):
             yield None, item
@@ -111,9 +111,9 @@ def read_ibm_claims(source: Source) -> Iterator[Found]:
 def _labelled(
     path: Path, columns: Mapping[str, str], labels: Mapping[str, str], *more: str
 ) -> Iterator[Record | Problem]:
-    """The records of a file in canonical columns, and some others, with labels by name."""
-    found = _cells(path) if path.name == _IBM_FILE else read_csv(path)
-    for item in with_columns(found, path, *columns.values(), *more):
+    """Yields the records of a file in canonical columns, and `more` columns, with label names."""
+    records = _cells(path) if path.name == _IBM_FILE else read_csv(path)
+    for item in with_columns(records, path, *columns.values(), *more):
         if isinstance(item, Problem):
             yield item
             continue
@@ -125,7 +125,7 @@ def _labelled(
 
 
 def _sided(record: Record, column: str, code: str, labels: Mapping[str, str]) -> Record | Problem:
-    """A record with the label that its code stands for."""
+    """Adds the label of a code to a record."""
     label = labels.get(code.strip())
     if label is None:
         known = ", ".join(labels)
@@ -135,10 +135,10 @@ def _sided(record: Record, column: str, code: str, labels: Mapping[str, str]) ->
 
 
 def _cells(path: Path) -> Iterator[Record | Problem]:
-    """The records of a CSV file, or of one whose lines are each wrapped in quotes once more.
+    """Yields the records of a CSV file, also of one whose lines are quoted once more.
 
-    Spreadsheets that take the semicolon for the delimiter save it so: each line is a row of theirs,
-    cut at its semicolons, each cell quoted, and filled up to the longest row.
+    Spreadsheets that use the semicolon as delimiter save it like that: each line is one of their
+    rows, cut at its semicolons, with quoted cells, and padded to the longest row.
     """
     try:
         lines = text_lines(path)
@@ -153,7 +153,7 @@ def _cells(path: Path) -> Iterator[Record | Problem]:
         try:
             cells = next(csv.reader([line], delimiter=";", strict=True), [])
         except csv.Error as error:
-            yield Problem(f"{path}:{number}: not wrapped in quotes as its first line is ({error})")
+            yield Problem(f"{path}:{number}: not in quotes as the first line is ({error})")
             return
         plain.append(";".join(cells).rstrip(";"))
     stream = io.BytesIO("\n".join(plain).encode())

@@ -1,9 +1,8 @@
-"""Readers: one function a format, each yielding records with their split where the files say.
+"""Readers: one function for each format, which yields records with the split given by the files.
 
-To add a format, write a function that takes a `Source` and yields `(split, record)` pairs,
-and name it in `FORMATS` of `newsstand.config.formats`. Readers only read: what a value means, and
-whether it is right, is decided in `validate`. Those of the publishers' own files are in
-`publishers` and `debates`.
+To add a format, write a function that takes a `Source` and yields `(split, record)` pairs, and
+name it in `FORMATS` of `newsstand.config.formats`. Readers do not interpret or check values, which
+`validate` does. Readers of publishers' file formats are in `publishers` and `debates`.
 """
 
 import glob
@@ -15,8 +14,8 @@ from typing import Any
 
 from newsstand.config.formats import FORMATS
 from newsstand.data.readers.sources import (
-    Found,
     Source,
+    SplitRecord,
     folder,
     named_files,
     split_files,
@@ -36,22 +35,21 @@ CORPUS = Path(__file__).resolve().parents[1] / "corpus"
 
 
 def _stage(values: Mapping[str, Any], stance: Mapping[str, str]) -> str:
-    """The stage of a curriculum from which on a row is learned.
+    """Returns the first training stage of a row, from easy to hard.
 
-    From the bare subject that a comment or a plain passage praises or blames, over claims and their
-    opposites, to texts that are hard on purpose, and then reasons whose choice of words is even
-    on both sides.
+    1: the subject that a comment or plain passage praises or blames; 2: claims and their opposites;
+    3: texts that are hard on purpose; 4: arguments whose vocabulary does not reveal the side.
     """
     if stance["kind"] == "subject":
         return "1"
     plain = any(other["kind"] == "subject" for other in values["stances"])
     if plain or values.get("kind") in ("comment", "claim"):
         return "2"
-    return "4" if "kind" in values else "3"  # which only arguments.jsonl has
+    return "4" if "kind" in values else "3"  # only arguments.jsonl has `kind`
 
 
-def read_corpus(source: Source) -> Iterator[Found]:
-    """The corpus shipped with newsstand: its articles; for stance, all texts, a row a target."""
+def read_corpus(source: Source) -> Iterator[SplitRecord]:
+    """Reads the embedded corpus: its articles, or for stance all texts, a row for each target."""
     for item in chain.from_iterable(map(read_records, _corpus_files(source))):
         if isinstance(item, Problem) or source.task == "topic":
             yield None, item
@@ -68,8 +66,8 @@ def _corpus_files(source: Source) -> list[Path]:
     return [CORPUS / f"{name}.jsonl" for name in names]
 
 
-def read_table(source: Source) -> Iterator[Found]:
-    """CSV, TSV, JSONL, JSON or Parquet with named columns, or a data set through `datasets`."""
+def read_table(source: Source) -> Iterator[SplitRecord]:
+    """Reads CSV, TSV, JSONL, JSON or Parquet with named columns, or a data set of the hub."""
     if source.path is not None and source.path.startswith("hf:"):
         yield from _read_hf(source.path)
         return
@@ -78,8 +76,8 @@ def read_table(source: Source) -> Iterator[Found]:
             yield split, item
 
 
-def read_tsv(source: Source) -> Iterator[Found]:
-    """Lines of label, tab, text, as TextGCN's R8 and many fastText corpora have them."""
+def read_tsv(source: Source) -> Iterator[SplitRecord]:
+    """Reads lines of label, tab, text, the format of TextGCN's R8 and many fastText corpora."""
     for split, path in split_files(source, FORMATS["tsv"].suffixes):
         for item in _tsv(path):
             yield split, item
@@ -91,7 +89,7 @@ def _tsv(path: Path) -> Iterator[Record | Problem]:
         yield Problem(flaw)
         return
     number, blank = 0, True
-    # newline="\n": a lone carriage return or U+2028 inside a text is no end of line.
+    # newline="\n": a lone carriage return or U+2028 in a text does not end the line.
     with path.open(encoding="utf-8-sig", newline="\n") as stream:
         try:
             for number, raw in enumerate(bounded_lines(stream), start=1):
@@ -104,7 +102,7 @@ def _tsv(path: Path) -> Iterator[Record | Problem]:
                 if tab:
                     yield Record({"label": label, "body": text}, str(path), where)
                 else:
-                    yield Problem(f"{where}: expected label, tab, text; there is no tab")
+                    yield Problem(f"{where}: expected label, tab, text; found no tab")
         except LineTooLong as error:
             yield Problem(f"{path}:{number + 1}: {error}")
             return
@@ -112,8 +110,8 @@ def _tsv(path: Path) -> Iterator[Record | Problem]:
         yield Problem(f"{path}: nothing but blank lines")
 
 
-def _read_hf(path: str) -> Iterator[Found]:
-    """Rows of a data set of the Hugging Face hub, its integer labels given their names."""
+def _read_hf(path: str) -> Iterator[SplitRecord]:
+    """Reads a data set of the Hugging Face hub, with names for integer labels."""
     import datasets
 
     loaded = _load_hf(path)
@@ -143,42 +141,42 @@ def _load_hf(path: str) -> Any:
 
 
 def hub_fingerprint(path: str) -> str:
-    """A key of the contents of a data set `hf:NAME`, as `datasets` knows them.
+    """Returns the fingerprints that `datasets` gives the splits of a data set `hf:NAME`.
 
     Raises:
-        DataError: It cannot be loaded.
+        DataError: The data set cannot be loaded.
     """
     return "\n".join(f"{split} {rows._fingerprint}" for split, rows in _load_hf(path).items())
 
 
-def reader(form: str) -> Callable[[Source], Iterator[Found]]:
-    """The function that reads a format.
+def reader(format_name: str) -> Callable[[Source], Iterator[SplitRecord]]:
+    """Returns the function that reads a format.
 
     Args:
-        form: A key of `FORMATS`.
+        format_name: A key of `FORMATS`.
     """
-    module, _, name = FORMATS[form].read.partition(".")
-    read: Callable[[Source], Iterator[Found]]
+    module, _, name = FORMATS[format_name].read.partition(".")
+    read: Callable[[Source], Iterator[SplitRecord]]
     read = getattr(import_module(f"{__package__}.{module}"), name)
     return read
 
 
-def input_files(form: str, source: Source) -> list[str]:
-    """The paths of the files that a format reads, for a key of their contents; none for `hf:`.
+def input_files(format_name: str, source: Source) -> list[str]:
+    """Returns the paths of the files that a format reads; none for `hf:`.
 
-    As text: a `Path` for each of very many small files takes longer than reading some of them.
+    Paths are strings, as making very many `Path` objects is slow.
 
     Raises:
-        DataError: As the format's reader does.
+        DataError: Files are missing, as in the format's reader.
     """
-    if form == "corpus":
+    if format_name == "corpus":
         return [str(path) for path in _corpus_files(source)]
     if source.path is not None and source.path.startswith("hf:"):
         return []
-    kind = FORMATS[form]
-    if kind.patterns is None:
-        return [str(path) for _, path in split_files(source, kind.suffixes)]
+    format_ = FORMATS[format_name]
+    if format_.patterns is None:
+        return [str(path) for _, path in split_files(source, format_.suffixes)]
     root = f"{folder(source)}/"
     named = [str(path) for _, path in named_files(source)]
-    found = {root + name for pattern in kind.patterns for name in glob.glob(pattern, root_dir=root)}
-    return named + sorted(found.difference(named))
+    names = {name for pattern in format_.patterns for name in glob.glob(pattern, root_dir=root)}
+    return named + sorted({root + name for name in names}.difference(named))

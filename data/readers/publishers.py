@@ -1,4 +1,4 @@
-"""Readers of public data sets in their publishers' own files."""
+"""Readers of public data sets in their publishers' file formats."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -6,7 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from newsstand.data.readers.sources import UNUSED, Found, Source, folder, named_files, split_files
+from newsstand.data.readers.sources import (
+    UNUSED,
+    Source,
+    SplitRecord,
+    folder,
+    named_files,
+    split_files,
+)
 from newsstand.errors import DataError
 from newsstand.io.records import (
     LineTooLong,
@@ -21,7 +28,7 @@ from newsstand.io.records import (
 )
 from newsstand.io.values import listing, shortened
 
-# Folder names of TweetEval to the targets as SemEval-2016 task 6 put them.
+# Folder names of TweetEval to the targets in the wording of SemEval-2016 task 6.
 _TWEETEVAL_TARGETS = {
     "abortion": "Legalization of Abortion",
     "atheism": "Atheism",
@@ -31,18 +38,18 @@ _TWEETEVAL_TARGETS = {
 }
 
 
-def read_tweeteval(source: Source) -> Iterator[Found]:
-    """TweetEval's stance folders: `<target>/{train,val,test}_{text,labels}.txt`, `mapping.txt`."""
+def read_tweeteval(source: Source) -> Iterator[SplitRecord]:
+    """Reads TweetEval's stance folders: `TARGET/{train,val,test}_{text,labels}.txt`."""
     root = folder(source)
     folders = sorted(
         {p.parent for kind in ("text", "labels") for p in root.glob(f"*/*_{kind}.txt")}
     )
     if not folders:
-        raise DataError(f"{root}: expected folders with train_text.txt, one a target; found none")
+        raise DataError(f"{root}: expected a folder with train_text.txt for each target")
     for place in folders:
         mapping = next((p for p in (place, root) if (p / "mapping.txt").exists()), None)
         if mapping is None:
-            raise DataError(f"{root}: expected mapping.txt (integer, tab, label); found none")
+            raise DataError(f"{root}: no mapping.txt (integer, tab, label)")
         names = _mapping(mapping / "mapping.txt")
         for split, short in (("train", "train"), ("validation", "val"), ("test", "test")):
             texts, labels = (place / f"{short}_{kind}.txt" for kind in ("text", "labels"))
@@ -82,7 +89,7 @@ def _tweets(
             yield Problem(f"{labels}:{number}: label {code[:40]!r} is not in mapping.txt ({known})")
             continue
         values = {
-            # All folders have files of the same names, so the folder is part of the id.
+            # File names repeat in each folder, so the folder is part of the id.
             "id": f"{place}/{texts.name}:{number}",
             "body": body,
             "target": target,
@@ -92,15 +99,15 @@ def _tweets(
 
 
 def text_lines(path: Path) -> list[str]:
-    """The lines of a text file up to the last that is not empty.
+    """Reads the lines of a text file up to the last non-empty one.
 
     Raises:
-        DataError: The file is missing, empty or no text.
+        DataError: The file is missing, empty or not text.
     """
     flaw = file_flaw(path) or text_flaw(path)
     if flaw:
         raise DataError(flaw)
-    # newline="\n": a lone carriage return or U+2028 inside a text is no end of line.
+    # newline="\n": a lone carriage return or U+2028 in a text does not end the line.
     lines: list[str] = []
     with path.open(encoding="utf-8-sig", newline="\n") as stream:
         try:
@@ -112,8 +119,8 @@ def text_lines(path: Path) -> list[str]:
     return lines
 
 
-def read_fnc1(source: Source) -> Iterator[Found]:
-    """The Fake News Challenge's pairs of headline and body, joined on `Body ID`."""
+def read_fnc1(source: Source) -> Iterator[SplitRecord]:
+    """Reads the Fake News Challenge's pairs of headline and body, joined on `Body ID`."""
     root = folder(source)
     for split, name in (("train", "train"), ("test", "competition_test")):
         bodies, problems = _bodies(root / f"{name}_bodies.csv")
@@ -128,7 +135,7 @@ def read_fnc1(source: Source) -> Iterator[Found]:
                 values = {"body": bodies[key], "target": headline, "label": stance}
                 values["group"] = f"{name} {key}"
                 yield split, Record(values, item.file, item.where, item.row)
-            elif not problems:  # else the body may be one that could not be read
+            elif not problems:  # else the body may be among the unreadable ones
                 flaw = f"{key[:40]!r} has no body in {name}_bodies.csv"
                 yield split, Problem(f"{item.place}: field 'Body ID': {flaw}")
 
@@ -153,11 +160,11 @@ def _columns(path: Path, *names: str) -> Iterator[Record | Problem]:
 
 
 def with_columns(
-    found: Iterator[Record | Problem], path: Path, *names: str
+    records: Iterator[Record | Problem], path: Path, *names: str
 ) -> Iterator[Record | Problem]:
-    """The records of a file if they have these columns; else one problem, not one a row."""
+    """Yields the records of a file that have these columns; a missing column ends the file."""
     item = None
-    for item in found:
+    for item in records:
         missing = [] if isinstance(item, Problem) else [x for x in names if x not in item.values]
         if missing and isinstance(item, Record):
             here = listing(item.values)
@@ -165,15 +172,15 @@ def with_columns(
             return
         yield item
     if item is None:
-        yield Problem(f"{path}: no rows; expected a header of {', '.join(names)} and rows")
+        yield Problem(f"{path}: no rows; expected the header {', '.join(names)} and rows")
 
 
 _TARGET = {"Input.gid", "from", "to", "mention", "polarity", "further_mentions"}
 _POLARITIES = {2: "negative", 4: "neutral", 6: "positive"}
 
 
-def read_newsmtsc(source: Source) -> Iterator[Found]:
-    """NewsMTSC's sentences, a row for each target: sentiment toward it, which is not stance."""
+def read_newsmtsc(source: Source) -> Iterator[SplitRecord]:
+    """Reads NewsMTSC's sentences, a row for each target: sentiment toward it, not stance."""
     for split, path in split_files(source):
         for item in read_records(path):
             if isinstance(item, Problem):
@@ -227,7 +234,7 @@ def _target(item: Record, sentence: str, target: Any, field: str) -> Record | Pr
 
 
 def _place(sentence: str, mention: Any) -> list[int] | None:
-    """Where in the sentence a mention is, if that is true."""
+    """Returns the place of a mention in the sentence; None if it is wrong."""
     if not isinstance(mention, dict):
         return None
     start, end, text = (mention.get(key) for key in ("from", "to", "mention"))
@@ -236,7 +243,7 @@ def _place(sentence: str, mention: Any) -> list[int] | None:
     return [start, end] if sentence[start:end] == text else None
 
 
-# Canonical column to its name in the articles of article-bias; all of them are in each.
+# Canonical column to its name in article-bias; each article has all of them.
 _ARTICLE = {
     "id": "ID",
     "title": "title",
@@ -254,15 +261,15 @@ _LEANINGS = {"0": "left", "1": "center", "2": "right"}
 
 @dataclass(frozen=True, slots=True)
 class _Listed:
-    """A line of a split list: the split it gives an article, the article's leaning, its place."""
+    """A line of a split list: the article's split and leaning, and the place of the line."""
 
     split: str
     bias: str
     where: str
 
 
-def read_article_bias(source: Source) -> Iterator[Found]:
-    """Baly et al.'s article-bias: a folder of JSON files, and split lists of their IDs."""
+def read_article_bias(source: Source) -> Iterator[SplitRecord]:
+    """Reads Baly et al.'s article-bias: a folder of JSON files, and split lists of their IDs."""
     root = folder(source) / "jsons"
     if not root.is_dir():
         raise DataError(f"{root}: no such folder; expected one of JSON files")
@@ -289,7 +296,7 @@ def _read_list(path: Path, split: str, listed: dict[str, _Listed]) -> Iterator[P
         key, bias = item.values["ID"].strip(), item.values["bias"].strip()
         other = listed.setdefault(key, _Listed(split, bias, item.place))
         if other.where != item.place:
-            yield Problem(f"{item.place}: field 'ID': {key[:40]!r} is in {other.where} too")
+            yield Problem(f"{item.place}: field 'ID': {key[:40]!r} is also in {other.where}")
 
 
 def _article(path: Path, line: _Listed | None) -> Record | Problem:
@@ -312,13 +319,13 @@ def _article(path: Path, line: _Listed | None) -> Record | Problem:
 
 
 def _json_object(path: Path) -> Record | Problem:
-    """The one object of a JSON file; as fast as can be, for there are tens of thousands."""
+    """Reads the single object of a JSON file, fast, as there are tens of thousands of files."""
     try:
         values = parse_json(path.read_bytes().decode())
         if isinstance(values, dict):
             return Record(values, str(path), str(path))
     except (OSError, ValueError, RecursionError):
-        pass  # now slowly, to say what is wrong
+        pass  # read again below, for the error message
     items = list(read_records(path))
     if len(items) == 1:
         return items[0]

@@ -1,4 +1,4 @@
-"""Where rows are: the files of a source, and the split that each is given for."""
+"""The location of rows: the files of a source, and the split of each."""
 
 import glob
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,10 +12,10 @@ from newsstand.io.values import MOST_COLUMNS
 
 SPLITS = ("train", "validation", "test")
 
-# The split of a row that the data's own split lists leave out.
+# The split of rows that the data's own split lists leave out.
 UNUSED = "unused"
 
-# What a split is called in files and columns.
+# Names of splits in files and columns.
 SPLIT_NAMES = {
     "train": "train",
     "training": "train",
@@ -27,22 +27,22 @@ SPLIT_NAMES = {
     UNUSED: UNUSED,
 }
 
-# What a reader yields: the split, where the files say, and the record.
-Found = tuple[str | None, Record | Problem]
+# A record, or the problem of one, with its split if the files give one.
+SplitRecord = tuple[str | None, Record | Problem]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """Where rows are.
+    """The location of rows.
 
     Args:
         task: `topic` or `stance`.
         path: File, folder, glob or `hf:NAME`; None for the embedded corpus.
-        files: Split to a file or glob under `path`; splits without one are absent or None.
-        csv: How files of cells are written, as far as that is known.
-        max_columns: Columns of a table at most.
-        unseen_only: Whether VAST's rows with topics of its training rows are left out of its
-            validation and test rows.
+        files: File or glob under `path` for each split; None or absent for splits without one.
+        csv: The known settings of CSV files.
+        max_columns: The most columns of a table.
+        unseen_only: Whether VAST's validation and test rows with topics of its training rows are
+            left out.
     """
 
     task: str
@@ -54,16 +54,16 @@ class Source:
 
 
 def folder(source: Source) -> Path:
-    """The folder that `data.path` names.
+    """Returns the folder that `data.path` names.
 
     Raises:
-        DataError: There is none.
+        DataError: There is no such folder.
     """
     assert source.path is not None  # noqa: S101 - the config's own check
     root = Path(source.path).expanduser()
     if not root.is_dir():
         raise DataError(
-            f"{source.path}: expected a folder, this is a file (data.path)"
+            f"{source.path}: expected a folder, got a file (data.path)"
             if root.exists()
             else f"{source.path}: no such folder (data.path)"
         )
@@ -73,23 +73,23 @@ def folder(source: Source) -> Path:
 def split_files(
     source: Source, suffixes: Sequence[str] = TABLES
 ) -> Iterator[tuple[str | None, Path]]:
-    """The files of each split; with none named, those of `data.path`: a file, folder or glob.
+    """Yields the named files of each split, else the files of `data.path`: a file, folder or glob.
 
-    Among several files without names, a train.csv (or train.jsonl, …) gives its split by its
-    name, and so do the others.
+    If `data.path` has several files and one is train.csv (or train.jsonl, …), file names determine
+    splits.
 
     Raises:
-        DataError: Files that are not there, or that are given as two splits.
+        DataError: A file is missing, or belongs to two splits.
     """
     if any(source.files.values()):
         yield from named_files(source)
         return
     paths = _unnamed(source, suffixes)
-    # train.csv and test.csv in one folder are splits, as the hub's loaders take them.
+    # train.csv and test.csv in one folder are splits, as for the hub's loaders.
     names = [SPLIT_NAMES.get(path.name.partition(".")[0].lower()) for path in paths]
-    told = "train" in names and len(paths) > 1
+    by_name = "train" in names and len(paths) > 1
     for path, name in zip(paths, names, strict=True):
-        yield name if told else None, path
+        yield name if by_name else None, path
 
 
 def _unnamed(source: Source, suffixes: Sequence[str]) -> list[Path]:
@@ -105,18 +105,18 @@ def _unnamed(source: Source, suffixes: Sequence[str]) -> list[Path]:
         return [root]
     if not glob.has_magic(source.path):
         raise DataError(f"{source.path}: no such file or folder (data.path)")
-    found = [Path(name) for name in sorted(glob.glob(str(root), recursive=True))]
-    paths = [path for path in found if path.is_file()]
+    matches = [Path(name) for name in sorted(glob.glob(str(root), recursive=True))]
+    paths = [path for path in matches if path.is_file()]
     if not paths:
         raise DataError(f"{source.path}: no file matches (data.path)")
     return paths
 
 
 def named_files(source: Source) -> list[tuple[str, Path]]:
-    """The files that `data.train`, `data.validation` and `data.test` name, with their splits.
+    """Returns the files that `data.train`, `data.validation` and `data.test` name, with splits.
 
     Raises:
-        DataError: Files that are not there, or that are given as two splits.
+        DataError: A file is missing, or belongs to two splits.
     """
     assert source.path is not None  # noqa: S101 - the config's own check
     named = {split: pattern for split, pattern in source.files.items() if pattern}
@@ -124,10 +124,10 @@ def named_files(source: Source) -> list[tuple[str, Path]]:
         return []
     root = Path(source.path).expanduser()
     if not root.is_dir():
-        missing = "" if root.exists() else ", there is none"
+        problem = "got a file" if root.exists() else "no such folder"
         raise DataError(
-            f"{source.path}: expected a folder, as data.{next(iter(named))} names a file in it"
-            f"{missing}"
+            f"{source.path}: expected a folder, as data.{next(iter(named))} names a file in it; "
+            f"{problem}"
         )
     taken: dict[Path, str] = {}
     problems = []
@@ -138,7 +138,7 @@ def named_files(source: Source) -> list[tuple[str, Path]]:
         try:
             paths = sorted(root.glob(pattern))
         except ValueError as error:
-            problems.append(f"data.{split}: '{pattern}' is no pattern of files in {root} ({error})")
+            problems.append(f"data.{split}: '{pattern}' is not a pattern of files ({error})")
             continue
         if not paths:
             problems.append(f"{root}: no file matches data.{split} '{pattern}'")

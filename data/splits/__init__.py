@@ -1,1 +1,1 @@
-"""Which rows are trained on, and which are held out."""
+"""Assignment of rows to the training, validation and test splits."""

@@ -1,4 +1,4 @@
-"""What belongs together: rows as units, named by their content and never by their place."""
+"""Groups of rows that must stay in one split, with keys that depend only on content."""
 
 import hashlib
 from collections.abc import Iterable, Sequence
@@ -11,7 +11,10 @@ from newsstand.types import Hashes, Ints
 
 
 def codes(values: Sequence[str | None]) -> tuple[Ints, list[str]]:
-    """Each value as a number, and the value of each number; -1 for None and for blank text.
+    """Encodes values as numbers in order of first occurrence; -1 for None and for blank text.
+
+    Returns:
+        The number of each value, and the distinct values.
 
     >>> codes(["Wire", None, "Post", "Wire"])
     (array([ 0, -1,  1,  0]), ['Wire', 'Post'])
@@ -22,7 +25,7 @@ def codes(values: Sequence[str | None]) -> tuple[Ints, list[str]]:
 
 
 def hashes(values: Iterable[str]) -> Hashes:
-    """64 bits of each value, the same on every machine."""
+    """Returns a 64-bit hash of each value, the same on every machine."""
     digests = (
         hashlib.blake2b(value.encode("utf-8", "surrogatepass"), digest_size=8).digest()
         for value in values
@@ -30,12 +33,12 @@ def hashes(values: Iterable[str]) -> Hashes:
     return np.frombuffer(b"".join(digests), "<u8").astype(np.uint64)
 
 
-def lots(keys: Hashes, draw: str) -> Hashes:
-    """A lot for each key: the same key gets another one in each draw.
+def random_keys(keys: Hashes, draw: str) -> Hashes:
+    """Returns a pseudo-random number for each key, different in each draw.
 
     Args:
         keys: From `hashes`.
-        draw: Name of the draw, the seed included.
+        draw: Name of the draw, including the seed.
     """
     # The finaliser of SplitMix64 (Steele, Lea and Flood 2014); the product wraps on purpose.
     mixed = keys ^ hashes([draw])
@@ -44,17 +47,20 @@ def lots(keys: Hashes, draw: str) -> Hashes:
     return mixed ^ (mixed >> np.uint64(31))
 
 
-def join(text: Sequence[str], others: Iterable[Sequence[str | None]]) -> tuple[Ints, Hashes]:
-    """The unit of each row, and a key of each unit that depends on its texts alone.
-
-    Rows with the same text, or the same value of another column, are in one unit, at any
-    remove. Rows without a value are not joined by that column.
+def connected_groups(
+    text: Sequence[str], others: Iterable[Sequence[str | None]]
+) -> tuple[Ints, Hashes]:
+    """Groups rows that share a text or a value of another column, directly or through other rows.
 
     Args:
-        text: Of each row; equal for rows that say the same.
-        others: Further columns that join rows.
+        text: Key of the text of each row; equal for equal texts.
+        others: Further columns; None and blank values connect no rows.
 
-    >>> join(["a", "b", "c", "a"], [["story", None, None, None], [None, "x", "y", "x"]])[0]
+    Returns:
+        The group of each row, and a key of each group that depends only on its texts.
+
+    >>> stories, clusters = ["story", None, None, None], [None, "x", "y", "x"]
+    >>> connected_groups(["a", "b", "c", "a"], [stories, clusters])[0]
     array([0, 0, 1, 0])
     """
     first, texts = codes([f"text {value}" for value in text])
@@ -66,8 +72,8 @@ def join(text: Sequence[str], others: Iterable[Sequence[str | None]]) -> tuple[I
         nodes += len(known)
     places = np.concatenate(rows), np.concatenate(columns)
     graph = coo_array((np.ones(len(places[0]), np.int8), places), shape=(nodes, nodes))
-    count, unit = connected_components(graph, directed=False)
-    # A minimum does not depend on the order, and a row more rarely changes it.
+    count, group = connected_components(graph, directed=False)
+    # The minimum does not depend on the order of rows, and a further row rarely changes it.
     keys = np.full(count, np.iinfo(np.uint64).max, np.uint64)
-    np.minimum.at(keys, unit[: len(texts)], hashes(texts))
-    return unit[first].astype(np.int64), keys
+    np.minimum.at(keys, group[: len(texts)], hashes(texts))
+    return group[first].astype(np.int64), keys

@@ -1,8 +1,7 @@
-"""The word sequences of many texts, hashed: all of them in a file, a sample in memory.
+"""Hashed word sequences of many texts: all of them in a file, a sample in memory.
 
-The sample is what candidates are found by; it gets sparser as the texts grow in number, so that
-memory is bounded. Each hash in the file also tells whether its words are borrowed: quoted, or in a
-post or a caption.
+Candidates are found by the sample, which gets sparser with the number of texts, so that memory is
+bounded. Each hash in the file has a bit for borrowed words: quoted, or in a post or a caption.
 """
 
 import re
@@ -14,42 +13,44 @@ import numpy as np
 from numpy.typing import NDArray
 
 from newsstand.features.hashed_ngrams import HashedNgrams
-from newsstand.types import Hashes, Ints
+from newsstand.types import Ints
 
-_Shorts: TypeAlias = NDArray[np.uint32]
+_Ints: TypeAlias = NDArray[np.int64]
+_UInt32s: TypeAlias = NDArray[np.uint32]
+_UInt64s: TypeAlias = NDArray[np.uint64]
 
-WORDS = 5  # a shingle
-_KEPT = 1 << 25  # hashes in the sample at most, 8 bytes each
-_ROW_BITS = 24  # of 64; 40 bits of hash are left, and chance meetings fail the verification
+WORDS = 5  # of a shingle
+_KEPT = 1 << 25  # most hashes in the sample, 8 bytes each
+_ROW_BITS = 24  # of 64; 40 bits of hash are left, and collisions fail the verification
 ROW = np.uint64((1 << _ROW_BITS) - 1)
 
-# A quotation ends with its line at the latest. A line is borrowed as a whole when it is a post, or
-# a caption: one that counts itself, or one that the page gives twice, to see and to be read out.
+# A quotation ends at the latest with its line. A whole line is borrowed if it is a post or a
+# caption: a numbered one, or one that the page repeats for screen readers.
 _QUOTED = re.compile(r"„[^“”\n]*+[“”]?|“[^”\n]*+”?|«[^»\n]*+»?|\"[^\"\n]*+\"?")
 _POST = re.compile(r"\(@\w+\)\s\w+\s\d+,\s\d{4}")
 _CAPTION = "Hide Caption "
 
 
 class Shingles:
-    """The hashes of all texts: in full in a file, and a sample in memory.
+    """The hashes of all texts: all of them in a file, and a sample in memory.
 
     Args:
-        file: Open for reading and writing bytes, four a word.
+        file: Binary file open for reading and writing; takes four bytes a word.
     """
 
     def __init__(self, file: IO[bytes]) -> None:
         self.file = file
         self.ngrams = HashedNgrams(words=(WORDS, WORDS))
         self.rows = self.kept = 0
-        self.every = np.uint32(1)  # the sample has the hashes that this divides
-        self.sample = np.empty(_KEPT, dtype=np.uint64)  # memory is taken as it is filled
+        self.every = np.uint32(1)  # hashes divisible by this are sampled
+        self.sample = np.empty(_KEPT, dtype=np.uint64)  # memory is allocated as it is filled
         self._sizes, self._keys = [np.empty(0, np.int64)], [np.empty(0, np.uint32)]
 
     def add(self, texts: Sequence[str]) -> None:
-        """Reads further texts.
+        """Adds further texts.
 
         Raises:
-            ValueError: More texts in all than there are numbers for.
+            ValueError: More than 2**24 texts in total.
         """
         if self.rows + len(texts) > 1 << _ROW_BITS:
             raise ValueError(f"expected at most {1 << _ROW_BITS} texts")
@@ -66,7 +67,7 @@ class Shingles:
             self._keep(packed[start : start + _KEPT // 4])
         self.rows += len(texts)
 
-    def _keep(self, packed: Hashes) -> None:
+    def _keep(self, packed: _UInt64s) -> None:
         packed = packed[self._sampled(packed)]
         while self.kept + len(packed) > _KEPT:
             self.every *= np.uint32(2)
@@ -78,43 +79,43 @@ class Shingles:
         self.sample[self.kept : self.kept + len(packed)] = packed
         self.kept += len(packed)
 
-    def _sampled(self, packed: Hashes) -> NDArray[np.bool_]:
+    def _sampled(self, packed: _UInt64s) -> NDArray[np.bool_]:
         kept: NDArray[np.bool_] = short_hashes(packed) % self.every == 0
         return kept
 
-    # The three below are of all texts: they are first asked for when the last one is added.
+    # The three properties below are cached, so use them only after the last text was added.
 
     @cached_property
-    def size(self) -> Ints:
-        """Shingles of each text."""
+    def size(self) -> _Ints:
+        """Number of shingles of each text."""
         return np.concatenate(self._sizes)
 
     @cached_property
-    def key(self) -> _Shorts:
-        """The same for texts with the same shingles."""
+    def key(self) -> _UInt32s:
+        """A key of the shingles of each text; equal for equal shingles."""
         return np.concatenate(self._keys)
 
     @cached_property
     def _start(self) -> Ints:
         return np.cumsum(self.size) - self.size
 
-    def read(self, rows: Ints) -> list[_Shorts]:
-        """The short hashes of some texts in the order of their words; the last bit is borrowed."""
-        found = []
+    def read(self, rows: _Ints) -> list[_UInt32s]:
+        """Reads the short hashes of some texts in word order; the last bit marks borrowed words."""
+        hashes = []
         places = self._start[rows].tolist(), self.size[rows].tolist()
         for first, length in zip(*places, strict=True):
             self.file.seek(4 * first)
-            found.append(np.frombuffer(self.file.read(4 * length), dtype=np.uint32))
-        return found
+            hashes.append(np.frombuffer(self.file.read(4 * length), dtype=np.uint32))
+        return hashes
 
 
-def short_hashes(hashes: Hashes) -> _Shorts:
-    """31 bits of each."""
+def short_hashes(hashes: _UInt64s) -> _UInt32s:
+    """Returns the upper 31 bits of each hash."""
     return (hashes >> np.uint64(33)).astype(np.uint32)
 
 
-def _borrowed(texts: Sequence[str], rows: Ints, starts: Ints) -> _Shorts:
-    """1 for each shingle that starts in words which are not the author's."""
+def _borrowed(texts: Sequence[str], rows: _Ints, starts: _Ints) -> _UInt32s:
+    """Returns 1 for each shingle that starts in borrowed words, else 0."""
     lengths = np.array([len(text) for text in texts], dtype=np.int64)
     before = np.cumsum(lengths) - lengths
     spans: list[tuple[int, int]] = []

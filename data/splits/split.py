@@ -1,4 +1,4 @@
-"""Shares rows out over train, validation and test: by content, and never by row order."""
+"""Splits rows into train, validation and test by their content, independent of row order."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -9,14 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from newsstand.config.data_specs import SplitSpec
-from newsstand.data.splits.groups import join
+from newsstand.data.splits.groups import connected_groups
 from newsstand.data.splits.strategies import (
     HELD,
+    OUTCOME_TYPE,
     STAYS,
     Outcome,
     Pool,
+    draw_groups,
     draw_latest,
-    draw_units,
     draw_unseen,
 )
 from newsstand.errors import DataError
@@ -26,19 +27,18 @@ Names: TypeAlias = NDArray[np.str_]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Keys:
-    """What decides about splits, one entry a row; a blank text counts as None.
+class SplitKeys:
+    """The values that determine splits, one entry a row; a blank text counts as None.
 
     Args:
-        text: Equal for equal prepared text.
+        text: Key of the prepared text; equal for equal texts.
         label: Label of the row.
-        given: `train`, `validation` or `test` where the files say.
-        group: Story; its rows never straddle a drawn split.
-        cluster: Near-duplicates; None for a text that has none.
+        given: `train`, `validation` or `test` as given by the files; None if not given.
+        group: Story; its rows never cross drawn splits.
+        cluster: Cluster of near-duplicates; None for a text without any.
         outlet, target, author: As in the row.
-        published: ISO 8601 date or time; without a zone it counts as UTC.
-        pinned: Whether the row stays in the split that is given, whatever is drawn; empty where
-            none does.
+        published: ISO 8601 date or time; UTC if it has no time zone.
+        pinned: Whether the row always keeps its given split; empty if no row does.
     """
 
     text: Sequence[str]
@@ -53,47 +53,47 @@ class Keys:
     pinned: Sequence[bool] = ()
 
     def columns(self, names: Sequence[str]) -> dict[str, Sequence[str | None]]:
-        """Some of the columns."""
+        """Returns some of the columns by name."""
         return {name: getattr(self, name) for name in names}
 
 
 @dataclass(frozen=True, slots=True)
 class Splits:
-    """Where each row went.
+    """The split of each row.
 
     Args:
         names: `train`, `validation` or `test`; empty for a row that is left out.
-        reasons: Why a row is left out: `gap`, `undated` or `later` (time), or `astride`, for a
-            row that belongs to both sides; empty for the others.
-        spare: Whether a row is left out only to keep validation apart from training, so that a
-            model fitted without validation rows may learn from it.
-        label_gap: The largest difference between a label's share of a drawn split (or of what
-            was left to train on) and its share of these splits together, 0 to 1.
-        note: How the splits came about, one line.
+        reasons: Why a row is left out: `gap`, `undated` or `later` (time), or `crosses-splits`
+            for a row that belongs to two splits; empty for the others.
+        refit_only: Whether a row is left out only to keep validation apart from training, so that
+            a refit on training and validation rows may use it.
+        label_gap: The largest difference between a label's share of a drawn split (or of the
+            training rows left) and its share of these splits together, 0 to 1.
+        note: How the splits were made, in one line.
     """
 
     names: list[str]
     reasons: list[str]
-    spare: list[bool]
+    refit_only: list[bool]
     label_gap: float
     note: str
 
 
-def assign_splits(keys: Keys, spec: SplitSpec, *, seed: int = 0) -> Splits:
-    """The split of each row: the given one, else one drawn by content.
+def assign_splits(keys: SplitKeys, spec: SplitSpec, *, seed: int = 0) -> Splits:
+    """Assigns each row its given split, or one drawn by content.
 
-    Rows with the same text, of one group or of one near-duplicate cluster stay together, at any
-    remove. What the data gives is kept: with given test rows no more are drawn, and the same for
-    validation, which is drawn from the training rows. A row without a split joins those it must
+    Rows that share a text, a group or a near-duplicate cluster stay together, directly or through
+    other rows. Given splits are kept: a test split is drawn only if none is given, and likewise
+    validation, which is drawn from the training rows. A row without a split joins the rows it must
     stay with.
 
     Args:
-        keys: What decides, of all rows.
-        spec: How rows are shared out.
-        seed: Another seed, another draw.
+        keys: The values that determine splits, of all rows.
+        spec: How rows are split.
+        seed: Seed of the draws.
 
     Raises:
-        DataError: The strategy can't split these rows.
+        DataError: The strategy cannot split these rows.
     """
     if not keys.text:
         return Splits([], [], [], 0.0, "no rows")
@@ -104,37 +104,37 @@ def assign_splits(keys: Keys, spec: SplitSpec, *, seed: int = 0) -> Splits:
 
 
 class _Drawing:
-    """The splits of all rows while they are drawn, `""` for none so far."""
+    """The splits of all rows while they are drawn, `""` for rows without one."""
 
-    def __init__(self, keys: Keys, spec: SplitSpec, seed: int) -> None:
+    def __init__(self, keys: SplitKeys, spec: SplitSpec, seed: int) -> None:
         self._keys, self._spec, self._seed = keys, spec, seed
         joined = ("group", "cluster", *(spec.by if spec.strategy == "grouped" else ()))
         columns = keys.columns(joined)
-        self._unit, self._unit_keys = join(keys.text, list(columns.values()))
+        self._group, self._group_keys = connected_groups(keys.text, list(columns.values()))
         self._labels, self._label = np.unique(np.array(keys.label), return_inverse=True)
         self._pinned = np.array(keys.pinned or np.zeros(len(keys.text)), dtype=bool)
         kept = self._pinned | (not spec.ignore_given)
         given = [name if keep else None for name, keep in zip(keys.given, kept, strict=True)]
-        self._names = _given(given, self._unit)
-        self._reasons = np.full(len(self._names), "", "U10")
-        self._spare = np.zeros(len(self._names), bool)
+        self._names = _given(given, self._group)
+        self._reasons = np.full(len(self._names), "", OUTCOME_TYPE)
+        self._refit_only = np.zeros(len(self._names), bool)
         self._tested, self._drawn, self._notes = self._has("test"), list[str](), list[str]()
         self._check({name: columns[name] for name in joined[2:]})
 
     def lacking(self) -> list[tuple[str, float]]:
-        """The splits to draw, and the share of each."""
+        """Returns the splits to draw, and the share of each."""
         test, validation = self._spec.test, self._spec.validation
         folded = self._spec.folds is not None
-        found = []
+        splits = []
         if not self._tested and (test or folded) and self._has(""):
-            found.append(("test", test))
+            splits.append(("test", test))
         if not self._has("validation") and (validation or (folded and self._tested)):
-            found.append(("validation", validation))
-        self._left = len(found)
-        return found
+            splits.append(("validation", validation))
+        self._left = len(splits)
+        return splits
 
     def draw(self, name: str, share: float) -> None:
-        """Draws one split from the rows without one; validation from the training rows, too."""
+        """Draws one split from the rows without one; validation also from the training rows."""
         free = (self._names == "") | ((self._names == "train") & (name == "validation"))
         rows = np.flatnonzero(free & (self._reasons == "") & ~self._pinned)
         outcome, note = self._outcome(rows, name, share)
@@ -142,19 +142,19 @@ class _Drawing:
         self._names[rows[outcome == HELD]] = name
         self._names[rows[left_out]] = ""
         self._reasons[rows[left_out]] = outcome[left_out]
-        self._spare[rows[left_out]] = name == "validation"
+        self._refit_only[rows[left_out]] = name == "validation"
         self._drawn.append(name)
         self._notes.append(note)
 
     def splits(self) -> Splits:
-        """The rows without a split so far are those to train on."""
+        """Returns the splits; rows still without one are training rows."""
         self._names[(self._names == "") & (self._reasons == "")] = "train"
         gap, worst = self._label_gap()
         notes = [self._head(), *self._notes, worst]
         return Splits(
             self._names.tolist(),
             self._reasons.tolist(),
-            self._spare.tolist(),
+            self._refit_only.tolist(),
             gap,
             "; ".join(filter(None, notes)),
         )
@@ -167,26 +167,26 @@ class _Drawing:
         counts = Counter(self._names.tolist())
         if spec.strategy == "given" and not (counts["train"] and counts["test"]):
             raise DataError(
-                "data.split.strategy: given needs rows that the data gives as train and as test, "
+                "data.split.strategy: given needs train and test rows given by the data, "
                 f"got {counts['train']:,} train, {counts['validation']:,} validation and "
                 f"{counts['test']:,} test rows"
             )
         if spec.folds and self._tested and counts["validation"]:
             raise DataError(
                 "data.split.folds: the data gives validation and test rows, so there is nothing to "
-                "draw; data.split.ignore_given=true draws all anew"
+                "draw; data.split.ignore_given=true redraws all splits"
             )
         if spec.hold_out and self._tested:
             raise DataError(
-                "data.split.hold_out: the data gives the test rows; leave it out, or draw all anew "
-                "with data.split.ignore_given=true"
+                "data.split.hold_out: the data gives the test rows; leave it out, or redraw all "
+                "splits with data.split.ignore_given=true"
             )
         partly = counts[""] and (counts["train"] or counts["validation"]) and not self._tested
         if partly and spec.strategy in ("time", "unseen"):
             raise DataError(
                 f"data.split.strategy: {spec.strategy} cannot draw test rows, as the data "
                 f"gives {len(self._names) - counts['']:,} of {len(self._names):,} rows a split; "
-                "data.split.ignore_given=true draws all anew"
+                "data.split.ignore_given=true redraws all splits"
             )
         empty = [name for name, values in joined.items() if not any(values)]
         if empty:
@@ -194,11 +194,11 @@ class _Drawing:
 
     def _outcome(self, rows: Ints, name: str, share: float) -> tuple[Outcome, str]:
         spec, self._left = self._spec, self._left - 1
-        numbers, unit = np.unique(self._unit[rows], return_inverse=True)
+        numbers, group = np.unique(self._group[rows], return_inverse=True)
         pool = Pool(
             name=name,
-            unit=unit,
-            unit_keys=self._unit_keys[numbers],
+            group=group,
+            group_keys=self._group_keys[numbers],
             label=self._label[rows],
             share=share,
             folds=spec.folds if (name == "validation") == self._tested else None,
@@ -215,19 +215,19 @@ class _Drawing:
             hold_out = spec.hold_out if name == "test" else ()
             outcome, note = draw_unseen(pool, values, hold_out=hold_out)
         else:
-            outcome, note = draw_units(pool, labels=spec.strategy != "random")
+            outcome, note = draw_groups(pool, labels=spec.strategy != "random")
         if not ((outcome == HELD).any() and (outcome == STAYS).any()):
             counts = Counter(outcome.tolist())
             held, stay = counts.pop(HELD, 0), counts.pop(STAYS, 0)
             left_out = "".join(f", {counts[x]:,} left out as '{x}'" for x in sorted(counts))
             raise DataError(
                 f"data.split.strategy: {spec.strategy} makes {held:,} of {len(rows):,} rows "
-                f"{name} rows and leaves {stay:,} to train on{left_out}"
+                f"{name} rows and leaves {stay:,} for training{left_out}"
             )
         return outcome, note
 
     def _label_gap(self) -> tuple[float, str]:
-        """The largest difference of label shares, and where it is."""
+        """Returns the largest difference of label shares, and a remark with its place."""
         names = [*self._drawn, "train"] if self._drawn else []
         parts = [self._names == name for name in names]
         counts = np.array([np.bincount(self._label[x], minlength=len(self._labels)) for x in parts])
@@ -251,13 +251,13 @@ class _Drawing:
         return f"{head}{by}{fold}"
 
 
-def _given(given: Sequence[str | None], unit: Ints) -> Names:
-    """The given splits; a row without one has that of its unit, test before train."""
+def _given(given: Sequence[str | None], group: Ints) -> Names:
+    """Returns the given splits; a row without one gets that of its group, test before train."""
     order = ("test", "train", "validation", "")
     number = np.array([order.index(name or "") for name in given])
-    of_unit = np.full(int(unit.max()) + 1, order.index(""))
-    np.minimum.at(of_unit, unit, number)
-    return np.array(order, "U10")[np.where(number == order.index(""), of_unit[unit], number)]
+    of_group = np.full(int(group.max()) + 1, order.index(""))
+    np.minimum.at(of_group, group, number)
+    return np.array(order, "U10")[np.where(number == order.index(""), of_group[group], number)]
 
 
 def _chosen(values: Sequence[str | None], rows: Ints) -> Sequence[str | None]:

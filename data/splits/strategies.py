@@ -1,4 +1,4 @@
-"""The ways to draw a split from a pool of rows: whole units, the latest rows, unseen values."""
+"""Strategies for drawing a split from a pool of rows: whole groups, latest rows, unseen values."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,39 +8,39 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from newsstand.data.splits.balance import share_out
-from newsstand.data.splits.groups import codes, hashes, lots
+from newsstand.data.splits.balance import assign_groups
+from newsstand.data.splits.groups import codes, hashes, random_keys
 from newsstand.errors import DataError, did_you_mean
 from newsstand.types import Hashes, Ints
 
-# What becomes of each row of a pool: it is held out, it stays in the pool, or the reason why it
-# is left out of all splits.
+# For each row of a pool: it is held out, it stays in the pool, or the reason why it is left out of
+# all splits.
 Outcome: TypeAlias = NDArray[np.str_]
+OUTCOME_TYPE = "U14"
 HELD, STAYS = "held", ""
 _NO_DATE = -(10**9)
-# By time, at least this share of the rows must have a date.
-_DATED = 0.1
+_DATED = 0.1  # least share of rows with a date for a split by time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pool:
-    """Rows that a split is drawn from, and how much of them.
+    """The rows that a split is drawn from, and how many of them to draw.
 
     Args:
-        name: The split, `test` or `validation`.
-        unit: Of each row.
-        unit_keys: Of each unit.
-        label: Of each row.
+        name: Name of the split, `test` or `validation`.
+        group: Group of each row.
+        group_keys: Key of each group.
+        label: Label of each row.
         share: Share of the rows to hold out.
-        folds: Hold out the `fold`-th of so many parts instead of a share.
-        fold: From 0.
-        keep: Least number of units, values or days that stay in the pool.
-        seed: Another seed, another draw.
+        folds: Number of folds; if set, one fold is held out instead of a share.
+        fold: Number of the fold, from 0.
+        keep: Least number of groups, values or days that stay in the pool.
+        seed: Seed of the draw.
     """
 
     name: str
-    unit: Ints
-    unit_keys: Hashes
+    group: Ints
+    group_keys: Hashes
     label: Ints
     share: float
     folds: int | None
@@ -49,59 +49,59 @@ class Pool:
     seed: int
 
     def outcome(self) -> Outcome:
-        """All rows stay."""
-        return np.full(len(self.unit), STAYS, "U10")
+        """Returns an outcome in which all rows stay."""
+        return np.full(len(self.group), STAYS, OUTCOME_TYPE)
 
-    def hold_out(self, unit: Ints, keys: Hashes, label: Ints, share: float, what: str) -> Ints:
-        """Whether each unit (or value) is held out: 1 or 0.
+    def hold_out(self, group: Ints, keys: Hashes, label: Ints, share: float, noun: str) -> Ints:
+        """Draws the groups (or values) to hold out: 1 for held out, else 0.
 
         Args:
-            unit: Of each row; rows and labels may be fewer than the pool's.
-            keys: Of each unit; what it depends on.
-            label: Of each row.
-            share: To hold out, if there are no folds.
-            what: What units are called in messages.
+            group: Group of each row; rows may be fewer than the pool's.
+            keys: Key of each group, which determines its random number.
+            label: Label of each row.
+            share: Share to hold out, if there are no folds.
+            noun: Name of the groups in messages.
         """
-        numbers, unit = np.unique(unit, return_inverse=True)
+        numbers, group = np.unique(group, return_inverse=True)
         needed = self.folds or 1 + self.keep
         if len(numbers) < needed:
             purpose = f"{self.folds} folds" if self.folds else f"{self.name} and the rest"
             raise DataError(
-                f"data.split: {purpose} need at least {needed} {what}, but the {len(unit):,} rows "
+                f"data.split: {purpose} need at least {needed} {noun}, but the {len(group):,} rows "
                 f"have {len(numbers)}"
             )
         shares = [1 / self.folds] * self.folds if self.folds else [share, 1 - share]
-        lot = lots(keys[numbers], f"{self.seed} {self.name}")
+        order = random_keys(keys[numbers], f"{self.seed} {self.name}")
         keep = 1 if self.folds else self.keep
-        part = share_out(unit, label, lot, shares, keep=keep)
+        part = assign_groups(group, label, order, shares, keep=keep)
         held = np.zeros(len(keys), np.int64)
         held[numbers] = part == (self.fold if self.folds else 0)
         return held
 
-    def keep_units_whole(self, outcome: Outcome) -> None:
-        """Leaves out the rows that would stay although rows of their unit are held out."""
-        held = np.zeros(len(self.unit_keys), bool)
-        held[self.unit[outcome == HELD]] = True
-        outcome[(outcome == STAYS) & held[self.unit]] = "astride"
+    def keep_groups_whole(self, outcome: Outcome) -> None:
+        """Leaves out the rows that would stay although rows of their group are held out."""
+        held = np.zeros(len(self.group_keys), bool)
+        held[self.group[outcome == HELD]] = True
+        outcome[(outcome == STAYS) & held[self.group]] = "crosses-splits"
 
 
-def draw_units(pool: Pool, *, labels: bool) -> tuple[Outcome, str]:
-    """Whole units, so that the share and, if asked, each label's share come near.
+def draw_groups(pool: Pool, *, labels: bool) -> tuple[Outcome, str]:
+    """Draws whole groups, close to the requested share and, with `labels`, to the label shares.
 
     Returns:
-        The outcome, and a remark for people, if there is anything to say.
+        The outcome, and a remark if the share is missed.
     """
     label = pool.label if labels else np.zeros_like(pool.label)
-    what = "units (rows that belong together make one)"
-    held = pool.hold_out(pool.unit, pool.unit_keys, label, pool.share, what)
+    noun = "groups (rows that must stay together)"
+    held = pool.hold_out(pool.group, pool.group_keys, label, pool.share, noun)
     outcome = pool.outcome()
-    outcome[held[pool.unit] == 1] = HELD
-    asked, got = 1 / pool.folds if pool.folds else pool.share, float(held[pool.unit].mean())
-    largest = np.bincount(pool.unit).max()
+    outcome[held[pool.group] == 1] = HELD
+    asked, got = 1 / pool.folds if pool.folds else pool.share, float(held[pool.group].mean())
+    largest = np.bincount(pool.group).max()
     if abs(got - asked) <= max(0.1 * asked, 1 / len(outcome)):
         return outcome, ""
     return outcome, (
-        f"{pool.name} has {got:.1%} of the rows instead of {asked:.1%}, as the largest unit has "
+        f"{pool.name} has {got:.1%} of the rows instead of {asked:.1%}, as the largest group has "
         f"{largest / len(outcome):.1%}"
     )
 
@@ -109,9 +109,9 @@ def draw_units(pool: Pool, *, labels: bool) -> tuple[Outcome, str]:
 def draw_latest(
     pool: Pool, published: Sequence[str | None], *, gap_days: int
 ) -> tuple[Outcome, str]:
-    """The rows of the latest days; of folds, the `fold`-th block of days but the first.
+    """Draws the rows of the latest days, or with folds one of the blocks of days after the first.
 
-    Rows without a date, of the days of the gap, and of the blocks after the fold are left out.
+    Rows without a date, in the gap, or in blocks after the fold are left out.
     """
     day, outcome = _days(published), pool.outcome()
     dated = day != _NO_DATE
@@ -126,8 +126,8 @@ def draw_latest(
     days, sizes = np.unique(day[dated], return_counts=True)
     if len(days) < len(shares) - 1 + pool.keep:
         raise DataError(
-            f"data.split.strategy: time needs rows of at least {len(shares) - 1 + pool.keep} days "
-            f"here, but the {dated.sum():,} rows with a date are of {len(days)}"
+            f"data.split.strategy: time needs rows of at least {len(shares) - 1 + pool.keep} days, "
+            f"but the {dated.sum():,} rows with a date are of {len(days)}"
         )
     cuts = [*_cuts(days, sizes, shares, pool.keep), days[-1] + 1]
     start, end = (cuts[pool.fold], cuts[pool.fold + 1]) if pool.folds else cuts
@@ -135,7 +135,7 @@ def draw_latest(
     outcome[dated & (day >= start - gap_days)] = "gap"
     outcome[dated & (day >= start)] = HELD
     outcome[dated & (day >= end)] = "later"
-    pool.keep_units_whole(outcome)
+    pool.keep_groups_whole(outcome)
     first, last = (date.fromordinal(int(x) + 1).isoformat() for x in (start, end - 1))
     return outcome, f"{pool.name} from {first} to {last}"
 
@@ -143,18 +143,18 @@ def draw_latest(
 def draw_unseen(
     pool: Pool, columns: dict[str, Sequence[str | None]], *, hold_out: Sequence[str] = ()
 ) -> tuple[Outcome, str]:
-    """All rows of some values of each column, so that the rest has none of these values.
+    """Draws all rows of some values of each column, so that no other row has these values.
 
-    Rows with held-out values in one column and others in another are left out. A column in
-    which a row has no value does not decide about the row.
+    Rows with a held-out value in one column and another value in another column are left out.
+    A missing value is ignored.
 
     Args:
         pool: The rows.
-        columns: Name and values, one a row.
-        hold_out: The values, else they are drawn.
+        columns: Values of each row, by column.
+        hold_out: The values to hold out; drawn if empty.
     """
     _check_values(columns, hold_out)
-    outcome, said = pool.outcome(), []
+    outcome, parts = pool.outcome(), []
     kept, held = (np.zeros(len(outcome), bool) for _ in range(2))
     for column, values in columns.items():
         number, known = codes(values)
@@ -163,17 +163,17 @@ def draw_unseen(
         else:
             has = number >= 0
             share = pool.share ** (1 / len(columns))
-            keys, what = hashes(f"{column} {value}" for value in known), f"values of '{column}'"
-            out = pool.hold_out(number[has], keys, pool.label[has], share, what) == 1
-        # One more place, for rows without a value (-1): neither.
+            keys, noun = hashes(f"{column} {value}" for value in known), f"values of '{column}'"
+            out = pool.hold_out(number[has], keys, pool.label[has], share, noun) == 1
+        # A further element for rows without a value (-1), which are neither held out nor kept.
         held |= np.append(out, False)[number]
         kept |= np.append(~out, False)[number]
         names = sorted(value for value, is_out in zip(known, out, strict=True) if is_out)
-        listed = "" if column == "text" else f" ({_listed(names)})"  # texts are known by a key
-        said.append(f"{len(names):,} of {len(known):,} {column}s{listed}")
-    outcome[held] = np.where(kept[held], "astride", HELD)
-    pool.keep_units_whole(outcome)
-    return outcome, f"{pool.name} of {' and '.join(said)}"
+        listed = "" if column == "text" else f" ({_listed(names)})"  # texts are given by key
+        parts.append(f"{len(names):,} of {len(known):,} {column}s{listed}")
+    outcome[held] = np.where(kept[held], "crosses-splits", HELD)
+    pool.keep_groups_whole(outcome)
+    return outcome, f"{pool.name} of {' and '.join(parts)}"
 
 
 def _check_values(columns: dict[str, Sequence[str | None]], hold_out: Sequence[str]) -> None:
@@ -188,8 +188,8 @@ def _check_values(columns: dict[str, Sequence[str | None]], hold_out: Sequence[s
         if value not in every
     ]
     problems += [
-        f"data.split.hold_out: none of the values is in '{name}'; name some, or leave the column "
-        "out of data.split.by"
+        f"data.split.hold_out: none of the values is in '{name}'; name some, or remove the column "
+        "from data.split.by"
         for name in known
         if hold_out and not problems and known[name].isdisjoint(hold_out)
     ]
@@ -198,7 +198,7 @@ def _check_values(columns: dict[str, Sequence[str | None]], hold_out: Sequence[s
 
 
 def _days(published: Sequence[str | None]) -> Ints:
-    """Days since 1 January of the year 1, in UTC."""
+    """Returns the number of days since 1 January of the year 1, in UTC."""
     number, known = codes(published)
     days, problems = [], []
     for text in known:
@@ -207,7 +207,7 @@ def _days(published: Sequence[str | None]) -> Ints:
         except ValueError:
             problems.append(f"field 'published': expected an ISO 8601 date, got {text!r:.40}")
             continue
-        # Not astimezone, which fails near the years 1 and 9999.
+        # `astimezone` fails near the years 1 and 9999.
         since = moment.replace(tzinfo=None) - datetime(1, 1, 1)
         days.append((since - (moment.utcoffset() or timedelta())).days)
     if problems:
@@ -216,12 +216,12 @@ def _days(published: Sequence[str | None]) -> Ints:
 
 
 def _cuts(days: Ints, sizes: Ints, shares: Sequence[float], keep: int) -> list[int]:
-    """The first day of each block but the first, so that blocks are as large as asked.
+    """Returns the first day of each block after the first, for blocks close to the given shares.
 
     Args:
-        days: Distinct and sorted.
-        sizes: Rows of each day.
-        shares: Of each block, 1 in all.
+        days: Distinct days, ascending.
+        sizes: Number of rows of each day.
+        shares: Share of the rows of each block, 1 in total.
         keep: Least number of days in the first block.
     """
     before = np.cumsum(sizes) - sizes

@@ -1,6 +1,6 @@
-"""Arguments of the loader in `newsstand.data`, as plain objects that a config creates.
+"""Settings of the loader of `newsstand.data`, as plain objects that a config builds.
 
-The defaults are defined here; the sections of the config use them.
+The defaults of the config's sections are defined here.
 """
 
 from collections.abc import Mapping
@@ -18,22 +18,22 @@ By: TypeAlias = Literal["group", "outlet", "target", "author", "text"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SplitSpec:
-    """How rows are divided into training, validation and test split.
+    """How rows are split into train, validation and test.
 
     Args:
-        strategy: `given` needs training and test rows in the data. `random` draws regardless of
-            labels; `stratified` keeps the share of each label; `grouped` does so, too, and keeps
-            rows with the same value in a `by` column together. `time` tests on the latest rows;
-            `unseen` tests on values of the `by` columns that no other split has.
+        strategy: `given` needs train and test rows in the data. `random` ignores labels,
+            `stratified` keeps label shares. `grouped` also keeps rows with the same value of a
+            `by` column together. `time` tests on the latest rows, `unseen` on values of the `by`
+            columns that no other split has.
         by: Columns for `grouped` and `unseen`.
         validation: Share of the training rows to hold out.
         test: Share of the rows without a split to hold out.
         gap_days: With `time`, days left out between the splits.
-        hold_out: With `unseen`, the values to test on; empty to draw them.
-        folds: Number of folds, of which one is the test split (with given test rows, the validation
-            split) instead of a share. With `time`, each fold is tested on the rows before it.
-        fold: Number of the held-out fold, from 0.
-        ignore_given: Ignore given splits and draw all.
+        hold_out: With `unseen`, the values to test on, instead of drawn ones.
+        folds: Number of folds; one of them is the test split (with given test rows, the
+            validation split) instead of a share. With `time`, training rows precede the fold.
+        fold: Number of the fold, from 0.
+        ignore_given: Whether to ignore given splits and draw all.
     """
 
     strategy: Strategy = "stratified"
@@ -52,14 +52,14 @@ class ReadSpec:
     """How records are converted to rows.
 
     Args:
-        columns: Canonical column to its name in the files; for `label`, also several names, one
-            per annotator.
-        labels: Label in the files to label of the scheme.
-        separator: Separator between the labels of several annotators in one cell.
+        columns: Maps canonical columns to names in the files; `label` also to several names, one
+            for each annotator.
+        labels: Maps labels in the files to labels of the scheme.
+        separator: Separator of the labels of several annotators in one text.
         dates: `day-first` or `month-first`, for dates such as 05/03/2019.
-        dates_strict: Whether an unreadable date is a problem; otherwise the row has no date.
-        empty_bodies: `drop` leaves out rows without a body; `keep` keeps those with a title.
-        fold_case: Whether labels that differ only in case and blanks are the same.
+        dates_strict: Whether an invalid date is a problem; else the row is undated.
+        empty_bodies: `drop` leaves out rows without a body, `keep` uses those with a title.
+        fold_case: Whether labels that differ only in case and spacing are merged.
     """
 
     columns: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
@@ -76,9 +76,9 @@ class NearDuplicateSpec:
     """When two texts are near-duplicates.
 
     Args:
-        share: Minimum share of the shorter text's words that both have; above 0, at most 1.
-        window_days: Texts published more days apart are not linked directly, but a third text can
-            link them. A text without a date is within every window.
+        share: Least share of the shorter text's words that both contain; above 0, at most 1.
+        window_days: Most days between the publications of linked texts, which may also be linked
+            through others. A text without a date is within every window.
     """
 
     share: float = 0.5
@@ -87,22 +87,22 @@ class NearDuplicateSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceSpec:
-    """A source of rows: where they are, how they are read, and how they are split.
+    """Location of rows, how they are read, and how they are used.
 
     Args:
-        format: Format of the files, a key of `FORMATS`.
+        format: A key of `FORMATS`.
         path: A file, folder, glob or `hf:NAME[:CONFIG]`; None for the embedded corpus.
-        files: Split to file or glob under `path`; splits without one are absent or None.
-        csv: The known part of the dialect of CSV and TSV files.
-        max_columns: Maximum number of columns of a table.
-        unseen_only: Whether VAST's validation and test rows with topics of training rows are left
-            out.
-        read: How records are converted to rows.
-        name: Unique name in metrics and messages, if there are several sources.
+        files: File or glob under `path` for each split; None or absent for splits without one.
+        csv: The known settings of CSV files.
+        max_columns: The most columns of a table.
+        unseen_only: Whether VAST's validation and test rows with topics of its training rows are
+            left out.
+        read: How records become rows.
+        name: Unique name of one of several sources, for metrics and messages.
         weight: Weight of its training rows in the loss.
         only: The given splits whose rows are used; empty for all.
-        split: A split that all rows go to, `none` to draw all, how to split these rows separately,
-            or None to keep the splits in the files.
+        split: The split of all its rows, `none` to ignore given splits, settings to split its rows
+            separately, or None to keep given splits.
     """
 
     format: str
@@ -124,14 +124,14 @@ class DataSpec:
 
     Args:
         task: `topic` or `stance`.
-        labels: The name of a scheme, `from-data`, or a list of labels.
+        labels: A scheme's name, `from-data`, or a list of labels.
         sources: One source of rows, or several.
         text: How text is prepared.
-        repeats: `drop` keeps one of several rows with the same text (and target), and none if their
-            labels differ; `keep` keeps all.
-        near_duplicates: When texts are near-duplicates; None skips the search.
+        repeats: `drop` keeps one of several rows with the same text (and target), or none if
+            their labels differ; `keep` keeps all.
+        near_duplicates: When texts are near-duplicates; None to skip the search.
         split: How rows without a given split are split.
-        seed: Seed of the split.
+        seed: Seed of the draws.
     """
 
     task: Literal["topic", "stance"]

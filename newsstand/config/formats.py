@@ -1,4 +1,4 @@
-"""The formats of labelled rows: the reader of each, and the settings that it takes."""
+"""The formats of labelled rows: their readers, and the settings that a config may give."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -11,16 +11,17 @@ class Format:
     """A format of labelled rows.
 
     Args:
-        read: The reader, as module of `newsstand.data.readers` and function: it yields the split
-            and the record, or problem, of each row.
-        task: The only task that the format supports; None for both.
-        labels: What messages call the labels of a stance format.
-        needs_path: Whether `data.path` must be set; otherwise it must not be.
+        read: Module of `newsstand.data.readers` and function that yields each record, or
+            problem, with its split.
+        task: The only task of its rows; None for both tasks.
+        labels: Kind of the labels of a stance format, in messages.
+        needs_path: Whether `data.path` is required; else it is not allowed.
         named: Whether `data.train`, `data.validation` and `data.test` may name files.
         unseen: Whether it marks rows whose target no training row has.
-        patterns: Globs of files under `data.path` that are read in addition to those named by
-            `data.train`, `data.validation` and `data.test`; None for no other files.
-        suffixes: Suffixes of the files that are read from a folder if no files are named.
+        patterns: Globs of further files under `data.path`, beside the files named by
+            `data.train`, `data.validation` and `data.test`; None if only those, or the
+            file, folder or glob of `data.path`, are read.
+        suffixes: Suffixes of the files that are read from a folder if none are named.
     """
 
     read: str

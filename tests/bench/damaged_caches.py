@@ -68,8 +68,8 @@ class Rows:
                 seed=0,
             )
         )
-        assert news.near is not None
-        return repr([news.rows[:], news.digest, news.near.cluster.tolist()])
+        assert news.near_duplicates is not None
+        return repr([news.rows[:], news.digest, news.near_duplicates.cluster.tolist()])
 
 
 class Streamed:

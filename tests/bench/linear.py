@@ -82,7 +82,7 @@ def prepare(chosen: DataSet, path: Path | None, folder: Path) -> None:
 
     config = load_config(path_of(chosen.config), [*located(path)])
     news = load(config.loading())
-    splits = {**news.splits, "spare": news.spare_rows}
+    splits = {**news.splits, "spare": news.refit_only_rows}
     sizes = Counter(splits["train"]["label"])
     kept = [label for label in range(len(news.labels)) if sizes[label] >= chosen.least]
     number = {label: place for place, label in enumerate(kept)}

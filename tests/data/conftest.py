@@ -1,4 +1,4 @@
-"""Data sets made on the spot for the tests of the checks."""
+"""Small data sets for the tests of the checks."""
 
 import random
 from collections.abc import Callable, Sequence
@@ -12,7 +12,7 @@ import pytest
 from newsstand.data.load import NewsData
 from newsstand.data.prepare import FEATURES, content_key
 from newsstand.data.readers.sources import SPLITS, UNUSED
-from newsstand.data.splits.near_duplicates import Near
+from newsstand.data.splits.near_duplicates import NearDuplicates
 from newsstand.labels import LabelSet
 from newsstand.text.article import Article
 from newsstand.text.normalize import TextSpec, normalise
@@ -29,7 +29,7 @@ MARKS = {
 
 
 def written(rng: random.Random, marks: str = "", length: int = 40) -> str:
-    """A text of plain words and some of the marks, long enough to tell its language."""
+    """A text of plain words and some of the marks, long enough to identify its language."""
     words = rng.choices(PLAIN.split(), k=length)
     words += rng.choices(marks.split(), k=8) if marks else []
     rng.shuffle(words)
@@ -55,7 +55,7 @@ def news_of(
     problems: Sequence[str] = (),
     left_out: dict[str, int] | None = None,
 ) -> NewsData:
-    """The data as the loader gives them; `given` is the files' split where it is another."""
+    """Data in the form of the loader's result; `given` is the split in the files if it differs."""
     names = sorted({row["label"] for row in rows})
     features = datasets.Features({**FEATURES, "label": datasets.ClassLabel(names=names)})
     columns: dict[str, list[Any]] = {name: [] for name in features}
@@ -75,13 +75,13 @@ def news_of(
     cluster = np.arange(len(rows))
     for first, second in pairs.tolist():
         cluster[cluster == cluster[second]] = cluster[first]
-    found = Near(cluster, pairs, np.full(len(pairs), 0.8, dtype=np.float32))
+    found = NearDuplicates(cluster, pairs, np.full(len(pairs), 0.8, dtype=np.float32))
     return NewsData(
         rows=datasets.Dataset.from_dict(columns, features=features),
         labels=LabelSet("from-data", {name: name for name in names}),
         split=[row["split"] if row["split"] in SPLITS else "" for row in rows],
         left_out=left_out or {},
-        near=None if near is None else found,
+        near_duplicates=None if near is None else found,
         note="",
         problems=list(problems),
         ties=0,
@@ -113,5 +113,5 @@ def unused() -> str:
 
 @pytest.fixture
 def in_tmp_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Makes a folder of the test's own the working directory."""
+    """Changes the working directory to the test's temporary folder."""
     monkeypatch.chdir(tmp_path)

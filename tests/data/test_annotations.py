@@ -1,4 +1,4 @@
-"""Several annotators' labels of a row: the majority's is the row's, and ties are left out."""
+"""Labels of several annotators: the majority is used, and ties are left out."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -44,11 +44,11 @@ def test_the_majority_of_votes_is_the_label(
         assert validator.problems() == ["the data: no rows without a tie (1 tied)"]
 
 
-def test_one_plain_label_has_no_votes() -> None:
+def test_single_label_has_no_votes() -> None:
     assert [row.votes for row in check(found(OTHERS))[0]] == [None, None]
 
 
-def test_wrong_and_missing_votes_are_named() -> None:
+def test_invalid_and_missing_votes_are_reported() -> None:
     rows: list[dict[str, Any]] = [
         {"body": "x", "a": "favor", "b": "agianst"},
         {"body": "x", "a": "", "b": None},

@@ -1,4 +1,4 @@
-"""None"""
+"""The counting checks: each reports a flaw with its statistics, and is OK for sound data."""
 
 import random
 from collections.abc import Callable
@@ -8,27 +8,25 @@ import pytest
 from audits import GERMAN, Make, Rows, counted
 from newsstand.data.checks.audit import CHECKS, LIMITS, audit, lines
 
-"""The checks that count: each fires on data made for it with the right figure, else stays calm."""
-
 
 @pytest.mark.parametrize("task", ["topic", "stance"])
-def test_sound_data_give_no_more_than_notes(make_rows: Make, make_news: Make, task: str) -> None:
+def test_sound_data_have_at_most_notes(make_rows: Make, make_news: Make, task: str) -> None:
     rows = make_rows()
     for number, row in enumerate(rows):
         row["target"] = f"the plan of town {number}" if task == "stance" else None
         row["outlet"] = f"Paper {random.Random(number).randrange(6)}"
     found = audit(make_news(rows), task=task)
-    # The quick model does not need targets here: that is worth a note.
-    told = {x.check: x.verdict for x in found if x.verdict != "ok"}
-    assert told == ({"text-alone": "note"} if task == "stance" else {})
+    # The probe does not need targets here, which is a note.
+    verdicts = {x.check: x.verdict for x in found if x.verdict != "ok"}
+    assert verdicts == ({"text-alone": "note"} if task == "stance" else {})
     assert {x.check for x in found} <= set(LIMITS)
     assert all(not x.advice for x in found if x.verdict == "ok")
 
 
-def test_records_that_cannot_be_used_are_an_error(make_rows: Make, make_news: Make) -> None:
+def test_unusable_records_are_an_error(make_rows: Make, make_news: Make) -> None:
     problems = [f"news.csv:{n}: field 'body': missing" for n in range(12)]
     found = counted(make_news(make_rows(), problems=problems), "unusable-rows")
-    assert (found.verdict, found.figures["problems"]) == ("error", 12)
+    assert (found.verdict, found.statistics["problems"]) == ("error", 12)
     assert found.examples == problems[:10]
 
 
@@ -136,7 +134,7 @@ def _german(rows: Rows) -> None:
 
 
 @pytest.mark.parametrize(
-    ("check", "change", "verdict", "figures"),
+    ("check", "change", "verdict", "statistics"),
     [
         ("duplicate-ids", _rename, "warning", {"ids": 1, "rows": 3}),
         ("left-out", _leave_out, "note", {"rows": 1}),
@@ -162,13 +160,13 @@ def _german(rows: Rows) -> None:
         ("language", _german, "note", {"wrong": 1, "in_de": 1, "in_en": 199}),
     ],
 )
-def test_each_check_fires_with_its_figure(
+def test_each_check_reports_the_flaw_with_its_statistics(
     make_rows: Make,
     make_news: Make,
     check: str,
     change: Callable[[Rows], None],
     verdict: str,
-    figures: dict[str, float],
+    statistics: dict[str, float],
 ) -> None:
     calm = make_rows()
     for number, row in enumerate(calm if check.startswith("groups") else ()):
@@ -178,40 +176,38 @@ def test_each_check_fires_with_its_figure(
     change(rows)
     found = counted(make_news(rows), check)
     assert found.verdict == verdict
-    assert {name: found.figures[name] for name in figures} == figures
+    assert {name: found.statistics[name] for name in statistics} == statistics
     assert found.advice
     assert len(found.examples) <= 10
 
 
-def test_a_copy_keeps_its_given_place_when_it_is_left_out(make_rows: Make, make_news: Make) -> None:
+def test_left_out_copy_counts_in_its_given_split(make_rows: Make, make_news: Make) -> None:
     rows = make_rows()
     _copied_and_dropped(rows)
     found = counted(make_news(rows), "repeats-across")
-    assert found.title == "1 of 40 test rows also stand in train; the copies are left out of use"
+    assert found.title == "1 of 40 test rows also occur in train; the copies are not used"
 
 
-def test_near_duplicates_inside_and_across(make_rows: Make, make_news: Make) -> None:
+def test_near_duplicates_within_and_across_splits(make_rows: Make, make_news: Make) -> None:
     rows = make_rows()  # 0 to 5 train, 6 and 7 validation, 8 and 9 test
     news = make_news(rows, near=[(0, 8), (0, 9), (1, 2), (3, 6)])
     across = counted(news, "near-across")
-    assert (across.verdict, across.figures["test_near_train"]) == ("warning", 2)
-    assert across.figures["validation_near_train"] == 1
+    assert (across.verdict, across.statistics["test_near_train"]) == ("warning", 2)
+    assert across.statistics["validation_near_train"] == 1
     assert across.examples[0].startswith("r8 [test, sport]: ")
     inside = counted(news, "near-inside")
-    assert (inside.figures["pairs"], inside.figures["rows"]) == (4, 7)
+    assert (inside.statistics["pairs"], inside.statistics["rows"]) == (4, 7)
     assert counted(make_news(rows), "near-across").verdict == "ok"
     unknown = counted(make_news(rows, near=None), "near-across")
-    assert (unknown.verdict, "not looked for" in unknown.title) == ("note", True)
+    assert (unknown.verdict, "not searched" in unknown.title) == ("note", True)
 
 
-def test_a_near_duplicate_that_was_dropped_as_a_copy_still_counts_for_its_text(
-    make_rows: Make, make_news: Make
-) -> None:
+def test_near_duplicates_of_dropped_copies_are_counted(make_rows: Make, make_news: Make) -> None:
     rows = make_rows()
     rows[10] |= {"body": rows[0]["body"], "label": rows[0]["label"]}  # both train
     rows[0] |= {"split": "", "given": "train"}
     found = counted(make_news(rows, near=[(0, 8)]), "near-across")
-    assert found.figures["test_near_train"] == 1
+    assert found.statistics["test_near_train"] == 1
 
 
 def _pairs(make_rows: Make, targets: int) -> Rows:
@@ -221,7 +217,7 @@ def _pairs(make_rows: Make, targets: int) -> Rows:
     return rows
 
 
-def test_the_same_text_toward_another_target_is_no_repeat_but_a_leak(
+def test_same_text_toward_another_target_is_a_leak_and_not_a_repeat(
     make_rows: Make, make_news: Make
 ) -> None:
     rows = _pairs(make_rows, 200)
@@ -230,66 +226,68 @@ def test_the_same_text_toward_another_target_is_no_repeat_but_a_leak(
     assert counted(news, "repeats-across", task="stance").verdict == "ok"
     assert counted(news, "conflicting-labels", task="stance").verdict == "ok"
     found = counted(news, "texts-across", task="stance")
-    assert (found.verdict, found.figures["test_in_train"]) == ("warning", 1)
+    assert (found.verdict, found.statistics["test_in_train"]) == ("warning", 1)
     assert counted(make_news(_pairs(make_rows, 200)), "texts-across", task="stance").verdict == "ok"
 
 
-def test_a_few_known_targets_are_an_accident_and_many_are_meant(
-    make_rows: Make, make_news: Make
-) -> None:
+def test_few_known_targets_are_reported_and_many_are_not(make_rows: Make, make_news: Make) -> None:
     rows = _pairs(make_rows, 200)
     assert counted(make_news(rows), "targets-across", task="stance").verdict == "ok"
     next(row for row in rows if row["split"] == "test")["target"] = rows[0]["target"]
     found = counted(make_news(rows), "targets-across", task="stance")
-    assert (found.verdict, found.figures["test_in_train_rows"]) == ("warning", 1)
+    assert (found.verdict, found.statistics["test_in_train_rows"]) == ("warning", 1)
     found = counted(make_news(_pairs(make_rows, 7)), "targets-across", task="stance")
-    assert (found.verdict, found.figures["test_in_train"]) == ("note", 7)
+    assert (found.verdict, found.statistics["test_in_train"]) == ("note", 7)
 
 
-def test_a_drawn_validation_split_is_looked_at_as_drawn(make_rows: Make, make_news: Make) -> None:
+def test_drawn_validation_split_is_checked_as_drawn(make_rows: Make, make_news: Make) -> None:
     rows = _pairs(make_rows, 200)
     for row in rows:
         row["given"] = "train" if row["split"] == "validation" else row["split"]
     rows[6]["body"] = rows[0]["body"]
     found = counted(make_news(rows), "texts-across", task="stance")
-    assert (found.verdict, found.figures["validation_in_train"]) == ("warning", 1)
+    assert (found.verdict, found.statistics["validation_in_train"]) == ("warning", 1)
 
 
-def test_rows_of_no_split_count_among_the_data_only(
+def test_rows_in_no_split_count_only_for_the_whole_data(
     make_rows: Make, make_news: Make, unused: str
 ) -> None:
     rows = make_rows()
     _same_body(rows)
     rows[1] |= {"split": "", "given": unused}
     news = make_news(rows, left_out={"unused": 1})
-    assert counted(news, "repeated-bodies").figures["bodies"] == 1
+    assert counted(news, "repeated-bodies").statistics["bodies"] == 1
     assert counted(news, "left-out").title == (
         "1 of 200 rows are in no split: 1 left out by the data's own lists"
     )
 
 
-def test_dates_missing_overlapping_and_in_the_right_order(make_rows: Make, make_news: Make) -> None:
+def test_missing_overlapping_and_ordered_dates(make_rows: Make, make_news: Make) -> None:
     rows = make_rows()
     years = {"train": 2018, "validation": 2019, "test": 2020}
     for number, row in enumerate(rows):
         row["published"] = f"{years[row['split']]}-{number % 12 + 1:02}-11T10:00:00Z"
     assert counted(make_news(rows), "dates").verdict == "ok"
     right = counted(make_news(rows), "time-leak")
-    assert (right.verdict, right.figures["overlap"], right.figures["older"]) == ("ok", 0, 0)
+    assert (right.verdict, right.statistics["overlap"], right.statistics["older"]) == ("ok", 0, 0)
     for row in rows:
         row["published"] = row["published"].replace("2020", "2017")
     wrong = counted(make_news(rows), "time-leak")
-    assert (wrong.verdict, wrong.figures["overlap"], wrong.figures["older"]) == ("warning", 1, 1)
+    assert (wrong.verdict, wrong.statistics["overlap"], wrong.statistics["older"]) == (
+        "warning",
+        1,
+        1,
+    )
     rows[0]["published"], rows[1]["published"] = "2999-01-01", "0001-01-01"
     odd = counted(make_news(rows), "dates")
-    assert (odd.verdict, odd.figures["odd"], len(odd.examples)) == ("note", 2, 2)
+    assert (odd.verdict, odd.statistics["wrong"], len(odd.examples)) == ("note", 2, 2)
     for number, row in enumerate(rows):
         row["published"] = None if number < 5 else f"{2010 + number % 7}-05-01"
     mixed = counted(make_news(rows), "time-leak")
     assert mixed.verdict == "note"
-    assert mixed.figures["older"] == pytest.approx(0.5, abs=0.1)
+    assert mixed.statistics["older"] == pytest.approx(0.5, abs=0.1)
     missing = counted(make_news(rows), "dates")
-    assert (missing.verdict, missing.figures["missing"]) == ("note", 5)
+    assert (missing.verdict, missing.statistics["missing"]) == ("note", 5)
     assert missing.title.startswith("5 rows of 200 without a date")
 
 
@@ -304,8 +302,8 @@ def test_findings_do_not_depend_on_the_order_of_rows(make_rows: Make, make_news:
     random.Random(1).shuffle(rows)
     second = audit(make_news(rows), task="topic")
     counts = [x for x in first if x.check not in ("label-noise", "outlet-in-text")]
-    assert [x.figures for x in second if x.check not in ("label-noise", "outlet-in-text")] == [
-        x.figures for x in counts
+    assert [x.statistics for x in second if x.check not in ("label-noise", "outlet-in-text")] == [
+        x.statistics for x in counts
     ]
 
 
@@ -316,7 +314,7 @@ def test_progress_names_each_check(make_rows: Make, make_news: Make) -> None:
     assert heard[-1] == "label noise"
 
 
-def test_lines_begin_with_the_worst_and_say_what_to_do(make_rows: Make, make_news: Make) -> None:
+def test_lines_start_with_the_worst_and_include_advice(make_rows: Make, make_news: Make) -> None:
     rows = make_rows()
     _rename(rows)
     told = list(lines(audit(make_news(rows, problems=["a.csv:3: no label"]), task="topic")))
@@ -325,23 +323,23 @@ def test_lines_begin_with_the_worst_and_say_what_to_do(make_rows: Make, make_new
         "         (records that cannot be used: error from the first)",
     ]
     assert told[2] == "         - a.csv:3: no label"
-    assert told[3].startswith("         Mend them")
+    assert told[3].startswith("         Fix or remove them")
     assert told[4] == "warning  3 rows share 1 id"
     assert told[-3].startswith("ok       ")
     assert told[-2] == ""
-    assert told[-1] == "1 error, 1 warning, 21 of 23 checks in order"
+    assert told[-1] == "1 error, 1 warning, 21 of 23 checks OK"
 
 
-def test_tiny_data_are_looked_at_without_a_model(make_rows: Make, make_news: Make) -> None:
+def test_tiny_data_are_checked_without_probes(make_rows: Make, make_news: Make) -> None:
     found = {x.check: x for x in audit(make_news(make_rows(10)), task="stance")}
     assert found["label-noise"].verdict == "ok"
-    assert found["label-noise"].title == "10 rows: too few for a model to doubt a label"
+    assert found["label-noise"].title == "10 rows: too few to find wrong labels with a probe"
     assert "target-alone" not in found
 
 
 @pytest.mark.parametrize("task", ["topic", "stance"])
 @pytest.mark.parametrize("splits", [{"train"}, {"test"}, set()])
-def test_data_that_cannot_be_trained_on_are_looked_at_all_the_same(
+def test_data_unfit_for_training_are_checked(
     make_rows: Make, make_news: Make, task: str, splits: set[str]
 ) -> None:
     rows = make_rows(150)
@@ -352,4 +350,4 @@ def test_data_that_cannot_be_trained_on_are_looked_at_all_the_same(
     news = make_news(rows, problems=["no test rows: name their file or set data.split"])
     found = {x.check: x for x in audit(news, task=task)}
     assert found["unusable-rows"].verdict == "error"
-    assert found["left-out"].figures["rows"] == sum(row["split"] == "" for row in rows)
+    assert found["left-out"].statistics["rows"] == sum(row["split"] == "" for row in rows)

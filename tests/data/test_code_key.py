@@ -1,4 +1,4 @@
-"""The key of newsstand's own code: what decides about prepared rows is in it, nothing else."""
+"""The key of newsstand's own code covers exactly the modules that prepared rows depend on."""
 
 import ast
 from pathlib import Path
@@ -43,7 +43,7 @@ def key(edited: str) -> str:
         "newsstand.data.prepare",
     ],
 )
-def test_an_edit_of_what_reads_or_prepares_changes_the_key(module: str) -> None:
+def test_editing_reading_or_preparing_code_changes_the_key(module: str) -> None:
     assert key(module) != key("none") == code_key(PREPARE)
 
 
@@ -72,12 +72,12 @@ def test_an_edit_of_what_reads_or_prepares_changes_the_key(module: str) -> None:
         "newsstand.data.load",
     ],
 )
-def test_an_edit_of_anything_else_does_not(module: str) -> None:
+def test_editing_other_code_keeps_the_key(module: str) -> None:
     assert source_of(module) is not None
     assert key(module) == code_key(PREPARE)
 
 
-def test_imports_are_found_as_the_parser_finds_them() -> None:
+def test_imports_match_those_of_the_parser() -> None:
     found = imported(PREPARE)
     expected, waiting = {PREPARE, "newsstand.data"}, [PREPARE]
     while waiting:
@@ -94,7 +94,7 @@ def test_imports_are_found_as_the_parser_finds_them() -> None:
     assert set(found) == expected
 
 
-def test_modules_of_packages_are_followed() -> None:
+def test_imports_of_packages_are_followed() -> None:
     sources = {
         "newsstand.rows": b"def f():\n    from newsstand.text import (\n        rules,\n    )\n",
         "newsstand.text": b"import newsstand.words as w  # import newsstand.rest\n",
@@ -110,7 +110,7 @@ def test_modules_of_packages_are_followed() -> None:
     }
 
 
-def test_names_that_are_no_modules_are_not_imported() -> None:
+def test_names_that_are_not_modules_are_ignored() -> None:
     assert source_of("newsstand.text.normalize.normalise") is None
     assert source_of("newsstand.none") is None
     assert source_of("newsstand.data") == (ROOT / "data/__init__.py").read_bytes()

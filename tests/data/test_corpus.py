@@ -229,14 +229,14 @@ CHECKS: list[tuple[Check, str, Callable[[Rows], Any]]] = [
 
 
 @pytest.mark.parametrize("check", list(dict.fromkeys(check for check, *_ in CHECKS)))
-def test_the_corpus_holds(rows: Rows, check: Check) -> None:
+def test_corpus_passes_the_check(rows: Rows, check: Check) -> None:
     assert list(check(rows)) == []
 
 
 @pytest.mark.parametrize(
     ("check", "what", "damage"), CHECKS, ids=lambda x: getattr(x, "__name__", x)
 )
-def test_every_check_can_fail(
+def test_each_corpus_check_can_fail(
     rows: Rows, check: Check, what: str, damage: Callable[[Rows], Any]
 ) -> None:
     damaged = [dict(row) for row in rows]
@@ -244,7 +244,7 @@ def test_every_check_can_fail(
     assert next(check(damaged), None) is not None, what
 
 
-def test_all_of_it_is_read(rows: Rows, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_whole_corpus_is_read(rows: Rows, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(formats, "CORPUS", FOLDER)
     topic = load_rows(
         format="corpus", task="topic", labels="iptc-media-topics", read={"empty_bodies": "keep"}
@@ -263,7 +263,7 @@ def test_all_of_it_is_read(rows: Rows, monkeypatch: pytest.MonkeyPatch) -> None:
     assert set(stages) == {"1", "2", "3", "4"}
 
 
-def test_the_datasheet_counts_what_is_there(rows: Rows) -> None:
+def test_datasheet_counts_match_the_corpus(rows: Rows) -> None:
     sheet = (FOLDER / "DATASHEET.md").read_text(encoding="utf-8")
     for name in FILES:
         part = of(rows, name)
@@ -304,7 +304,7 @@ def text_of(row: dict[str, Any]) -> str:
     return f"{row.get('title', '')}\n\n{row['body']}"
 
 
-def test_nothing_but_the_pair_tells_the_stance(rows: Rows) -> None:
+def test_stance_is_not_predicted_without_the_pair(rows: Rows) -> None:
     """Classifiers of the text alone, the target alone, or mood, against the most frequent label."""
     train, test = pairs(rows, "train")[::3], pairs(rows, "test")  # each third pair, to save time
     truth = np.array([STANCES.index(label) for *_, label in test])
@@ -334,7 +334,7 @@ def test_nothing_but_the_pair_tells_the_stance(rows: Rows) -> None:
     assert np.mean(by_mood == truth) <= most + 0.05
 
 
-def test_nor_do_the_vectors_of_one_of_them(rows: Rows) -> None:
+def test_stance_is_not_predicted_by_embeddings_of_one_part(rows: Rows) -> None:
     """As above, with vectors of the default encoder, on a part of the pairs."""
     encoder = Encoder.open(find_encoder(MINILM), max_tokens=48)
     random = np.random.default_rng(0)

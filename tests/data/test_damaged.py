@@ -1,4 +1,4 @@
-"""Damaged files: each gives clear problems or the right rows, and never a silent None.
+"""Damaged files: each gives clear problems or the right rows, never a silent None.
 
 Damage to a part of a good file may change only the rows that depend on it, and what it changes must
 not vanish unsaid.
@@ -19,14 +19,14 @@ from newsstand.io.records import Problem, Record, read_records
 
 
 @pytest.mark.parametrize("name", GOODS)
-def test_the_good_files_hold_these_rows(name: str, tmp_path: Path) -> None:
+def test_undamaged_files_give_the_expected_rows(name: str, tmp_path: Path) -> None:
     case = Case(good(name), whole(good(name).files), good(name).rows, quiet=True)
     rows, problems = outcome(case, tmp_path)
     assert (problems, rows) == ([], good(name).rows)
 
 
 @pytest.mark.parametrize("seed", range(300))
-def test_a_damaged_file_gives_clear_problems_or_the_right_rows(seed: int, tmp_path: Path) -> None:
+def test_damaged_file_gives_clear_problems_or_the_right_rows(seed: int, tmp_path: Path) -> None:
     name, case = make(seed)
     rows, problems = outcome(case, tmp_path)
     assert flaws(case, rows, problems, tmp_path) == [], name
@@ -78,7 +78,7 @@ def takes_the_last_key(path: Path, *_: Any, **__: Any) -> Iterator[Record | Prob
         (takes_the_last_key, "d.jsonl"),
     ],
 )
-def test_a_reader_that_forgives_is_caught(
+def test_lenient_reader_is_detected(
     broken: Callable[..., Iterator[Record | Problem]],
     kind: str,
     tmp_path: Path,

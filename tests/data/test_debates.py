@@ -1,4 +1,4 @@
-"""Public sets of arguments and claims: rows, splits and labels, and what their readers refuse."""
+"""Public data sets of arguments and claims: rows, splits and labels, and reported problems."""
 
 import io
 import zipfile
@@ -54,7 +54,7 @@ def wrapped(text: str, width: int = 5) -> str:
     return "\r\n".join(lines) + "\r\n"
 
 
-def test_vast_has_one_header_for_training_and_another_for_the_rest() -> None:
+def test_vast_training_file_has_its_own_header() -> None:
     put({**VAST})
     assert stances("vast", "v") == [
         (
@@ -86,7 +86,7 @@ def test_vast_has_one_header_for_training_and_another_for_the_rest() -> None:
     }
 
 
-def test_vast_may_come_with_its_training_file_zipped() -> None:
+def test_vast_training_file_may_be_zipped() -> None:
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
         archive.writestr("vast_train.csv", TRAIN)
@@ -99,7 +99,7 @@ def test_vast_may_come_with_its_training_file_zipped() -> None:
     assert inputs("vast", "v") == ["v/vast_dev.csv", "v/vast_test.csv", "v/vast_train.zip"]
 
 
-def test_argkp_and_iam() -> None:
+def test_argkp_and_iam_rows() -> None:
     put({f"a/arguments_{x}.csv": ARGUMENTS.replace("arg_0", x) for x in ("train", "dev", "test")})
     put({"a/arguments_dev.csv": ARGUMENTS.replace(",1\n", ",-1\n")})
     found = stances("argkp", "a")
@@ -127,7 +127,7 @@ def test_argkp_and_iam() -> None:
     )
 
 
-def test_claims_of_ibm_plainly_quoted_and_wrapped_once_more_are_the_same_rows() -> None:
+def test_ibm_claims_may_be_quoted_twice() -> None:
     plain = IBM + "\n".join(CLAIMS) + "\n"
     put({"p/claim_stance_dataset_v1.csv": plain})
     put({"w/claim_stance_dataset_v1.csv": wrapped(plain)})
@@ -204,7 +204,7 @@ FLAWS = [
         "ibm-claims",
         {"d/claim_stance_dataset_v1.csv": wrapped(IBM + CLAIMS[0]) + '"8,""x"" ";"y\r\n'},
         [
-            "d/claim_stance_dataset_v1.csv:3: not wrapped in quotes as its first line is "
+            "d/claim_stance_dataset_v1.csv:3: not in quotes as the first line is "
             "(unexpected end of data)",
         ],
     ),
@@ -220,7 +220,7 @@ FLAWS = [
 
 
 @pytest.mark.parametrize(("form", "files", "expected"), FLAWS)
-def test_what_is_wrong_is_named_by_file_and_line(
+def test_problems_name_file_and_line(
     form: str, files: dict[str, str | bytes], expected: list[str]
 ) -> None:
     put(files)
@@ -230,7 +230,7 @@ def test_what_is_wrong_is_named_by_file_and_line(
 
 
 @pytest.mark.parametrize("form", ["vast", "argkp", "iam", "ibm-claims"])
-def test_a_folder_is_expected(form: str) -> None:
+def test_path_must_be_a_folder(form: str) -> None:
     assert refused(form, "nowhere") == ["nowhere: no such folder (data.path)"]
     put({"file.csv": "x"})
-    assert refused(form, "file.csv") == ["file.csv: expected a folder, this is a file (data.path)"]
+    assert refused(form, "file.csv") == ["file.csv: expected a folder, got a file (data.path)"]

@@ -1,4 +1,4 @@
-"""What `newsstand data` counts."""
+"""The statistics of `newsstand data`."""
 
 from pathlib import Path
 
@@ -33,7 +33,7 @@ def news(tmp_path: Path) -> NewsData:
     )
 
 
-def test_counts_are_by_split_and_of_rows_in_use(news: NewsData) -> None:
+def test_counts_by_split_of_used_rows(news: NewsData) -> None:
     found = describe(news)
     assert found["rows"] == {"train": 3, "validation": 1, "test": 2}
     assert found["left_out"] == {"repeat": 1}
@@ -49,11 +49,11 @@ def test_counts_are_by_split_and_of_rows_in_use(news: NewsData) -> None:
     ]
     assert list(found["months"]) == ["", "2021-03", "2021-04", "2021-05"]
     assert found["months"]["2021-05"] == {"train": 0, "validation": 0, "test": 2}
-    assert found["words"]["train"] == {"shortest": 3, "median": 4, "95 %": 4, "longest": 5}
+    assert found["words"]["train"] == {"shortest": 3, "median": 4, "95%": 4, "longest": 5}
     assert found["near_duplicates"] == {"stories": 0, "texts": 0}
 
 
-def test_samples_are_of_several_splits_and_show_what_was_taken_out(news: NewsData) -> None:
+def test_samples_cover_splits_and_show_removed_boilerplate(news: NewsData) -> None:
     samples = describe(news)["samples"]
     assert len(samples) == 3
     assert {sample["label"] for sample in samples} == {"economy", "sport"}
@@ -63,7 +63,7 @@ def test_samples_are_of_several_splits_and_show_what_was_taken_out(news: NewsDat
     assert describe(news)["samples"] == samples
 
 
-def test_a_story_told_again_is_counted_once_for_each_text(tmp_path: Path) -> None:
+def test_near_duplicates_count_each_distinct_text_once(tmp_path: Path) -> None:
     story = " ".join(f"Sentence {n} of it tells how wharf {n} was built." for n in range(12))
     texts = [story, f"An editor's note. {story}", "Of something else.", "And of another."]
     path = tmp_path / "w.csv"

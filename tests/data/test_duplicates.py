@@ -1,4 +1,4 @@
-"""Near-duplicates: made reprints are found, look-alikes are not, and order makes no difference."""
+"""Near-duplicates: reprints are found, similar texts are not, and order does not matter."""
 
 import random
 
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from newsstand.config.data_specs import NearDuplicateSpec
 from newsstand.data.splits import near_duplicates as duplicates
 from newsstand.data.splits import shingles
-from newsstand.data.splits.near_duplicates import Near, near_duplicates
+from newsstand.data.splits.near_duplicates import NearDuplicates, near_duplicates
 
 WORDS = [a + b + c for a in ("bar", "fen", "lom") for b in "aeiou" for c in ("d", "k", "rn", "st")]
 
@@ -28,12 +28,12 @@ def parts(text: str) -> list[str]:
     return text.split("\n\n")
 
 
-def by_settings(batches, *, published=None, progress=None, **settings) -> Near:
+def by_settings(batches, *, published=None, progress=None, **settings) -> NearDuplicates:
     spec = NearDuplicateSpec(**settings)
     return near_duplicates(batches, spec, published=published, progress=progress)
 
 
-def found(*texts: str, **options: object) -> Near:
+def found(*texts: str, **options: object) -> NearDuplicates:
     return by_settings([texts], **options)
 
 
@@ -62,7 +62,7 @@ REPRINTS = {
 
 
 @pytest.mark.parametrize("reprint", REPRINTS.values(), ids=REPRINTS)
-def test_reprints_are_found_among_others(reprint):
+def test_reprints_are_found_among_other_texts(reprint):
     near = found(prose(6), STORY, prose(7), reprint, prose(8))
     assert near.cluster.tolist() == [0, 1, 2, 1, 4]
     assert near.pairs.tolist() == [[1, 3]]
@@ -83,22 +83,22 @@ QUOTING = [
 
 
 @pytest.mark.parametrize("quotes", QUOTING)
-def test_two_stories_with_one_quotation_are_no_reprints(quotes):
+def test_stories_with_a_common_quotation_are_not_reprints(quotes):
     first, second = (
         f"{prose(seed, 1)}\n\n{quote}" for seed, quote in zip((11, 12), quotes, strict=True)
     )
     assert not together(first, second)
 
 
-def test_what_is_quoted_counts_when_it_is_all_that_there_is():
+def test_text_of_only_a_quotation_can_be_a_reprint():
     assert together(f"“{SPEECH}”", f"“{SPEECH}”\n\n{prose(13)}")
 
 
-def test_without_its_quotation_marks_the_same_passage_is_a_reprint():
+def test_same_passage_without_quotation_marks_is_a_reprint():
     assert together(f"{prose(11, 1)}\n\n{SPEECH}.", f"{prose(12, 1)}\n\n{SPEECH}.")
 
 
-def test_standing_passages_of_many_texts_do_not_chain_them():
+def test_common_passages_do_not_link_texts():
     column = [f"{STANDING}\n\n{prose(seed, 2, 25)}" for seed in range(20, 40)]
     assert found(*column).cluster.tolist() == list(range(20))
     assert together(*column[:3])  # of a few texts one can't tell
@@ -107,20 +107,20 @@ def test_standing_passages_of_many_texts_do_not_chain_them():
     assert found(*column, copy).pairs.tolist() == [[7, 20]]
 
 
-def test_a_story_that_is_printed_often_is_no_standing_passage():
+def test_frequent_reprints_are_not_common_passages():
     reprints = [f"{prose(seed, 1, 20)}\n\n{STORY}" for seed in range(40, 60)]
     assert together(STORY, *reprints)
     assert len(found(STORY, *reprints).pairs) >= 20
 
 
-def test_a_short_text_is_found_in_each_of_five_long_ones():
+def test_short_text_is_linked_to_each_of_five_long_ones():
     brief = parts(STORY)[0]
     digests = [f"{prose(seed, seed - 80)}\n\n{brief}" for seed in range(84, 89)]
     assert found(*digests).cluster.tolist() == list(range(5))
     assert together(brief, *digests)
 
 
-def test_weather_reports_of_one_form_are_no_reprints():
+def test_weather_reports_from_one_template_are_not_reprints():
     form = "{0} will see {1} on {2} with highs near {3} degrees. Winds from the {4} will ease. "
     chance = random.Random(14)
     reports = [
@@ -130,7 +130,7 @@ def test_weather_reports_of_one_form_are_no_reprints():
     assert found(*reports).cluster.tolist() == list(range(12))
 
 
-def test_scattered_sentences_do_not_add_up():
+def test_scattered_sentences_do_not_make_a_reprint():
     sentences = [prose(seed, 1, 12) for seed in range(60, 76)]
     one = "\n".join(f"{line}\n{prose(100 + at, 1, 9)}" for at, line in enumerate(sentences))
     two = "\n".join(f"{line}\n{prose(200 + at, 1, 9)}" for at, line in enumerate(sentences))
@@ -138,7 +138,7 @@ def test_scattered_sentences_do_not_add_up():
 
 
 @pytest.mark.parametrize(("kept", "linked"), [(4, False), (6, True)])
-def test_share_is_of_the_shorter_text(kept, linked):
+def test_share_refers_to_the_shorter_text(kept, linked):
     mixed = "\n\n".join(parts(STORY)[:kept] + parts(OTHER)[: 9 - kept])
     long = f"{STORY}\n\n{prose(15)}"
     assert together(long, mixed) is linked
@@ -146,7 +146,7 @@ def test_share_is_of_the_shorter_text(kept, linked):
     assert near.shared.tolist() == pytest.approx([kept / 9], abs=0.01)
 
 
-def test_the_shorter_text_is_measured_whichever_comes_first():
+def test_shorter_text_may_come_first_or_second():
     half = f"{parts(STORY)[0]}\n\n{prose(16, 1)}"
     one, other = found(half, STORY, share=0.3), found(STORY, half, share=0.3)
     assert one.shared.tolist() == other.shared.tolist() == pytest.approx([0.5], abs=0.01)
@@ -179,20 +179,20 @@ DATES = ["2025-03-01", "2025-03-08T09:30:00+02:00", "2025-03-15", None]
         ((3, 3), 0, [0, 0]),
     ],
 )
-def test_a_window_of_days(rows, days, clusters):
+def test_window_days_limits_links(rows, days, clusters):
     published = [DATES[row] for row in rows]
     near = found(*[STORY] * len(rows), published=published, window_days=days)
     assert near.cluster.tolist() == clusters
 
 
-def test_in_a_long_run_the_window_links_neighbours_in_time():
+def test_window_links_neighbours_in_time_among_many_reprints():
     dates = [f"20{year}-{month}-01" for month in ("05", "06") for year in range(10, 40)]
     near = found(*[STORY] * 60, published=dates, window_days=40)
     assert near.cluster.tolist() == list(range(30)) * 2
 
 
 @pytest.mark.parametrize("texts", [(), ("",), (STORY,), ("", ""), ("one", "one", "one two")])
-def test_nothing_to_compare(texts):
+def test_too_few_or_empty_texts_have_no_near_duplicates(texts):
     near = found(*texts)
     assert near.cluster.tolist() == list(range(len(texts)))
     assert near.pairs.shape == (0, 2)
@@ -201,7 +201,7 @@ def test_nothing_to_compare(texts):
 
 
 @pytest.mark.parametrize("words", [*range(7), 29, 30])
-def test_from_thirty_words_on(words):
+def test_copies_need_thirty_words(words):
     text = " ".join(prose(18, 1).split()[:words])
     assert together(text, text) is (words >= 30)
 
@@ -215,7 +215,7 @@ SCRIPTS = {
 
 
 @pytest.mark.parametrize("letters", SCRIPTS.values(), ids=SCRIPTS)
-def test_other_scripts(letters):
+def test_reprints_in_other_scripts(letters):
     chance = random.Random(19)
     words = ["".join(chance.choices(letters, k=6)) for _ in range(300)]
     one, two = " ".join(words[:200]), " ".join(words[80:])
@@ -231,7 +231,7 @@ def corpus() -> list[str]:
     return [*stories, *cut, *merged, *column, "", "short", stories[1]]
 
 
-def partition(near: Near, order: list[int]) -> set[frozenset[int]]:
+def partition(near: NearDuplicates, order: list[int]) -> set[frozenset[int]]:
     groups: dict[int, set[int]] = {}
     for row, name in zip(order, near.cluster.tolist(), strict=True):
         groups.setdefault(name, set()).add(row)
@@ -240,7 +240,7 @@ def partition(near: Near, order: list[int]) -> set[frozenset[int]]:
 
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("dated", [False, True])
-def test_the_order_of_the_texts_makes_no_difference(seed, dated):
+def test_clusters_do_not_depend_on_the_order_of_texts(seed, dated):
     texts = corpus()
     order = random.Random(seed).sample(range(len(texts)), len(texts))
     dates = [f"2025-01-{1 + row % 20:02}" if row % 5 else None for row in range(len(texts))]
@@ -252,7 +252,7 @@ def test_the_order_of_the_texts_makes_no_difference(seed, dated):
     assert run(order) == run(list(range(len(texts))))
 
 
-def same(one: Near, other: Near) -> bool:
+def same(one: NearDuplicates, other: NearDuplicates) -> bool:
     return all(
         np.array_equal(getattr(one, name), getattr(other, name))
         for name in ("cluster", "pairs", "shared")
@@ -260,7 +260,7 @@ def same(one: Near, other: Near) -> bool:
 
 
 @pytest.mark.parametrize("size", [1, 3, 1000])
-def test_batches_blocks_and_chunks_make_no_difference(size, monkeypatch):
+def test_result_does_not_depend_on_batch_or_block_size(size, monkeypatch):
     texts, told = corpus(), []
     whole = found(*texts)
     monkeypatch.setattr(duplicates, "_BLOCK", 50)
@@ -274,7 +274,7 @@ def test_batches_blocks_and_chunks_make_no_difference(size, monkeypatch):
     assert set(map(tuple, few.pairs.tolist())) <= set(map(tuple, whole.pairs.tolist()))
 
 
-def test_a_small_sample_finds_them_too(monkeypatch):
+def test_reprints_are_found_with_a_small_sample(monkeypatch):
     texts = [prose(seed) for seed in range(400, 460)]
     texts += ["\n\n".join(parts(text)[:4]) for text in texts]
     expected = list(range(60)) * 2
@@ -283,7 +283,7 @@ def test_a_small_sample_finds_them_too(monkeypatch):
     assert by_settings([text] for text in texts).cluster.tolist() == expected
 
 
-def test_a_thousand_reprints_cost_thousands_of_links():
+def test_links_of_a_thousand_reprints_grow_linearly():
     texts = [f"{STORY}\n\n{prose(seed, 1, 10)}" for seed in range(1000)]
     near = found(*texts)
     assert set(near.cluster.tolist()) == {0}
@@ -299,7 +299,7 @@ def test_a_thousand_reprints_cost_thousands_of_links():
 )
 @example(own=30, shared=30, place=15, longer=60, share=0.5)
 @settings(deadline=None, max_examples=150)
-def test_a_passage_of_the_share_asked_for_is_always_found(own, shared, place, longer, share):
+def test_passage_of_the_required_share_is_always_found(own, shared, place, longer, share):
     words = [f"w{number}" for number in range(shared)]
     place = min(place, own)
     short = [*(f"a{at}" for at in range(place)), *words, *(f"b{at}" for at in range(own - place))]
@@ -322,12 +322,12 @@ def test_a_passage_of_the_share_asked_for_is_always_found(own, shared, place, lo
         ({"window_days": 3, "published": ["yesterday"]}, "yesterday"),
     ],
 )
-def test_impossible_options(options, message):
+def test_invalid_options_are_refused(options, message):
     with pytest.raises(ValueError, match=message):
         by_settings([["a text"]], **options)
 
 
-def test_too_many_texts(monkeypatch):
+def test_too_many_texts_are_refused(monkeypatch):
     monkeypatch.setattr(shingles, "_ROW_BITS", 3)
     assert len(by_settings([["a"] * 8]).cluster) == 8
     with pytest.raises(ValueError, match="expected at most 8 texts"):

@@ -1,4 +1,4 @@
-"""The readers of tables, the corpus and the hub: which file gives which rows to which split."""
+"""Readers of tables, the corpus and the hub: rows and splits of each file."""
 
 import os
 import subprocess
@@ -39,7 +39,7 @@ except ConfigError as error:
 """
 
 
-def test_a_new_format_is_a_function_and_one_entry_as_the_guide_has_them() -> None:
+def test_new_format_of_the_contributing_guide_works() -> None:
     guide = (Path(__file__).parents[2] / "CONTRIBUTING.md").read_text(encoding="utf-8")
     section = guide.partition("## Adding a format")[2].partition("\n## ")[0]
     blocks = [block.partition("```")[0] for block in section.split("```python\n")[1:]]
@@ -66,18 +66,18 @@ def test_a_new_format_is_a_function_and_one_entry_as_the_guide_has_them() -> Non
 
 
 @pytest.mark.parametrize("form", FORMATS)
-def test_each_entry_names_a_reader(form: str) -> None:
+def test_each_format_names_a_reader(form: str) -> None:
     assert callable(reader(form))
 
 
 @pytest.mark.parametrize(("form", "module"), [("fnc1", "publishers"), ("vast", "debates")])
-def test_rows_are_kept_by_the_code_that_reads_them(
+def test_cache_key_depends_on_the_reader_code(
     form: str, module: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def key(edited: str) -> str:
         monkeypatch.setattr(
             "newsstand.data.prepare.code_key",
-            lambda name: f"edited {name}" if name == f"newsstand.data.{edited}" else name,
+            lambda name: f"edited {name}" if name == f"newsstand.data.readers.{edited}" else name,
         )
         source = Source(task="stance", path=".", files={})
         return _key(form, source, {})
@@ -86,7 +86,7 @@ def test_rows_are_kept_by_the_code_that_reads_them(
     assert key("annotations") == key("none")
 
 
-def test_corpus_gives_a_row_an_article_or_a_row_a_target() -> None:
+def test_corpus_has_a_row_for_each_article_or_target() -> None:
     topics = read("corpus", None)
     stances = read("corpus", None, task="stance")
     assert len(topics) == len({values["id"] for _, _, values in topics})
@@ -104,17 +104,17 @@ def test_corpus_gives_a_row_an_article_or_a_row_a_target() -> None:
         assert values["label"] in {"favor", "against", "neutral"}
 
 
-def test_tsv_keeps_places_and_tabs_and_odd_ends_of_line() -> None:
+def test_tsv_keeps_places_tabs_and_unusual_line_ends() -> None:
     put({"a.txt": "\ufeffacq\tone\ttwo\r\n\n\n earn \tx\u2028y\rz\nno tab here\nship\t\n\n"})
     assert read("tsv", "a.txt") == [
         (None, "a.txt:1", {"label": "acq", "body": "one\ttwo"}),
         (None, "a.txt:4", {"label": " earn ", "body": "x\u2028y\rz"}),
-        "a.txt:5: expected label, tab, text; there is no tab",
+        "a.txt:5: expected label, tab, text; found no tab",
         (None, "a.txt:6", {"label": "ship", "body": ""}),
     ]
 
 
-def test_unreadable_tsv_files_are_problems_of_their_own() -> None:
+def test_unreadable_tsv_file_is_one_problem() -> None:
     put({"d/a.txt": b"acq\tcaf\xe9\n", "d/b.txt": "", "d/c.txt": "acq\tx\n", "d/e.txt/f": ""})
     assert read("tsv", "d", train="*.txt") == [
         "d/a.txt: byte 7: expected UTF-8 text (invalid continuation byte)",
@@ -124,7 +124,7 @@ def test_unreadable_tsv_files_are_problems_of_their_own() -> None:
     ]
 
 
-def test_named_files_and_globs_give_their_split_in_order() -> None:
+def test_named_files_and_globs_give_splits_in_order() -> None:
     names = ("d/t-2.csv", "d/t-1.csv", "d/v/dev.csv", "d/other.csv")
     put(dict.fromkeys(names, "body\nx\n"))
     found = read("table", "d", train="t-*.csv", validation="v/dev.csv", test=None)
@@ -135,7 +135,7 @@ def test_named_files_and_globs_give_their_split_in_order() -> None:
     ]
 
 
-def test_a_folder_without_names_gives_all_its_tables() -> None:
+def test_folder_without_named_files_gives_all_tables() -> None:
     put({"d/b.CSV": "body\nx\n", "d/a.jsonl": '{"body": "y"}\n', "d/notes.txt": "no table"})
     found = read("table", "d")
     assert [(split, where) for split, where, _ in found] == [
@@ -159,7 +159,7 @@ def test_a_folder_without_names_gives_all_its_tables() -> None:
         (
             "d/a.csv",
             {"train": "a.csv"},
-            ["d/a.csv: expected a folder, as data.train names a file in it"],
+            ["d/a.csv: expected a folder, as data.train names a file in it; got a file"],
         ),
         (
             "d",
@@ -179,12 +179,12 @@ def test_a_folder_without_names_gives_all_its_tables() -> None:
         ),
     ],
 )
-def test_files_that_cannot_be_found(path: str, files: dict[str, str], problems: list[str]) -> None:
+def test_missing_files_are_reported(path: str, files: dict[str, str], problems: list[str]) -> None:
     put({"d/a.csv": "body\nx\n", "d/b.csv": "body\nx\n", "empty/x.txt": ""})
     assert refused("table", path, **files) == problems
 
 
-def test_a_glob_takes_files_and_their_names_may_be_splits() -> None:
+def test_glob_matches_files_whose_names_may_be_splits() -> None:
     names = ("d/a.csv", "d/b.csv", "e/train.csv", "e/dev.csv", "e/x.txt", "[x]/a.csv")
     put(dict.fromkeys(names, "body\nx\n"))
     assert [(split, where) for split, where, _ in read("table", "d/*.csv")] == [
@@ -198,7 +198,7 @@ def test_a_glob_takes_files_and_their_names_may_be_splits() -> None:
     assert [where for _, where, _ in read("table", "[x]/a.csv")] == ["[x]/a.csv:2"]
     assert refused("table", "d/*.parquet") == ["d/*.parquet: no file matches (data.path)"]
     assert refused("table", "d/*", train="a.csv") == [
-        "d/*: expected a folder, as data.train names a file in it, there is none"
+        "d/*: expected a folder, as data.train names a file in it; no such folder"
     ]
     assert inputs("table", "d/*.csv") == inputs("table", "d") == ["d/a.csv", "d/b.csv"]
     assert inputs("table", "d/b.csv") == ["d/b.csv"]
@@ -208,12 +208,12 @@ def test_a_glob_takes_files_and_their_names_may_be_splits() -> None:
     assert inputs("tsv", "r8") == ["r8/test.txt", "r8/train.txt"]
 
 
-def test_the_corpus_is_a_file_of_its_own() -> None:
+def test_corpus_reads_only_its_own_files() -> None:
     [path] = inputs("corpus", None)
     assert {where.rpartition(":")[0] for _, where, _ in read("corpus", None)} == {path}
 
 
-def test_a_folder_with_a_train_table_is_split_by_file_name() -> None:
+def test_folder_with_a_train_table_is_split_by_file_name() -> None:
     row = '{"body": "x", "label": "a"}\n'
     put({f"d/{name}.jsonl": row for name in ("train", "dev", "test", "extra")})
     assert {(place, split) for split, place, _ in read("table", "d")} == {
@@ -243,7 +243,7 @@ def parquet(name: str, labels: list[int | None]) -> None:
 
 
 @pytest.mark.usefixtures("_hub")
-def test_hf_gives_the_names_of_coded_labels_and_the_splits() -> None:
+def test_hf_gives_label_names_and_splits() -> None:
     parquet("wire/train.parquet", [1, 0, None, -1])
     parquet("wire/test.parquet", [0])
     found = read("table", "hf:./wire")
@@ -260,7 +260,7 @@ def test_hf_gives_the_names_of_coded_labels_and_the_splits() -> None:
 
 
 @pytest.mark.usefixtures("_hub")
-def test_hf_reads_a_folder_of_csv_and_says_what_it_cannot_load() -> None:
+def test_hf_reads_a_csv_folder_and_reports_load_errors() -> None:
     put(
         {
             "wire/train.csv": "label,body\nacq,Wheat fell\n",

@@ -1,4 +1,4 @@
-"""The loader as a whole: files in, splits with names and a digest out."""
+"""The loader: from files to named splits and a digest."""
 
 import csv
 import json
@@ -62,7 +62,7 @@ def problems(path: str = "w.csv", **settings: Any) -> list[str]:
     return caught.value.problems
 
 
-def test_a_table_becomes_three_splits_in_canonical_columns() -> None:
+def test_table_becomes_three_splits_in_canonical_columns() -> None:
     table("w.csv", rows(60, outlet="Wire"))
     news = load_table()
     assert {name: len(part) for name, part in news.splits.items()} == {
@@ -99,7 +99,7 @@ def test_iptc_topics_in_the_order_of_the_scheme() -> None:
     assert sum(len(part) for part in news.splits.values()) == 40
 
 
-def test_the_digest_is_of_the_rows_in_their_splits() -> None:
+def test_digest_depends_on_rows_and_splits() -> None:
     table("w.csv", rows(60))
     table("copy.csv", rows(60))
     first = load_table()
@@ -110,7 +110,7 @@ def test_the_digest_is_of_the_rows_in_their_splits() -> None:
     assert load_table("copy.csv").digest != first.digest
 
 
-def test_the_digest_is_not_of_the_file() -> None:
+def test_digest_does_not_depend_on_the_file() -> None:
     plain = [{"label": row["label"], "body": row["body"]} for row in rows(60)]
     table("w.csv", plain)
     table("copy.csv", plain)
@@ -141,7 +141,7 @@ def test_given_files_keep_their_split() -> None:
         load_table("d", files={"train": "*.csv", "validation": "dev.csv"})
 
 
-def test_splits_that_cannot_be_trained_on() -> None:
+def test_splits_unfit_for_training_are_refused() -> None:
     table("w.csv", rows(30, split="train"))
     assert problems() == ["no test rows: name their file or set data.split"]
     table("w.csv", rows(30, split="test"))
@@ -156,14 +156,14 @@ def test_splits_that_cannot_be_trained_on() -> None:
     assert problems() == ["label 'ship' occurs in the data, but in none of the 18 training rows"]
 
 
-def test_files_without_rows_are_named() -> None:
+def test_files_without_rows_are_reported() -> None:
     Path("w.csv").write_text("label,body\n")
     assert problems() == ["w.csv: no rows"]
     Path("w.csv").write_text("label,body\nacq,x\nacq,y\n")
     assert problems() == ["w.csv: expected at least two labels, all 2 rows have 'acq'"]
 
 
-def test_a_file_with_many_faults_is_reported_whole() -> None:
+def test_all_problems_of_a_file_are_reported() -> None:
     Path("w.csv").write_text(
         'label,body\nacq,"Wheat\nfell"\nearn\n,x\nerrn,x\nearn,\nship,"x"\n', encoding="utf-8"
     )
@@ -177,7 +177,7 @@ def test_a_file_with_many_faults_is_reported_whole() -> None:
 @pytest.mark.parametrize(
     ("task", "labels"), [("topic", "iptc-media-topics"), ("stance", "favor-against-neutral")]
 )
-def test_the_corpus_loads(task: str, labels: str) -> None:
+def test_corpus_loads(task: str, labels: str) -> None:
     news = load_rows(format="corpus", task=task, labels=labels)
     assert all(len(part) >= len(news.labels) for part in news.splits.values())
     groups = [set(part["group"]) for part in news.splits.values()]
@@ -189,7 +189,7 @@ def splits_of(news: NewsData) -> dict[str, str]:
     return dict(zip(news.rows["id"], news.split, strict=True))
 
 
-def test_of_copies_the_first_is_kept_and_of_contradictions_none() -> None:
+def test_first_copy_is_kept_and_conflicting_copies_are_dropped() -> None:
     copies = [
         {"id": "first", "label": "earn", "body": "The same  words.", "split": ""},
         {"id": "second", "label": "earn", "body": "the SAME words.", "split": ""},
@@ -208,12 +208,12 @@ def test_of_copies_the_first_is_kept_and_of_contradictions_none() -> None:
     assert len({splits_of(kept)[name] for name in ("first", "second")}) == 1
 
 
-def test_a_copy_of_boilerplate_and_all_is_still_a_copy() -> None:
+def test_copies_may_differ_in_boilerplate() -> None:
     table("w.csv", [*rows(60), {"id": "c", "label": "earn", "body": "OSLO (Reuters) - Text 0"}])
     assert load_table().left_out == {"repeat": 1}
 
 
-def test_of_copies_in_given_splits_the_one_tested_on_is_kept() -> None:
+def test_copy_in_the_given_test_split_is_kept() -> None:
     given = [
         {**row, "split": ("train", "train", "dev", "test")[n // 3 % 4]}
         for n, row in enumerate(rows(48))
@@ -225,7 +225,7 @@ def test_of_copies_in_given_splits_the_one_tested_on_is_kept() -> None:
     assert (found["train"], found["dev"], found["test"]) == ("", "", "test")
 
 
-def test_a_text_with_two_targets_is_no_copy() -> None:
+def test_same_text_with_two_targets_is_not_a_copy() -> None:
     targets = ("the levy", "the port")
     table("w.csv", [{**row, "target": target} for row in rows(30) for target in targets])
     news = load_table(task="stance")
@@ -237,7 +237,7 @@ def test_a_text_with_two_targets_is_no_copy() -> None:
         assert len(places) == 1
 
 
-def test_reprints_stay_on_one_side() -> None:
+def test_reprints_stay_in_one_split() -> None:
     reprints = [STORY, f"An early edition had this. {STORY}", ". ".join(SENTENCES[1:5])]
     body = [{"id": f"r{n}", "label": "earn", "body": text} for n, text in enumerate(reprints)]
     table("w.csv", [*rows(60), *body])
@@ -247,12 +247,12 @@ def test_reprints_stay_on_one_side() -> None:
     apart = [splits_of(load_table(seed=seed)) for seed in range(6)]
     assert any(len({found[f"r{n}"] for n in range(3)}) > 1 for found in apart)
     news = load_table(near_duplicates={"share": 0.5})
-    assert news.near is not None
-    assert len(set(news.near.cluster[60:].tolist())) == 1
-    assert len(set(news.near.cluster.tolist())) == 61
+    assert news.near_duplicates is not None
+    assert len(set(news.near_duplicates.cluster[60:].tolist())) == 1
+    assert len(set(news.near_duplicates.cluster.tolist())) == 61
 
 
-def test_a_second_load_finds_what_the_first_prepared(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_second_load_uses_the_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     table("w.csv", rows(60))
     settings = {"near_duplicates": {"share": 0.5}}
     first, second = load_table(**settings), load_table(**settings)
@@ -267,13 +267,13 @@ def test_a_second_load_finds_what_the_first_prepared(monkeypatch: pytest.MonkeyP
     assert not load_table().cached
 
 
-def test_problems_are_the_same_when_they_come_from_the_cache() -> None:
+def test_problems_are_cached() -> None:
     Path("w.csv").write_text("label,body\nacq,x\n,y\n")
     expected = ["w.csv: row 2, line 3: field 'label': empty; expected a label"]
     assert problems(labels=("acq", "earn")) == problems(labels=("acq", "earn")) == expected
 
 
-def test_what_was_left_out_is_said_of_cached_rows_too() -> None:
+def test_notes_are_cached() -> None:
     odd = [
         {"id": "e", "label": "acq", "body": ""},
         {"id": "m", "label": "acq", "body": "<p></p>"},
@@ -287,17 +287,17 @@ def test_what_was_left_out_is_said_of_cached_rows_too() -> None:
     ]
     assert (first.notes, first.cached, second.cached) == (second.notes, False, True)
     assert second.summary.startswith("60 rows, 60 rows undated, dates not understood, 1 row left")
-    assert second.summary.endswith(", prepared before")
+    assert second.summary.endswith(", cached")
 
 
-def test_with_problems_tolerated_the_other_rows_come() -> None:
+def test_not_strict_loads_the_usable_rows() -> None:
     table("w.csv", [*rows(30), {"id": "x", "label": "", "body": "y"}])
     news = load_table(strict=False)
     assert len(news.rows) == 30
     assert news.problems == ["w.csv: row 31, line 32: field 'label': empty; expected a label"]
 
 
-def test_workers_prepare_as_one_process_does(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_workers_prepare_the_same_as_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
     table("w.csv", rows(600))
     alone = load_table()
     monkeypatch.setattr("newsstand.data.prepare.code_key", lambda _: "again")
@@ -309,7 +309,7 @@ def test_workers_prepare_as_one_process_does(monkeypatch: pytest.MonkeyPatch) ->
     assert together.digest == alone.digest
 
 
-def test_a_reader_that_fails_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failing_reader_leaves_no_files(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("newsstand.data.prepare._BATCH", 10)
     monkeypatch.setattr("newsstand.data.prepare._INLINE", 20)
     table("w.csv", rows(300))
@@ -327,7 +327,7 @@ def test_a_reader_that_fails_leaves_nothing_behind(monkeypatch: pytest.MonkeyPat
     assert set(cache.glob("*")) == before
 
 
-def test_a_label_of_rows_left_out_is_no_label_of_the_model() -> None:
+def test_labels_of_left_out_rows_only_are_dropped() -> None:
     lost = {"label": "rare", "body": "In no list."}
     table("w.csv", [*({**row, "split": ""} for row in rows(30)), {"id": "x", **lost, "split": ""}])
     real = reader("table")
@@ -349,7 +349,7 @@ def test_a_label_of_rows_left_out_is_no_label_of_the_model() -> None:
             assert news.labels.labels[item["label"]] == expected
 
 
-def test_rows_between_training_and_validation_are_spare() -> None:
+def test_rows_crossing_training_and_validation_are_refit_only() -> None:
     pairs = [
         {"body": f"text {n}", "target": f"target {m}", "label": ("pro", "con")[(n + m) % 2]}
         for n in range(12)
@@ -359,23 +359,23 @@ def test_rows_between_training_and_validation_are_spare() -> None:
     table("test.csv", [{**row, "body": f"{row['body']} tested"} for row in pairs])
     split = {"strategy": "unseen", "by": ("text", "target")}
     news = load_table(".", task="stance", labels=("pro", "con"), split=split)
-    parts = [news.splits["train"], news.splits["validation"], news.spare_rows]
-    assert len(news.spare_rows) == news.left_out["astride"] > 0
+    parts = [news.splits["train"], news.splits["validation"], news.refit_only_rows]
+    assert len(news.refit_only_rows) == news.left_out["crosses-splits"] > 0
     # The three make up the given training rows, each once.
     keys = [(row["body"], row["target"]) for part in parts for row in part]
     assert sorted(keys) == sorted((row["body"], row["target"]) for row in pairs)
     held = news.splits["validation"]
-    for row in news.spare_rows:
+    for row in news.refit_only_rows:
         assert row["body"] in held["body"] or row["target"] in held["target"]
     drawn = load_table("train.csv", task="stance", labels=("pro", "con"), split=split)
     tested = drawn.splits["test"]
-    assert 0 < len(drawn.spare_rows) < drawn.left_out["astride"]
-    for row in drawn.spare_rows:
+    assert 0 < len(drawn.refit_only_rows) < drawn.left_out["crosses-splits"]
+    for row in drawn.refit_only_rows:
         assert row["body"] not in tested["body"]
         assert row["target"] not in tested["target"]
 
 
-def test_the_digest_tells_rows_splits_and_order_apart() -> None:
+def test_digest_distinguishes_rows_splits_and_order() -> None:
     parts = [
         (["a", "b"], ["train", "test"]),
         (["a", "b"], ["test", "train"]),

@@ -1,4 +1,4 @@
-"""A table as a newcomer brings it: one round of errors, which say all that is to be set."""
+"""A table of a new user: the errors suggest all necessary settings at once."""
 
 import json
 from pathlib import Path
@@ -12,7 +12,7 @@ from newsstand.config.loader import load_config
 from newsstand.data.checks.audit import LIMITS
 from newsstand.data.checks.counts import joined_labels
 from newsstand.data.checks.findings import View
-from newsstand.data.columns import suggested
+from newsstand.data.columns import suggest_columns
 from newsstand.data.load import NewsData, load
 from newsstand.errors import ConfigError, DataError
 
@@ -48,7 +48,7 @@ def messy() -> bytes:
     return b"\xef\xbb\xbf" + "\r\n".join(lines).encode("cp1252")
 
 
-def test_a_messy_table_is_loaded_after_one_round() -> None:
+def test_messy_table_loads_with_the_suggested_settings() -> None:
     Path("news.csv").write_bytes(messy())
     with pytest.raises(DataError) as caught:
         loaded()
@@ -64,7 +64,7 @@ def test_a_messy_table_is_loaded_after_one_round() -> None:
     ]
     columns = 'body: "Article text", label: "Category", title: "Headline", published: "Date"'
     assert first == (
-        f"news.csv: settings that may be meant: 'data.columns={{{columns}}}' "
+        f"news.csv: suggested settings: 'data.columns={{{columns}}}' "
         "data.csv.encoding=windows-1252 data.fold_case=true"
     )
     news = loaded(
@@ -79,10 +79,10 @@ def test_a_messy_table_is_loaded_after_one_round() -> None:
     assert news.rows[0]["title"] == "Café, story 0"
 
 
-def test_suggestions_take_the_likeliest_name_once() -> None:
+def test_each_name_is_suggested_once_for_the_likeliest_column() -> None:
     names = ["Text", "content", "TOPIC", "source_name", "pub-date", "x" * 100]
     wanted = ["body", "label", "title", "target", "outlet", "published"]
-    assert suggested(names, wanted) == {
+    assert suggest_columns(names, wanted) == {
         "body": "Text",
         "label": "TOPIC",
         "outlet": "source_name",
@@ -90,24 +90,24 @@ def test_suggestions_take_the_likeliest_name_once() -> None:
     }
 
 
-def test_a_needed_column_may_be_named_among_other_words() -> None:
+def test_name_of_a_required_column_may_contain_other_words() -> None:
     names = ["text_id", "Text (full)", "label_count", "News category", "Text category", "topic url"]
-    assert suggested(names, ["body", "label", "title"]) == {
+    assert suggest_columns(names, ["body", "label", "title"]) == {
         "body": "Text (full)",
         "label": "News category",
     }
 
 
-def test_names_of_labels_that_match_nothing_are_told() -> None:
+def test_label_names_without_a_match_are_reported() -> None:
     rows = found([{"label": label, "body": "x"} for label in (0.0, "1.0", True, "False")])
     names = {"0": "no", "1": "yes", "True": "on", "false": "off"}
     assert [row.label for row in check(rows, labels=names)[0]] == ["no", "yes", "on", "off"]
     assert problems(rows, labels={**names, "2": "maybe"}) == [
-        "data.labels: '2' matches no label of the data (labels there: '0', '1', 'true', 'false')"
+        "data.labels: '2' matches no label of the data (its labels: '0', '1', 'true', 'false')"
     ]
 
 
-def test_case_is_folded_where_it_is_asked_for() -> None:
+def test_fold_case_merges_labels() -> None:
     rows = found([{"label": x, "body": "y"} for x in ("Sport", " SPORT ", "money  FX", "Cup")])
     folded, _ = check(rows, fold_case=True)
     assert [row.label for row in folded] == ["sport", "sport", "money fx", "cup"]
@@ -115,7 +115,7 @@ def test_case_is_folded_where_it_is_asked_for() -> None:
     assert [row.label for row in named] == ["Sport", "Sport", "money fx", "Sport"]
 
 
-def test_rejected_answers_are_never_learned() -> None:
+def test_rejected_answers_are_left_out() -> None:
     answers = ("accept", "reject", "ignore", "accept")
     rows = found([{**OTHERS[n % 2], "answer": x} for n, x in enumerate(answers)])
     used, _ = check(rows)
@@ -126,7 +126,7 @@ def test_rejected_answers_are_never_learned() -> None:
 
 
 @pytest.mark.parametrize("name", ["author", "url", "language", "outlet", "id", "published", "desk"])
-def test_a_column_that_is_not_used_stops_no_row(name: str) -> None:
+def test_unused_columns_are_ignored(name: str) -> None:
     odd: list[Any] = [{"deep": [1]}, [[1]], 1.5, True, None, 10**400, "half \ud83d"]
     rows = [{**OTHERS[n % 2], name: value} for n, value in enumerate(odd)]
     assert len(check(found(rows))[0]) == len(odd)
@@ -134,7 +134,7 @@ def test_a_column_that_is_not_used_stops_no_row(name: str) -> None:
     assert len(check(found([{**row, "target": 5} for row in OTHERS]))[0]) == 2
 
 
-def test_joined_labels_are_said() -> None:
+def test_joined_labels_are_reported() -> None:
     labels = ["sport", "politics", "Sport | politics", "arts, and letters"] * 10
     rows = [{"label": x, "body": f"text {n}"} for n, x in enumerate(labels)]
     Path("news.csv").write_text("")
@@ -143,7 +143,7 @@ def test_joined_labels_are_said() -> None:
     [finding] = joined_labels(view)
     assert finding.verdict == "warning"
     assert finding.examples == ["'Sport | politics' joins 'sport', 'politics'"]
-    assert finding.figures == {"labels": 1, "rows": 10}
+    assert finding.statistics == {"labels": 1, "rows": 10}
     assert 'data.label_separator: "|"' in finding.advice
 
 
@@ -157,12 +157,12 @@ def test_joined_labels_are_said() -> None:
         ("data.max_columns=0", "expected greater than or equal to 1|input should"),
     ],
 )
-def test_settings_of_files_of_cells_are_checked(setting: str, message: str) -> None:
+def test_csv_settings_are_checked(setting: str, message: str) -> None:
     with pytest.raises(ConfigError, match=f"{setting.partition('=')[0]}: (.*)({message})"):
         load_config("c.yaml", [setting])
 
 
-def test_settings_of_files_of_cells_have_names_for_signs() -> None:
+def test_csv_delimiters_have_names() -> None:
     config = load_config("c.yaml", ["data.csv.delimiter=tab", "data.csv.quote=single"])
     assert (config.data.csv.delimiter, config.data.csv.quote) == ("\t", "'")
     assert load_config("c.yaml", ["data.csv.encoding=UTF8"]).data.csv.encoding is None

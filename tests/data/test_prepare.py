@@ -1,4 +1,4 @@
-"""Preparation: what is written for each row, and what each row's digest sees."""
+"""Preparation: the columns of each row, and its digest."""
 
 import json
 from dataclasses import replace
@@ -23,17 +23,21 @@ def prepared(
     path.write_text(text, encoding="utf-8")
     source = Source(task="topic", path=str(path))
     return prepare(
-        source, form="table", scheme="from-data", read=ReadSpec(**settings), spec=spec or TextSpec()
+        source,
+        format_name="table",
+        scheme="from-data",
+        read=ReadSpec(**settings),
+        spec=spec or TextSpec(),
     )
 
 
 @pytest.mark.parametrize("column", [name for name in COLUMNS if name != "split"])
-def test_any_change_changes_the_digest_of_a_row(column: str) -> None:
+def test_each_column_changes_the_row_digest(column: str) -> None:
     changed = [replace(BASE, **{column: value}) for value in ("other", "other ", "", "\ud800")]
     assert len({row_digest(item) for item in [BASE, *changed]}) == 5
 
 
-def test_the_digest_tells_columns_apart() -> None:
+def test_row_digest_distinguishes_columns() -> None:
     pairs = [
         (replace(BASE, title="TB", body=""), replace(BASE, title="", body="TB")),
         (replace(BASE, outlet="x", url=None), replace(BASE, outlet=None, url="x")),
@@ -44,13 +48,13 @@ def test_the_digest_tells_columns_apart() -> None:
     assert row_digest(BASE) == row_digest(replace(BASE, split="test"))
 
 
-def test_content_key_sees_words_only() -> None:
+def test_content_key_ignores_case_and_spacing() -> None:
     assert content_key("Grain  FALLS\n\nWheat\n fell") == content_key("grain falls wheat fell ")
     assert content_key("wheat fell") != content_key("wheat rose")
     assert len(content_key("\ud800")) == 32
 
 
-def test_a_row_is_written_as_it_is_and_as_a_model_sees_it(tmp_path: Path) -> None:
+def test_row_has_raw_and_prepared_text(tmp_path: Path) -> None:
     found = prepared(
         tmp_path,
         '{"label": "economy", "title": "Grain &amp; rye", "outlet": "NA",'
@@ -69,7 +73,7 @@ def test_a_row_is_written_as_it_is_and_as_a_model_sees_it(tmp_path: Path) -> Non
     assert found.column("label") == ["economy", "sport"]
 
 
-def test_a_row_that_is_too_long_is_named(tmp_path: Path) -> None:
+def test_too_long_row_is_reported(tmp_path: Path) -> None:
     text = "".join(
         json.dumps({"label": label, "title": "Rye", "body": body}) + "\n"
         for label, body in (("a", "x" * 97), ("b", "x" * 98))

@@ -1,4 +1,4 @@
-"""Publishers' own files: which give which rows to which split, and what each reader refuses."""
+"""Publishers' file formats: rows and splits, and reported problems."""
 
 import json
 from collections import Counter
@@ -23,7 +23,7 @@ def tweets(root: str, texts: str, labels: str, **others: str) -> dict[str, str |
     return files | {f"{root}/{name}.txt": content for name, content in others.items()}
 
 
-def test_tweeteval_folders() -> None:
+def test_tweeteval_reads_target_folders() -> None:
     put({"s/mapping.txt": "0\tfirst\n1\tsecond\n"})
     put(tweets("s/climate", "warm\u2028days\rhere\r\ncold\n\n", "1\n0 \n", mapping=MAPPING))
     put(tweets("s/harbour levy", "yes\n", "1\n"))
@@ -48,7 +48,7 @@ def test_tweeteval_folders() -> None:
     assert len({values["id"] for _, _, values in found}) == len(found)
 
 
-def test_tweeteval_files_that_do_not_fit_together() -> None:
+def test_tweeteval_inconsistent_files_are_reported() -> None:
     files = tweets("s/atheism", "one\n\nthree\n", "0\n9\n2\n")
     files["s/mapping.txt"] = MAPPING
     files["s/atheism/val_labels.txt"] = "0\n"
@@ -67,7 +67,7 @@ def test_tweeteval_files_that_do_not_fit_together() -> None:
 @pytest.mark.parametrize(
     ("mapping", "problem"),
     [
-        (None, "s: expected mapping.txt (integer, tab, label); found none"),
+        (None, "s: no mapping.txt (integer, tab, label)"),
         (b"", "s/mapping.txt: the file is empty"),
         (b"0\tn\xe9e\n", "s/mapping.txt: byte 3: expected UTF-8 text (invalid continuation byte)"),
     ],
@@ -82,7 +82,7 @@ def test_tweeteval_needs_a_mapping(mapping: bytes | None, problem: str) -> None:
 def test_tweeteval_needs_folders() -> None:
     put({"s/mapping.txt": MAPPING})
     assert refused("tweeteval-stance", "s") == [
-        "s: expected folders with train_text.txt, one a target; found none"
+        "s: expected a folder with train_text.txt for each target"
     ]
 
 
@@ -153,14 +153,14 @@ def test_fnc1_joins_stances_and_bodies() -> None:
             "competition_test_bodies.csv",
             "Body ID,articleBody\n",
             [
-                "f/competition_test_bodies.csv: no rows; expected a header of Body ID, articleBody "
+                "f/competition_test_bodies.csv: no rows; expected the header Body ID, articleBody "
                 "and rows"
             ],
         ),
         ("competition_test_stances.csv", "", ["f/competition_test_stances.csv: the file is empty"]),
     ],
 )
-def test_fnc1_files_that_do_not_fit_together(
+def test_fnc1_inconsistent_files_are_reported(
     file: str, content: str | None, problems: list[str]
 ) -> None:
     put(FNC)
@@ -170,7 +170,7 @@ def test_fnc1_files_that_do_not_fit_together(
         put({f"f/{file}": content})
     assert [item for item in read("fnc1", "f", "stance") if isinstance(item, str)] == problems
     assert refused("fnc1", "f/train_stances.csv") == [
-        "f/train_stances.csv: expected a folder, this is a file (data.path)"
+        "f/train_stances.csv: expected a folder, got a file (data.path)"
     ]
     assert refused("fnc1", "gone") == ["gone: no such folder (data.path)"]
 
@@ -191,7 +191,7 @@ def news_mtsc(name: str, targets: object, sentence: object = SENTENCE) -> None:
     put({name: json.dumps({"sentence_normalized": sentence, "targets": targets}) + "\n"})
 
 
-def test_newsmtsc_gives_a_row_a_target_with_its_places() -> None:
+def test_newsmtsc_has_a_row_for_each_target_with_its_places() -> None:
     news_mtsc("n/train.jsonl", TARGETS)
     news_mtsc("n/rw/dev.jsonl", [TARGETS[1] | {"polarity": 2, "further_mentions": None}])
     found = read("newsmtsc", "n", "stance", train="train.jsonl", validation="rw/dev.jsonl")
@@ -237,7 +237,7 @@ def test_newsmtsc_gives_a_row_a_target_with_its_places() -> None:
         ),
     ],
 )
-def test_newsmtsc_targets_that_are_not_where_they_are_said_to_be(
+def test_newsmtsc_wrong_target_places_are_reported(
     change: dict[str, Any], field: str, expected: str
 ) -> None:
     news_mtsc("n/train.jsonl", [TARGETS[0], TARGETS[1] | change])
@@ -257,7 +257,9 @@ def test_newsmtsc_targets_that_are_not_where_they_are_said_to_be(
         (TARGETS, None, "field 'sentence_normalized': expected text"),
     ],
 )
-def test_newsmtsc_sentences_without_rows(targets: object, sentence: object, problem: str) -> None:
+def test_newsmtsc_invalid_sentences_are_reported(
+    targets: object, sentence: object, problem: str
+) -> None:
     news_mtsc("n/train.jsonl", targets, sentence)
     assert read("newsmtsc", "n/train.jsonl", "stance") == [f"n/train.jsonl:1: {problem}"]
 
@@ -289,7 +291,7 @@ def bias_lists(train: str, test: str) -> None:
     put({"a/splits/random/train.tsv": head + train, "a/splits/random/test.tsv": head + test})
 
 
-def test_article_bias_in_the_splits_of_its_lists() -> None:
+def test_article_bias_uses_the_split_lists() -> None:
     article("x1")
     article("x2", bias=0, bias_text="left")
     article("x3")
@@ -318,7 +320,7 @@ def test_article_bias_in_the_splits_of_its_lists() -> None:
     assert inputs("article-bias", "a") == jsons
 
 
-def test_article_bias_files_that_do_not_fit_together() -> None:
+def test_article_bias_inconsistent_files_are_reported() -> None:
     article("x1")
     article("x2", bias=0)
     article("x3", ID="y3")
@@ -330,7 +332,7 @@ def test_article_bias_files_that_do_not_fit_together() -> None:
     here = "topic, source, bias, url, title, date, authors, content, source_url, bias_text, ID"
     first, second = (f"a/{x}" for x in LISTS.values())
     assert [item for item in read("article-bias", "a", **LISTS) if isinstance(item, str)] == [
-        f"{second}: row 1, line 2: field 'ID': 'x1' is in {first}: row 1, line 2 too",
+        f"{second}: row 1, line 2: field 'ID': 'x1' is also in {first}: row 1, line 2",
         "a/jsons/x2.json: field 'bias': 0, but bias_text is 'right'",
         "a/jsons/x3.json: field 'ID': 'y3'; expected the file's name",
         f"a/jsons/x4.json: field 'content_original': missing (fields here: {here})",

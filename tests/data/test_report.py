@@ -51,9 +51,9 @@ def finding(**changes: Any) -> Finding:
     values: dict[str, Any] = {
         "check": "outlet-label",
         "verdict": "warning",
-        "title": "The outlet is right for 90 %",
-        "figures": {"all": 0.9},
-        "threshold": "share: warning from 10 %",
+        "title": "The outlet has accuracy 90%",
+        "statistics": {"all": 0.9},
+        "threshold": "share: warning from 10%",
         "examples": ["r1: text"],
         "advice": "Hold outlets out.",
         "chart": (("most frequent label", 0.5), ("outlet alone", 0.9)),
@@ -81,7 +81,7 @@ def test_every_finding_of_an_audit_is_on_the_page(make_rows: Make, make_news: Ma
     assert news.digest in page.text
 
 
-def test_nothing_is_fetched_or_run(make_rows: Make, make_news: Make) -> None:
+def test_page_fetches_and_runs_nothing(make_rows: Make, make_news: Make) -> None:
     page = Page(html([finding()], name="x", news=make_news(make_rows(20))))
     tags = {tag for tag, _ in page.tags}
     assert not tags & {"script", "link", "img", "iframe", "object", "a", "base"}
@@ -90,7 +90,7 @@ def test_nothing_is_fetched_or_run(make_rows: Make, make_news: Make) -> None:
     assert not re.search(r"url\(|@import|https?:", raw)
 
 
-def test_text_of_the_data_is_escaped_everywhere(make_rows: Make, make_news: Make) -> None:
+def test_texts_of_the_data_are_escaped(make_rows: Make, make_news: Make) -> None:
     evil = '<script>alert("x")</script>&amp;{{ 7 * 7 }}\x1b[2J\u202e\u2066'
     rows = make_rows(20)
     for row in rows:
@@ -130,12 +130,12 @@ def test_the_worst_verdict_is_the_headline(make_rows: Make, make_news: Make) -> 
     assert headline(calm) == "ok"
     assert headline(calm, note) == "note"
     assert headline(note, finding(verdict="error"), finding()) == "error"
-    assert "1 warning, 2 notes, 0 of 3 checks in order" in html(
+    assert "1 warning, 2 notes, 0 of 3 checks OK" in html(
         [note, finding(), note], name="x", news=news
     )
 
 
-def test_bars_are_as_long_as_their_shares(make_rows: Make, make_news: Make) -> None:
+def test_bar_lengths_match_shares(make_rows: Make, make_news: Make) -> None:
     page = html([finding()], name="x", news=make_news(make_rows(20)))
     assert 'style="width:90.0%"' in page
-    assert '<td class="n">90.0 %</td>' in _flat(page)
+    assert '<td class="n">90.0%</td>' in _flat(page)

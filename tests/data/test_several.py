@@ -1,4 +1,4 @@
-"""Several sources: one table, splits apart across them, and each source's own way."""
+"""Several sources: one table, disjoint splits across them, and settings of each source."""
 
 import csv
 import json
@@ -71,7 +71,7 @@ def problems(*sources: SourceSpec, **settings: Any) -> list[str]:
     return caught.value.problems
 
 
-def test_sources_are_drawn_together_with_labels_and_columns_of_their_own() -> None:
+def test_sources_are_split_together_with_their_own_labels_and_columns() -> None:
     table("a.csv", own("a", 30))
     table("b.csv", [{"text": x["body"], "class": x["label"].upper()} for x in own("b", 30)])
     columns = {"body": "text", "label": "class"}
@@ -92,7 +92,7 @@ def test_sources_are_drawn_together_with_labels_and_columns_of_their_own() -> No
     assert (news.origins.name(45), news.origins.weights) == ("b", (1.0, 2.0))
 
 
-def test_a_source_may_be_put_into_a_split_drawn_anew_or_shared_out_alone() -> None:
+def test_source_may_have_a_fixed_redrawn_or_separate_split() -> None:
     given = ["train"] * 20 + ["validation"] * 4 + ["test"] * 6
     parts = {}
     for name in "abcde":
@@ -120,7 +120,7 @@ def test_a_source_may_be_put_into_a_split_drawn_anew_or_shared_out_alone() -> No
 
 
 @pytest.mark.parametrize("repeats", ["keep", "drop"])
-def test_what_another_source_tests_on_leaves_training(repeats: str) -> None:
+def test_copies_of_another_sources_test_rows_leave_training(repeats: str) -> None:
     seen = {"id": "x", "label": "acq", "outlet": "Wire"}
     held = [{**seen, "body": STORY}, {**seen, "body": "the harbour vote"}]
     parts = {"validation": own("v", 9), "test": own("t", 9), "train": own("r", 9)}
@@ -138,7 +138,7 @@ def test_what_another_source_tests_on_leaves_training(repeats: str) -> None:
     # A copy word for word is found as a repeat first, where those are dropped.
     assert news.left_out == {"copied": 2} if repeats == "keep" else {"copied": 1, "repeat": 1}
     last = len(news.rows) - 1
-    assert news.spare == ([last] if repeats == "keep" else [])
+    assert news.refit_only == ([last] if repeats == "keep" else [])
     # Within one source, given splits are as published.
     table("whole.csv", first + [{**x, "split": "train"} for x in other])
     alone = load_rows(
@@ -152,7 +152,7 @@ def test_what_another_source_tests_on_leaves_training(repeats: str) -> None:
     assert not alone.left_out
 
 
-def test_validation_rows_leave_for_test_rows_of_another_source() -> None:
+def test_copies_of_another_sources_test_rows_leave_validation() -> None:
     copy = {"id": "c", "label": "acq", "body": "the same words"}
     table("a.csv", [*own("a", 9), copy])
     table("b.csv", [*own("b", 9), copy])
@@ -160,10 +160,10 @@ def test_validation_rows_leave_for_test_rows_of_another_source() -> None:
     put = source("a.csv", split="test"), source("b.csv", split="validation")
     news = load_all(*put, source("c.csv", split="train"), repeats="keep")
     assert sizes(news) == {"a": {"test": 10}, "b": {"validation": 9, "": 1}, "c": {"train": 9}}
-    assert news.spare == []
+    assert news.refit_only == []
 
 
-def test_groups_and_ids_of_sources_are_their_own() -> None:
+def test_groups_and_ids_are_separate_for_each_source() -> None:
     table("a.csv", own("a", 30, group="story"))
     table("b.csv", own("b", 30, group="story"))
     split = {"strategy": "random", "validation": 0.0}
@@ -172,13 +172,13 @@ def test_groups_and_ids_of_sources_are_their_own() -> None:
     assert Counter(news.split) == {"train": 30, "test": 30}
 
 
-def test_problems_of_all_sources_are_told_at_once() -> None:
+def test_problems_of_all_sources_are_reported_together() -> None:
     table("a.csv", [{**x, "label": ""} if n == 4 else x for n, x in enumerate(own("a", 6))])
     table("b.csv", own("b", 6))
     bad = source("b.csv", read={"labels": {"earnings": "earn"}})
     assert problems(source("a.csv"), bad) == [
         "a.csv: row 5, line 6: field 'label': empty; expected a label",
-        "data.labels: 'earnings' matches no label of the data (labels there: 'earn', 'acq', "
+        "data.labels: 'earnings' matches no label of the data (its labels: 'earn', 'acq', "
         "'ship') [source 'b']",
     ]
     assert problems(source("n.csv"), source("m.csv"), source("a.csv")) == [
@@ -188,13 +188,13 @@ def test_problems_of_all_sources_are_told_at_once() -> None:
     ]
 
 
-def test_labels_count_in_all_sources_together() -> None:
+def test_labels_are_counted_over_all_sources() -> None:
     table("a.csv", [{**x, "label": "acq"} for x in own("a", 30)])
     table("b.csv", [{**x, "label": "ship"} for x in own("b", 30)])
     table("c.csv", [{**x, "label": "Ship"} for x in own("c", 30)])
     assert load_all(source("a.csv"), source("b.csv")).labels.labels == ("acq", "ship")
     assert problems(source("a.csv")) == [
-        "data.sources: expected at least two labels in all, there is only 'acq'"
+        "data.sources: expected at least two labels in total, got only 'acq'"
     ]
     assert problems(source("b.csv"), source("c.csv")) == [
         "data.sources: labels 'Ship' and 'ship' differ only in case or spacing; "
@@ -202,14 +202,14 @@ def test_labels_count_in_all_sources_together() -> None:
     ]
 
 
-def test_settings_of_a_source_that_cannot_be_drawn_name_it() -> None:
+def test_split_errors_name_the_source() -> None:
     table("a.csv", own("a", 30))
     table("b.csv", own("b", 30))
     bad = source("b.csv", split={"strategy": "grouped", "by": ("author",)})
     assert problems(source("a.csv"), bad) == ["data.split.by: no row has 'author' [source 'b']"]
 
 
-def test_the_digest_covers_sources_and_each_is_cached_by_itself() -> None:
+def test_digest_covers_sources_and_each_is_cached_separately() -> None:
     table("a.csv", own("a", 30))
     table("b.csv", own("b", 30))
     first = load_all(source("a.csv"), source("b.csv"))
@@ -224,7 +224,7 @@ def test_the_digest_covers_sources_and_each_is_cached_by_itself() -> None:
     assert len(kept) == 3  # a, b, and b with one row more
 
 
-def test_near_duplicates_are_looked_for_once() -> None:
+def test_near_duplicates_are_searched_once() -> None:
     table("a.csv", [*own("a", 30), {"id": "s", "label": "acq", "body": STORY}])
     table("b.csv", [*own("b", 30), {"id": "s", "label": "acq", "body": f"{STORY} More."}])
     near = {"share": 0.5, "window_days": None}
@@ -238,7 +238,7 @@ def test_near_duplicates_are_looked_for_once() -> None:
             progress=lambda stage, _done, _total: stages.append(stage),
         )
         assert ("near-duplicates" in stages) == expected
-        assert news.near is not None
-        assert news.near.cluster[30] == news.near.cluster[61]
-        assert len(np.unique(news.near.cluster)) == 61
+        assert news.near_duplicates is not None
+        assert news.near_duplicates.cluster[30] == news.near_duplicates.cluster[61]
+        assert len(np.unique(news.near_duplicates.cluster)) == 61
         assert news.split[30] == news.split[61]

@@ -1,4 +1,4 @@
-"""Splits: by content and never by order, nothing related astride, shares as asked."""
+"""Splits depend on content and not on order, keep groups together, and match the shares."""
 
 from collections import Counter
 from dataclasses import replace
@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from entries import Entry, day, plain, problems, split
-from newsstand.data.splits.balance import share_out
-from newsstand.data.splits.groups import hashes, join, lots
+from newsstand.data.splits.balance import assign_groups
+from newsstand.data.splits.groups import connected_groups, hashes, random_keys
 
 
-def test_rows_are_joined_at_any_remove() -> None:
+def test_rows_are_grouped_through_other_rows() -> None:
     rows = [
         *(Entry(text=f"w{n}", group="wire") for n in range(3)),
         *(Entry(text=f"p{n}", group="paper") for n in range(3)),
@@ -22,13 +22,13 @@ def test_rows_are_joined_at_any_remove() -> None:
     ]
     for seed in range(20):
         assert len(set(split([*rows, *plain(20)], seed=seed).names[:9])) == 1
-    unit, key = join(["a", "b", "a"], [["", "", ""]])  # a blank joins nothing
-    assert unit[0] == unit[2] != unit[1]
+    group, key = connected_groups(["a", "b", "a"], [["", "", ""]])  # a blank joins nothing
+    assert group[0] == group[2] != group[1]
     assert len(key) == 2
 
 
 @pytest.mark.parametrize("strategy", ["random", "stratified", "grouped"])
-def test_shares_are_as_asked(strategy: str) -> None:
+def test_shares_match_the_request(strategy: str) -> None:
     sizes = {"a": 700, "b": 250, "c": 40, "d": 10}
     labels = [label for label, size in sizes.items() for _ in range(size)]
     rows = [Entry(text=f"text {n}", label=label) for n, label in enumerate(labels)]
@@ -47,7 +47,7 @@ def test_shares_are_as_asked(strategy: str) -> None:
 
 @pytest.mark.parametrize("seed", range(10))
 @pytest.mark.parametrize("strategy", ["random", "stratified"])
-def test_shares_are_near_with_groups_of_any_size(strategy: str, seed: int) -> None:
+def test_shares_are_close_with_groups_of_any_size(strategy: str, seed: int) -> None:
     # Half of all rows are one story: to draw it would turn the shares upside down.
     rows = [Entry(text=f"text {n}", group="flood") for n in range(100)]
     rows += [Entry(text=f"text {n}", group=f"story {n % 30}") for n in range(100, 200)]
@@ -79,13 +79,13 @@ def test_groups_keep_label_shares(seed: int) -> None:
         worst = max(worst, *(abs(part[x] / size - whole[x] / len(rows)) for x in "abc"))
     assert result.label_gap == pytest.approx(worst)
     assert worst < 0.02
-    by_lot = lots(hashes([f"o{n}" for n in range(84)]), f"{seed}") % np.uint64(5) == 0
+    by_lot = random_keys(hashes([f"o{n}" for n in range(84)]), f"{seed}") % np.uint64(5) == 0
     alone = Counter(row.label for row in rows if by_lot[int((row.outlet or "o0")[1:])])
     assert max(abs(alone[x] / alone.total() - whole[x] / len(rows)) for x in "abc") > 3 * worst
     assert result.note.startswith("grouped by outlet; label shares within ")
 
 
-def test_folds_of_groups_are_alike() -> None:
+def test_folds_of_groups_are_balanced() -> None:
     rows = outlets()
     names = [
         split(rows, strategy="grouped", by=["outlet"], folds=4, fold=fold).names
@@ -96,23 +96,23 @@ def test_folds_of_groups_are_alike() -> None:
     assert max(abs(size - 0.25) for size in sizes) < 0.03
 
 
-def test_a_split_that_cannot_be_near_says_why() -> None:
+def test_missed_share_is_explained() -> None:
     rows = [Entry(text=f"text {n}", outlet="big" if n < 90 else f"o{n}") for n in range(100)]
     note = split(rows, strategy="grouped", by=["outlet"], test=0.3).note
     assert (
-        "test has 9.0% of the rows instead of 30.0%, as the largest unit has 90.0%" in note
+        "test has 9.0% of the rows instead of 30.0%, as the largest group has 90.0%" in note
         or "test has 10.0% of the rows instead of 30.0%" in note
     )
 
 
 @pytest.mark.parametrize("share", [0.05, 0.5, 0.9])
-def test_three_units_make_three_splits(share: float) -> None:
+def test_three_groups_make_three_splits(share: float) -> None:
     for strategy in ("random", "stratified", "grouped"):
         names = split(plain(3), strategy=strategy, test=share, validation=share).names
         assert sorted(names) == ["test", "train", "validation"]
 
 
-def test_a_rare_label_is_never_left_out_of_training() -> None:
+def test_rare_label_is_always_in_training() -> None:
     for seed in range(20):
         rows = [*plain(100), *(Entry(text=f"rare {n}", label=f"b{n}") for n in range(3))]
         rows += [Entry(text=f"pair {n}", label="c") for n in range(2)]
@@ -123,7 +123,7 @@ def test_a_rare_label_is_never_left_out_of_training() -> None:
         assert set(result.names[105:]) == {"train", "validation", "test"}
 
 
-def test_another_seed_is_another_draw_and_new_rows_move_few() -> None:
+def test_seeds_differ_and_new_rows_move_few_others() -> None:
     rows = plain(500)
     first = split(rows).names
     assert split(rows).names == first
@@ -147,14 +147,14 @@ def test_given_splits_are_kept() -> None:
     assert anew == split(plain(100))
 
 
-def test_a_row_without_a_split_joins_its_story() -> None:
+def test_row_without_a_split_joins_its_story() -> None:
     rows = [Entry(text=f"text {n}", group=f"story {n % 4}") for n in range(12)]
     for n, name in enumerate(["train", "validation", "test"]):
         rows[n] = replace(rows[n], given=name)
     assert split(rows).names == ["train", "validation", "test", "train"] * 3
 
 
-def test_what_the_data_lacks_is_drawn_from_the_rest() -> None:
+def test_missing_splits_are_drawn_from_the_rest() -> None:
     rows = [replace(row, given="train" if n < 50 else None) for n, row in enumerate(plain(100))]
     result = split(rows, test=0.2, validation=0.0)
     assert Counter(result.names[:50]) == {"train": 50}
@@ -172,7 +172,7 @@ def test_what_the_data_lacks_is_drawn_from_the_rest() -> None:
         ("unseen", {"by": ["outlet"]}),
     ],
 )
-def test_given_test_rows_leave_validation_to_the_strategy(
+def test_strategy_draws_only_validation_if_test_is_given(
     strategy: str, more: dict[str, Any]
 ) -> None:
     rows = [
@@ -224,13 +224,13 @@ def test_time_compares_days_in_utc() -> None:
     assert "test from 2024-01-03 to 2024-01-04" in result.note
 
 
-def test_a_story_on_both_sides_of_a_time_split_is_later() -> None:
+def test_story_crossing_a_time_split_is_held_out_or_left_out() -> None:
     rows = [Entry(text=f"text {n}", published=day(n)) for n in range(100)]
     for n in (3, 75, 95):
         rows[n] = replace(rows[n], group="flood")
     result = split(rows, strategy="time", test=0.2, validation=0.1)
     assert [n for n, reason in enumerate(result.reasons) if reason] == [3, 75]
-    assert {result.reasons[n] for n in (3, 75)} == {"astride"}
+    assert {result.reasons[n] for n in (3, 75)} == {"crosses-splits"}
     assert result.names[95] == "test"
 
 
@@ -245,15 +245,15 @@ def test_held_out_values_may_be_named() -> None:
         assert (name == "test") == (row.target == "target 3")
     texts = {row.text for row, x in zip(rows, result.names, strict=True) if x == "test"}
     for row, reason in zip(rows, result.reasons, strict=True):
-        assert (reason == "astride") == (row.target != "target 3" and row.text in texts)
+        assert (reason == "crosses-splits") == (row.target != "target 3" and row.text in texts)
     assert "test of 1 of 7 targets ('target 3')" in result.note
     options["by"] = ["target", "outlet"]
     result = split(rows, hold_out=["target 3", "outlet 1"], validation=0.0, **options)
     for row, name in zip(rows, result.names, strict=True):
         assert (name == "test") == ((row.target, row.outlet) == ("target 3", "outlet 1"))
     assert problems(rows, hold_out=["target 3"], **options) == [
-        "data.split.hold_out: none of the values is in 'outlet'; name some, or leave the column "
-        "out of data.split.by"
+        "data.split.hold_out: none of the values is in 'outlet'; name some, or remove the column "
+        "from data.split.by"
     ]
 
 
@@ -267,13 +267,13 @@ GIVEN = [replace(row, given="test" if n < 10 else "train") for n, row in enumera
         (
             ONE,
             {"strategy": "grouped", "by": ["outlet"]},
-            "data.split: test and the rest need at least 3 units (rows that belong together make "
-            "one), but the 100 rows have 1",
+            "data.split: test and the rest need at least 3 groups (rows that must stay "
+            "together), but the 100 rows have 1",
         ),
         (
             plain(4),
             {"folds": 5},
-            "data.split: 5 folds need at least 5 units (rows that belong together make one), but "
+            "data.split: 5 folds need at least 5 groups (rows that must stay together), but "
             "the 4 rows have 4",
         ),
         (
@@ -296,12 +296,12 @@ GIVEN = [replace(row, given="test" if n < 10 else "train") for n, row in enumera
         (
             ONE,
             {"strategy": "unseen", "by": ["target"], "hold_out": ["a strike"]},
-            "data.split.strategy: unseen makes 100 of 100 rows test rows and leaves 0 to train on",
+            "data.split.strategy: unseen makes 100 of 100 rows test rows and leaves 0 for training",
         ),
         (
             ONE,
             {"strategy": "time"},
-            "data.split.strategy: time needs rows of at least 3 days here, but the 100 rows with a "
+            "data.split.strategy: time needs rows of at least 3 days, but the 100 rows with a "
             "date are of 1",
         ),
         (
@@ -317,48 +317,50 @@ GIVEN = [replace(row, given="test" if n < 10 else "train") for n, row in enumera
         (
             [Entry(text=f"text {n}", published=day(n)) for n in range(20)],
             {"strategy": "time", "gap_days": 30},
-            "data.split.strategy: time makes 4 of 20 rows test rows and leaves 0 to train on, 16 "
+            "data.split.strategy: time makes 4 of 20 rows test rows and leaves 0 for training, 16 "
             "left out as 'gap'",
         ),
         (
             ONE,
             {"strategy": "given"},
-            "data.split.strategy: given needs rows that the data gives as train and as test, got 0 "
+            "data.split.strategy: given needs train and test rows given by the data, got 0 "
             "train, 0 validation and 0 test rows",
         ),
         (
             GIVEN,
             {"strategy": "unseen", "by": ["target"], "hold_out": ["a strike"]},
-            "data.split.hold_out: the data gives the test rows; leave it out, or draw all anew "
-            "with data.split.ignore_given=true",
+            "data.split.hold_out: the data gives the test rows; leave it out, or redraw all "
+            "splits with data.split.ignore_given=true",
         ),
         (
             [replace(row, given="validation") if n > 80 else row for n, row in enumerate(GIVEN)],
             {"folds": 5},
             "data.split.folds: the data gives validation and test rows, so there is nothing to "
-            "draw; data.split.ignore_given=true draws all anew",
+            "draw; data.split.ignore_given=true redraws all splits",
         ),
         (
             [replace(row, given="train") if n > 80 else row for n, row in enumerate(ONE)],
             {"strategy": "time"},
             "data.split.strategy: time cannot draw test rows, as the data gives 19 of 100 rows a "
-            "split; data.split.ignore_given=true draws all anew",
+            "split; data.split.ignore_given=true redraws all splits",
         ),
     ],
 )
-def test_what_cannot_be_split_is_refused(
+def test_impossible_splits_are_refused(
     rows: list[Entry], options: dict[str, Any], message: str
 ) -> None:
     assert problems(rows, **options) == [message]
 
 
-def test_many_units_are_balanced_too() -> None:
-    # More units than may move: sizes and label shares still come near.
+def test_many_groups_are_balanced() -> None:
+    # More groups than may move: sizes and label shares are still balanced.
     draw = np.random.default_rng(0)
-    unit = np.concatenate([np.arange(25_000), draw.integers(0, 25_000, 15_000)])
-    label = draw.integers(0, 4, len(unit))
-    part = share_out(unit, label, lots(hashes(map(str, range(25_000))), "x"), [0.2, 0.8])
-    held = part[unit] == 0
+    group = np.concatenate([np.arange(25_000), draw.integers(0, 25_000, 15_000)])
+    label = draw.integers(0, 4, len(group))
+    part = assign_groups(
+        group, label, random_keys(hashes(map(str, range(25_000))), "x"), [0.2, 0.8]
+    )
+    held = part[group] == 0
     assert abs(held.mean() - 0.2) < 0.001
     shares = np.bincount(label[held]) / held.sum() - np.bincount(label) / len(label)
     assert np.abs(shares).max() < 0.002

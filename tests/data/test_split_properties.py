@@ -1,4 +1,4 @@
-"""What holds of every split of any rows: nothing related astride, whatever their order."""
+"""Properties of all splits: groups stay together, and the order of rows does not matter."""
 
 import random
 from collections import Counter, defaultdict
@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from entries import Entry, day, seen_in, split, units
+from entries import Entry, day, groups, seen_in, split
 from newsstand.data.splits.split import Splits
 from newsstand.errors import DataError
 
@@ -65,7 +65,7 @@ def drawn(rows: Sequence[Entry], options: dict[str, Any]) -> Splits:
 @EACH
 @PROPERTY
 @given(rows=ROWS, shuffler=st.randoms(use_true_random=False))
-def test_the_order_of_rows_and_the_names_of_clusters_do_not_matter(
+def test_splits_do_not_depend_on_row_order_or_cluster_names(
     options: dict[str, Any], rows: list[Entry], shuffler: random.Random
 ) -> None:
     first = drawn(rows, options)
@@ -81,13 +81,13 @@ def test_the_order_of_rows_and_the_names_of_clusters_do_not_matter(
 @EACH
 @PROPERTY
 @given(rows=ROWS)
-def test_nothing_related_is_astride_and_no_split_is_empty(
+def test_no_group_crosses_splits_and_no_split_is_empty(
     options: dict[str, Any], rows: list[Entry]
 ) -> None:
     result = drawn(rows, options)
     by = options["by"] if options["strategy"] == "grouped" else ()
-    for unit in units(rows, *by):
-        assert len({result.names[index] for index in unit} - {""}) <= 1
+    for members in groups(rows, *by):
+        assert len({result.names[index] for index in members} - {""}) <= 1
     assert {"train", "validation", "test"} <= set(result.names)
     for name, reason in zip(result.names, result.reasons, strict=True):
         assert (name == "") == (reason != "")
@@ -135,7 +135,7 @@ def test_time_goes_forward_with_a_gap(rows: list[Entry], gap: int) -> None:
 @pytest.mark.parametrize("by", [["target"], ["outlet"], ["target", "outlet"]], ids=str)
 @PROPERTY
 @given(rows=ROWS)
-def test_unseen_values_are_unseen(by: list[str], rows: list[Entry]) -> None:
+def test_unseen_values_are_in_no_other_split(by: list[str], rows: list[Entry]) -> None:
     result = drawn(rows, {"strategy": "unseen", "by": by})
     for column in by:
         seen = defaultdict(set)
@@ -143,9 +143,9 @@ def test_unseen_values_are_unseen(by: list[str], rows: list[Entry]) -> None:
             seen[name].add(getattr(row, column))
         for one, other in (("test", "train"), ("test", "validation"), ("validation", "train")):
             assert seen[one] & seen[other] <= {None}
-    assert set(result.reasons) <= {"", "astride"}
-    for row, reason, spare in zip(rows, result.reasons, result.spare, strict=True):
-        # A last fit may use a spare row: nothing of it is tested on.
-        if spare:
+    assert set(result.reasons) <= {"", "crosses-splits"}
+    for row, reason, refit_only in zip(rows, result.reasons, result.refit_only, strict=True):
+        # A refit may use the row: none of its values are in the test split.
+        if refit_only:
             assert reason
             assert all(getattr(row, x) not in seen_in(result, rows, x) - {None} for x in by)

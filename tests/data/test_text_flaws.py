@@ -1,4 +1,4 @@
-"""Flaws of texts: damage, markup and foreign languages are told from what only looks like them."""
+"""Flaws of texts: damage, markup and foreign languages, and what only resembles them."""
 
 # ruff: noqa: RUF001 - damaged letters and foreign quotes are what is tested
 
@@ -20,7 +20,7 @@ from audits import GERMAN, Make, counted
         ("it’s � lost", True),
     ],
 )
-def test_damage_is_told_from_foreign_letters(
+def test_damaged_encoding_is_distinguished_from_foreign_letters(
     make_rows: Make, make_news: Make, text: str, flawed: bool
 ) -> None:
     rows = make_rows()
@@ -32,7 +32,7 @@ def test_damage_is_told_from_foreign_letters(
     "text",
     ["if a < b and c > d", "<3 & co; R&D", "see https://example.org/" + "a/" * 80, "a {b} c"],
 )
-def test_signs_are_no_markup_and_links_no_garbage(
+def test_symbols_are_not_markup_and_links_are_not_garbage(
     make_rows: Make, make_news: Make, text: str
 ) -> None:
     rows = make_rows()
@@ -41,25 +41,25 @@ def test_signs_are_no_markup_and_links_no_garbage(
     assert counted(news, "markup").verdict == counted(news, "no-text").verdict == "ok"
 
 
-def test_a_row_may_say_its_language(make_rows: Make, make_news: Make) -> None:
+def test_row_may_give_its_language(make_rows: Make, make_news: Make) -> None:
     rows = make_rows()
     rows[0] |= {"body": GERMAN, "language": "de-AT"}
     assert counted(make_news(rows), "language").verdict == "ok"
     rows[1]["language"] = "fr"
     found = counted(make_news(rows), "language")
-    assert (found.figures["wrong"], found.examples[0][:2]) == (1, "r1")
+    assert (found.statistics["wrong"], found.examples[0][:2]) == (1, "r1")
 
 
-def test_data_in_several_languages_have_no_wrong_one(make_rows: Make, make_news: Make) -> None:
+def test_multilingual_data_have_no_wrong_language(make_rows: Make, make_news: Make) -> None:
     rows = make_rows(60)
     for number, row in enumerate(rows[::2]):
         row["body"] = f"{GERMAN} ({number})"
     found = counted(make_news(rows), "language")
-    assert (found.verdict, found.figures["in_de"], found.figures["in_en"]) == ("ok", 30, 30)
+    assert (found.verdict, found.statistics["in_de"], found.statistics["in_en"]) == ("ok", 30, 30)
 
 
 def test_short_texts_have_no_language(make_rows: Make, make_news: Make) -> None:
     rows = make_rows()
     for number, row in enumerate(rows):
         row["body"] = f"Nein danke, {number} mal nein, sagte er."
-    assert counted(make_news(rows), "language").figures["told"] == 0
+    assert counted(make_news(rows), "language").statistics["identified"] == 0

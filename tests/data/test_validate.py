@@ -1,4 +1,4 @@
-"""Validation: every bad row is one line with its place and field, and none gets through."""
+"""Validation: each invalid row is reported in one line with its place and field."""
 
 from collections.abc import Iterator
 from datetime import date, datetime
@@ -8,7 +8,7 @@ import pytest
 
 from checking import OTHERS, STANCES, check, found, problems
 from newsstand.config.data_specs import ReadSpec
-from newsstand.data.readers.sources import UNUSED, Found
+from newsstand.data.readers.sources import UNUSED, SplitRecord
 from newsstand.data.validate import Row, Validator
 from newsstand.errors import DataError
 from newsstand.io.records import Problem
@@ -45,7 +45,7 @@ def test_rows_in_canonical_columns() -> None:
     assert labels == LabelSet(FROM_DATA, {"acq": "acq", "earn": "earn"})
 
 
-def test_texts_that_look_like_nothing_stay_texts() -> None:
+def test_texts_like_null_stay_texts() -> None:
     texts = ["NA", "None", "null", "nan", "0", "false"]
     rows, _ = check(found([{"label": "a", "body": text} for text in texts] + OTHERS))
     assert [row.body for row in rows[:6]] == texts
@@ -107,11 +107,11 @@ def test_texts_that_look_like_nothing_stay_texts() -> None:
         ),
     ],
 )
-def test_a_bad_field_is_one_line(row: dict[str, Any], problem: str) -> None:
+def test_invalid_field_is_one_line(row: dict[str, Any], problem: str) -> None:
     assert problems(found([*OTHERS, row])) == [f"d/w.csv:4: {problem}"]
 
 
-def test_a_column_missing_everywhere_is_one_problem_of_the_file() -> None:
+def test_column_missing_from_a_file_is_one_problem() -> None:
     rows = [{"lable": "acq", "body": "x", "n": "1"}] * 30
     assert problems(found(rows)) == [
         "d/w.csv: no column 'label' (columns here: lable, body, n); "
@@ -129,7 +129,7 @@ def test_a_column_missing_everywhere_is_one_problem_of_the_file() -> None:
     ]
 
 
-def test_a_column_that_the_config_names_must_exist() -> None:
+def test_configured_column_must_exist() -> None:
     # Without this a typing error in the group's column would leak stories across splits.
     rows = found([{**row, "story_id": "1"} for row in OTHERS])
     assert problems(rows, columns={"group": "storyid"}) == [
@@ -154,7 +154,7 @@ def test_a_column_that_the_config_names_must_exist() -> None:
         (tuple("abcdefghij"), "zzz", "(labels: a, b, c, d, e, f, g, h, …)"),
     ],
 )
-def test_an_unknown_label_names_the_nearest(
+def test_unknown_label_suggests_the_nearest(
     scheme: str | tuple[str, ...], label: str, hint: str
 ) -> None:
     separator = " " if hint.startswith("(") else "; "
@@ -163,7 +163,7 @@ def test_an_unknown_label_names_the_nearest(
     ]
 
 
-def test_labels_of_a_scheme_by_id_name_old_name_and_address() -> None:
+def test_scheme_labels_by_id_name_old_name_and_url() -> None:
     values = [
         "medtop:15000000",
         "Sport",
@@ -201,7 +201,7 @@ def test_coded_labels_need_names() -> None:
     assert [row.label for row in rows] == ["0", "2"]
 
 
-def test_a_stance_needs_its_target() -> None:
+def test_stance_needs_a_target() -> None:
     rows = [
         {"label": "favor", "body": "x", "target": " the levy "},
         {"label": "against", "body": "x", "target": " "},
@@ -210,8 +210,8 @@ def test_a_stance_needs_its_target() -> None:
         {"label": "neutral", "body": "x", "target": "x" * 1_001},
     ]
     assert problems(found(rows), task="stance", scheme=STANCES) == [
-        "d/w.csv:3: field 'target': empty; a stance needs its target",
-        "d/w.csv:4: field 'target': empty; a stance needs its target",
+        "d/w.csv:3: field 'target': empty; stance needs a target",
+        "d/w.csv:4: field 'target': empty; stance needs a target",
         "d/w.csv:5: field 'target': expected text, got int 5",
         "d/w.csv:6: field 'target': 1,001 characters, expected at most 1,000",
     ]
@@ -240,7 +240,7 @@ def test_splits_by_row_and_by_file() -> None:
     assert {row.split for row in check(found(OTHERS, "train"))[0]} == {"train"}
 
 
-def test_all_problems_at_once_then_a_count() -> None:
+def test_all_problems_are_reported_with_a_count() -> None:
     items = found([{"label": "", "body": "x"}] * 30)
     items.insert(3, (None, Problem("d/w.csv:9: expected 2 cells as in the header, got 1")))
     with pytest.raises(DataError) as caught:
@@ -251,15 +251,15 @@ def test_all_problems_at_once_then_a_count() -> None:
     assert lines[20:] == ["… and 11 more problems"]
 
 
-def test_no_rows_and_a_single_label() -> None:
+def test_no_rows_and_a_single_label_are_problems() -> None:
     assert problems([]) == ["the data: no rows"]
     assert problems(found([OTHERS[0]] * 3)) == [
         "the data: expected at least two labels, all 3 rows have 'acq'"
     ]
 
 
-def test_rows_stream_and_know_their_place() -> None:
-    def endless() -> Iterator[Found]:
+def test_rows_are_streamed_with_their_place() -> None:
+    def endless() -> Iterator[SplitRecord]:
         while True:
             yield from found(OTHERS, "train")
 
@@ -269,7 +269,7 @@ def test_rows_stream_and_know_their_place() -> None:
     assert validator.labels().labels == ("acq", "earn")
 
 
-def test_an_optional_value_that_is_blank_is_none() -> None:
+def test_blank_optional_value_is_none() -> None:
     optional = ("outlet", "published", "url", "language", "author", "group", "split")
     for blank in ("", "  ", None):
         [row, *_] = check(found([{**OTHERS[0], **dict.fromkeys(optional, blank)}, *OTHERS]))[0]
@@ -293,7 +293,7 @@ def test_published_becomes_iso_8601(value: object, published: str | None) -> Non
     assert row.published == published
 
 
-def test_published_that_is_no_date_is_a_problem() -> None:
+def test_invalid_date_is_a_problem_if_strict() -> None:
     either = found([{**OTHERS[0], "day": "05/03/2019"}, {**OTHERS[1], "day": "soon"}])
     columns = {"published": "day"}
     assert problems(either, columns=columns, dates_strict=True) == [
@@ -308,7 +308,7 @@ def test_published_that_is_no_date_is_a_problem() -> None:
     assert [row.published for row in check(nothing, dates_strict=True)[0]] == [None, None]
 
 
-def test_labels_that_differ_only_in_case() -> None:
+def test_labels_that_differ_only_in_case_are_reported() -> None:
     rows = [{"label": label, "body": "x"} for label in ("Sport", "sport", "Money  fx", "money fx")]
     assert problems(found(rows)) == [
         "the data: labels 'Money  fx' and 'money fx' differ only in case or spacing; "
@@ -320,7 +320,7 @@ def test_labels_that_differ_only_in_case() -> None:
     assert check(found(rows), labels=names)[1].labels == ("money fx", "sport")
 
 
-def test_a_column_misspelt_in_one_record_is_not_lost() -> None:
+def test_column_misspelt_in_one_record_is_reported() -> None:
     rows = [{**OTHERS[0], "outlet": "Wire"}, {**OTHERS[1], "outlte": "Wire"}]
     assert problems(found(rows)) == [
         "d/w.csv:3: field 'outlte': unknown, while other records have 'outlet'"
@@ -333,10 +333,10 @@ def test_a_column_misspelt_in_one_record_is_not_lost() -> None:
 
 
 @pytest.mark.parametrize("name", ["outlte", "Outlet", "outle", "putlet"])
-def test_a_misspelt_column_is_not_lost(name: str) -> None:
+def test_misspelt_column_is_reported(name: str) -> None:
     rows = found([{**row, name: "Wire"} for row in OTHERS])
     assert problems(rows) == [
-        f"the data: settings that may be meant: 'data.columns={{outlet: \"{name}\"}}'",
+        f"the data: suggested settings: 'data.columns={{outlet: \"{name}\"}}'",
         f"d/w.csv: column '{name}': unknown; did you mean 'outlet'? (data.columns)",
     ]
     assert check(rows, columns={"outlet": name})[0][0].outlet == "Wire"
@@ -344,7 +344,7 @@ def test_a_misspelt_column_is_not_lost(name: str) -> None:
         assert len(check(found([{**row, own: "Wire"} for row in OTHERS]))[0]) == 2
 
 
-def test_a_header_of_one_cell_has_a_hint() -> None:
+def test_header_of_one_cell_has_a_hint() -> None:
     rows = [{"label|body": "acq|Wheat fell."}]
     assert problems(found(rows)) == [
         f"d/w.csv: no column '{name}' (columns here: label|body); are its cells separated by "
@@ -356,18 +356,18 @@ def test_a_header_of_one_cell_has_a_hint() -> None:
 @pytest.mark.parametrize(
     "places", [[[0, 99]], [[3, 3]], [[0, 2.5]], [["0", 2]], [[0]], [0, 2], "[[0, 2]]", 3]
 )
-def test_places_of_the_target(places: object) -> None:
+def test_invalid_target_places_are_reported(places: object) -> None:
     row = {"label": "favor", "body": "Lee said she would.", "target": "Lee"}
     good = found([{**row, "mentions": [[0, 3], [9, 12]]}, {**row, "label": "against"}])
     rows, _ = check(good, task="stance", scheme=STANCES)
     assert [row.mentions for row in rows] == [[[0, 3], [9, 12]], None]
     [problem] = problems(found([{**row, "mentions": places}]), task="stance", scheme=STANCES)
     assert problem.startswith("d/w.csv:2: field 'mentions': ")
-    assert problem.endswith(": expected [[start, end], …], the target's places in it")
+    assert problem.endswith(": expected [[start, end], …], places of the target in the body")
     # A topic has no target: a column of that name is the user's own.
     assert check(found([{**OTHERS[0], "mentions": places}, OTHERS[1]]))[0][0].mentions is None
 
 
-def test_rows_that_the_data_leaves_out() -> None:
+def test_unused_rows_are_left_out_by_the_data() -> None:
     rows, _ = check([*found(OTHERS, UNUSED), *found([{**OTHERS[0], "split": "Unused"}])])
     assert [row.split for row in rows] == [UNUSED] * 3

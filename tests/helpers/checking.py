@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from newsstand.config.data_specs import ReadSpec
-from newsstand.data.readers.sources import Found
+from newsstand.data.readers.sources import SplitRecord
 from newsstand.data.validate import Row, Validator
 from newsstand.errors import DataError
 from newsstand.io.records import Record
@@ -19,7 +19,7 @@ OTHERS = [
 ]
 
 
-def found(rows: Sequence[Mapping[str, Any]], split: str | None = None) -> list[Found]:
+def found(rows: Sequence[Mapping[str, Any]], split: str | None = None) -> list[SplitRecord]:
     return [
         (split, Record(dict(values), "d/w.csv", f"d/w.csv:{line}"))
         for line, values in enumerate(rows, start=2)
@@ -27,7 +27,7 @@ def found(rows: Sequence[Mapping[str, Any]], split: str | None = None) -> list[F
 
 
 def check(
-    items: list[Found],
+    items: list[SplitRecord],
     *,
     task: str = "topic",
     scheme: str | tuple[str, ...] = FROM_DATA,
@@ -41,7 +41,7 @@ def check(
     return rows, validator.labels()
 
 
-def problems(items: list[Found], **settings: Any) -> list[str]:
+def problems(items: list[SplitRecord], **settings: Any) -> list[str]:
     with pytest.raises(DataError) as caught:
         check(items, **settings)
     return caught.value.problems

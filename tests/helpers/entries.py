@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from newsstand.config.data_specs import SplitSpec
-from newsstand.data.splits.split import Keys, Splits, assign_splits
+from newsstand.data.splits.split import SplitKeys, Splits, assign_splits
 from newsstand.errors import DataError
 
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """One row of `Keys`."""
+    """One row of `SplitKeys`."""
 
     text: str
     label: str = "a"
@@ -28,8 +28,8 @@ class Entry:
     pinned: bool = False
 
 
-def keys(rows: Sequence[Entry]) -> Keys:
-    return Keys(**{f.name: [getattr(row, f.name) for row in rows] for f in fields(Keys)})
+def keys(rows: Sequence[Entry]) -> SplitKeys:
+    return SplitKeys(**{f.name: [getattr(row, f.name) for row in rows] for f in fields(SplitKeys)})
 
 
 def split(rows: Sequence[Entry], **options: Any) -> Splits:
@@ -51,8 +51,8 @@ def problems(rows: Sequence[Entry], **options: Any) -> list[str]:
     return caught.value.problems
 
 
-def units(rows: Sequence[Entry], *columns: str) -> list[set[int]]:
-    """Rows that belong together, found the slow way."""
+def groups(rows: Sequence[Entry], *columns: str) -> list[set[int]]:
+    """Rows that must stay together, computed naively."""
     found: list[tuple[set[tuple[str, str]], set[int]]] = []
     for index, row in enumerate(rows):
         names = {(c, getattr(row, c)) for c in ("text", "group", "cluster", *columns)}

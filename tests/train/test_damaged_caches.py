@@ -19,7 +19,13 @@ import pytest
 
 from cache_damages import OF_FILES, OF_FOLDERS, Damage, delete, forbid
 from loading import load_rows
-from newsstand.data.sealed import DamagedError, flaw, keep, kept, seal
+from newsstand.data.sealed import (
+    DamagedError,
+    find_damage,
+    load_arrays,
+    save_arrays,
+    write_checksums,
+)
 from newsstand.train.families import vector_cache
 from newsstand.train.families.vector_cache import CachedVectors
 
@@ -41,8 +47,13 @@ def content(path: Path) -> tuple[str, Path]:
     news = load_rows(
         format="table", task="topic", labels="from-data", path=str(path), near_duplicates={}
     )
-    assert news.near is not None
-    said = [news.rows[:], news.digest, news.near.cluster.tolist(), news.near.shared.tolist()]
+    assert news.near_duplicates is not None
+    said = [
+        news.rows[:],
+        news.digest,
+        news.near_duplicates.cluster.tolist(),
+        news.near_duplicates.shared.tolist(),
+    ]
     return hashlib.sha256(repr(said).encode()).hexdigest(), news.folder
 
 
@@ -90,7 +101,7 @@ def test_prepared_rows_are_prepared_again(
     lost = damage is delete and name.startswith("near")  # as if it had never been looked for
     said = [x.getMessage() for x in caplog.records if x.levelno == logging.WARNING]
     assert len(said) == (0 if harmless or lost else 1), (name, said)
-    assert all("prepared again" in x or "looked for again" in x for x in said)
+    assert all("prepared again" in x or "searched again" in x for x in said)
     assert not list(folder.parent.glob("unfinished-*"))
     caplog.clear()
     assert content(made.path) == (made.digest, folder)
@@ -162,28 +173,28 @@ def test_vectors_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
 def test_arrays_come_back_as_they_were(tmp_path: Path) -> None:
     path = tmp_path / "kept.safetensors"
     arrays = {"a": np.arange(6.0).reshape(2, 3).T, "none": np.empty((0, 2), dtype=np.int64)}
-    keep(path, arrays, of="these", facts={"t": 0.1})
-    found, facts = kept(path, of="these")
+    save_arrays(path, arrays, of="these", facts={"t": 0.1})
+    found, facts = load_arrays(path, of="these")
     assert facts == {"t": 0.1}
     for name, array in arrays.items():
         assert found[name].dtype == array.dtype
         assert np.array_equal(found[name], array)
     with pytest.raises(DamagedError, match=r"^made of other data$"):
-        kept(path, of="those")
+        load_arrays(path, of="those")
     assert path.stat().st_mode & 0o777 == 0o600
 
 
 def test_a_sealed_folder_says_what_is_wrong_with_it(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("rain")
-    seal(tmp_path, ["a"], of="x")
-    assert flaw(tmp_path, of="x") is None
-    assert flaw(tmp_path, of="y") == "made of other data"
+    write_checksums(tmp_path, ["a"], of="x")
+    assert find_damage(tmp_path, of="x") is None
+    assert find_damage(tmp_path, of="y") == "made of other data"
     (tmp_path / "a").write_text("snow")
-    assert flaw(tmp_path, of="x") == "a: checksum"
+    assert find_damage(tmp_path, of="x") == "a: checksum"
     (tmp_path / "a").write_text("sleet")
-    assert flaw(tmp_path, of="x") == "a: size"
+    assert find_damage(tmp_path, of="x") == "a: size"
     (tmp_path / "a").unlink()
-    assert flaw(tmp_path, of="x") == "a: No such file or directory"
+    assert find_damage(tmp_path, of="x") == "a: No such file or directory"
     for text in ("", "[]", '{"of": "x"}', '{"of": "x", "files": {"a": 1}}', "\x00"):
         (tmp_path / "checksums.json").write_text(text)
-        assert flaw(tmp_path, of="x") == "checksums.json: not as it was written"
+        assert find_damage(tmp_path, of="x") == "checksums.json: changed"

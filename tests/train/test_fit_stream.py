@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from newsstand.data.sealed import keep
+from newsstand.data.sealed import save_arrays
 from newsstand.errors import DataError
 from newsstand.features.weighting import FeatureSpec, count
 from newsstand.models.linear import LinearModel
@@ -278,7 +278,7 @@ def test_files_tell_data_and_settings_apart(tmp_path: Path) -> None:
     assert unfinished.file(C=1.0) == files[0]
     assert not unfinished.resumed
     for file in files:
-        keep(file, {}, of=file.name)
+        save_arrays(file, {}, of=file.name)
     unfinished.file(C=1.0)
     assert unfinished.resumed
     unfinished.remove()

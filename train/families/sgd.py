@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array, hstack, vstack
 from sklearn.linear_model import SGDClassifier
 
-from newsstand.data.sealed import keep
+from newsstand.data.sealed import save_arrays
 from newsstand.features.weighting import Features, FeatureSpec, count, document_frequencies
 from newsstand.models.linear import LinearModel
 from newsstand.parallel import Run, pool, processors
@@ -64,7 +64,7 @@ class _State:
             "names": names,
         }
         kept_ones = {name: arrays[name] for name in first.values()}
-        keep(file, kept_ones | counts, of=file.name, facts=facts)
+        save_arrays(file, kept_ones | counts, of=file.name, facts=facts)
 
     def restore(self, file: Path) -> None:
         """Goes on from a file, if it holds what `save` wrote."""

@@ -9,7 +9,7 @@ from errno import ENOSPC
 from pathlib import Path
 from typing import Any
 
-from newsstand.data.sealed import CHECKSUMS, discard, flaw, seal
+from newsstand.data.sealed import CHECKSUMS, discard, find_damage, write_checksums
 from newsstand.errors import NewsstandError
 from newsstand.io.files import distrusted, write_whole
 from newsstand.train.finetune.processes import processes
@@ -102,11 +102,13 @@ def best_checkpoint(checkpoint: Path) -> Path:
 def seal_checkpoint(checkpoint: Path) -> None:
     """Writes the checksums of a checkpoint's files; other processes may still write `rng_state`."""
     names = {path.name for path in checkpoint.iterdir() if path.is_file()} - {CHECKSUMS}
-    seal(checkpoint, (x for x in names if not x.startswith("rng_state")), of=checkpoint.name)
+    write_checksums(
+        checkpoint, (x for x in names if not x.startswith("rng_state")), of=checkpoint.name
+    )
 
 
 def _whole(checkpoint: Path) -> bool:
-    if (checkpoint / CHECKSUMS).exists() and flaw(checkpoint, of=checkpoint.name):
+    if (checkpoint / CHECKSUMS).exists() and find_damage(checkpoint, of=checkpoint.name):
         return False
     try:
         trainer_state(checkpoint)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from newsstand.data.sealed import CHECKSUMS, discard, flaw, seal
+from newsstand.data.sealed import CHECKSUMS, discard, find_damage, write_checksums
 from newsstand.io.files import write_whole
 from newsstand.models.transformer import TransformerModel
 from newsstand.train.dataset import Rows
@@ -121,7 +121,7 @@ def _fit_seed(
         "settings": model.save(place / _MODEL),
     }
     write_whole(place / _METRICS, json.dumps(kept))
-    seal(place, _files(place), of=place.name)
+    write_checksums(place, _files(place), of=place.name)
     shutil.rmtree(place / "checkpoints")
 
 
@@ -144,7 +144,7 @@ def _is_done(place: Path) -> bool:
     """Whether a seed's model and metrics are there, as they were written."""
     if not (place / CHECKSUMS).is_file():  # written last
         return False
-    why = flaw(place, of=place.name)
+    why = find_damage(place, of=place.name)
     if why:
         for name in (CHECKSUMS, _METRICS, _MODEL):
             discard(place / name, f"damaged ({why})", "the seed is fitted again")

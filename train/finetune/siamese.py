@@ -19,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 from transformers import set_seed
 
-from newsstand.data.sealed import keep
+from newsstand.data.sealed import save_arrays
 from newsstand.encoders.libraries import use_bf16
 from newsstand.encoders.long_text import joined
 from newsstand.encoders.tokenizer import Tokens
@@ -300,7 +300,7 @@ def _state(whole: Any, optimizer: Any) -> dict[str, Any]:
 
 def _save(file: Path, whole: Any, optimizer: Any, done: int) -> None:
     arrays = {name: x.cpu().numpy() for name, x in _state(whole, optimizer).items()}
-    keep(file, arrays, of=file.name, facts={"step": done})
+    save_arrays(file, arrays, of=file.name, facts={"step": done})
 
 
 def _restored(file: Path, whole: Any, optimizer: Any) -> int:
