@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from given import Cli, Done, Heard, Trained
+from given import Cli, Done, RecordingReporter, Trained
 
 if TYPE_CHECKING:
     from newsstand.io.bundle import Bundle
@@ -56,9 +56,9 @@ def part_of_corpus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture
-def reporter() -> Heard:
+def reporter() -> RecordingReporter:
     """A reporter of this test's own."""
-    return Heard()
+    return RecordingReporter()
 
 
 @pytest.fixture(scope="session")
@@ -76,7 +76,7 @@ def trained(part_of_corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> I
             name: train(
                 load_config(ROOT / "configs" / f"{name}-linear.yaml"),
                 name=f"{name}-linear",
-                reporter=Heard(),
+                reporter=RecordingReporter(),
             )
             for name in ("topic", "stance")
         }

@@ -1,4 +1,4 @@
-"""What a run's page shows beside its figures: the config, plots, predictions and the search."""
+"""Files that are logged with a run: config, plots, predictions and search trials."""
 
 import json
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from newsstand.config.schema import Config
 from newsstand.labels import LabelSet
 from newsstand.models.decision import MOST_PROBABLE
 from newsstand.train import plots
-from newsstand.train.dataset import Rows
+from newsstand.train.dataset import LabelledRows
 from newsstand.train.families.linear_search import Trial
 from newsstand.types import Floats
 
@@ -25,33 +25,35 @@ def write_artifacts(
     *,
     labels: LabelSet,
     probabilities: Floats,
-    test: Rows,
+    test_rows: LabelledRows,
     trials: Sequence[Trial],
 ) -> None:
     """Writes a run's files into a new folder.
 
     Args:
-        folder: Where they go.
+        folder: The folder, which must not exist.
         config: The experiment.
-        labels: Those of the model.
+        labels: The model's labels.
         probabilities: Of the test rows, float64, shape (rows, labels).
-        test: The test rows.
-        trials: Settings that were searched; none writes no file.
+        test_rows: The test rows.
+        trials: Trials of the search; if empty, no file is written.
     """
     folder.mkdir()
     (folder / "config.yaml").write_text(dump_config(config), encoding="utf-8")
     readable = list(labels.names.values())
-    plots.confusion_matrix(folder / "confusion_matrix.png", probabilities, test.labels, readable)
-    plots.reliability_diagram(folder / "reliability.png", probabilities, test.labels)
+    plots.confusion_matrix(
+        folder / "confusion_matrix.png", probabilities, test_rows.labels, readable
+    )
+    plots.reliability_diagram(folder / "reliability.png", probabilities, test_rows.labels)
     names = labels.labels
     columns: dict[str, Any] = {
-        **{name: test.column(name) for name in ("id", "outlet", "target")},
-        "label": [names[i] for i in test.labels],
+        **{name: test_rows.column(name) for name in ("id", "outlet", "target")},
+        "label": [names[i] for i in test_rows.labels],
         "predicted": [names[i] for i in MOST_PROBABLE.predict(probabilities)],
         "probability": probabilities.max(axis=1),
     }
     columns |= {f"p_{label}": probabilities[:, i] for i, label in enumerate(names)}
     parquet.write_table(pyarrow.table(columns), folder / "predictions.parquet")
     if trials:
-        told = json.dumps([asdict(trial) for trial in trials], indent=2)
-        (folder / "search.json").write_text(told, encoding="utf-8")
+        text = json.dumps([asdict(trial) for trial in trials], indent=2)
+        (folder / "search.json").write_text(text, encoding="utf-8")

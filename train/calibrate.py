@@ -14,10 +14,10 @@ from newsstand.types import Floats
 def fit_calibration(
     method: Literal["temperature", "sigmoid"], scores: Floats, labels: NDArray[np.int64]
 ) -> Calibration:
-    """The calibration with the lowest log loss on validation rows.
+    """Fits the calibration with the lowest log loss on validation rows.
 
-    The true labels are smoothed by one virtual row, as Platt (1999) does, so that a model
-    without errors on few validation rows is not made certain of everything.
+    The true labels are smoothed by one virtual row (Platt 1999), so that a model without errors on
+    few validation rows does not become certain.
 
     Args:
         method: As in `Calibration`.
@@ -39,13 +39,13 @@ def _temperature(scores: Floats, labels: NDArray[np.int64]) -> Calibration:
     def loss(log_slope: float) -> float:
         return -float(np.sum(truth * log_softmax(np.exp(log_slope) * scores, axis=1)))
 
-    found = minimize_scalar(loss, bounds=(-6.0, 6.0), method="bounded", options={"xatol": 1e-6})
-    return Calibration("temperature", (float(np.exp(found.x)),))
+    fit = minimize_scalar(loss, bounds=(-6.0, 6.0), method="bounded", options={"xatol": 1e-6})
+    return Calibration("temperature", (float(np.exp(fit.x)),))
 
 
 def _sigmoid(scores: Floats, positive: NDArray[np.bool_]) -> tuple[float, float]:
-    many, few = int(positive.sum()), int((~positive).sum())
-    truth = np.where(positive, (many + 1) / (many + 2), 1 / (few + 2))
+    positives, negatives = int(positive.sum()), int((~positive).sum())
+    truth = np.where(positive, (positives + 1) / (positives + 2), 1 / (negatives + 2))
 
     def loss(curve: Floats) -> tuple[float, Floats]:
         logits = curve[0] * scores + curve[1]
@@ -53,5 +53,5 @@ def _sigmoid(scores: Floats, positive: NDArray[np.bool_]) -> tuple[float, float]
         residual = expit(logits) - truth
         return value, np.array([residual @ scores, residual.sum()])
 
-    found = minimize(loss, np.array([1.0, 0.0]), jac=True, method="L-BFGS-B")
-    return float(found.x[0]), float(found.x[1])
+    fit = minimize(loss, np.array([1.0, 0.0]), jac=True, method="L-BFGS-B")
+    return float(fit.x[0]), float(fit.x[1])

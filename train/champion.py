@@ -1,4 +1,4 @@
-"""Which version of a registered model has the alias: a better one, measured on the same rows."""
+"""Decides whether the alias of a registered model moves: to a better version on the same rows."""
 
 import hashlib
 import json
@@ -11,14 +11,14 @@ _PREFIX = "newsstand."
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What a model is compared by; kept as tags of its run and of its registered version.
+    """What models are compared by; saved as tags of a run and of its registered version.
 
     Args:
-        labels: How many labels it knows.
-        labels_digest: Of their names, in whatever order.
-        test_rows: How many rows it was measured on.
-        test_digest: Of these rows.
-        test_macro_f1: Its macro-F1 on them.
+        labels: Number of the model's labels.
+        labels_digest: Of their names; independent of their order.
+        test_rows: Number of test rows.
+        test_digest: Of the test rows.
+        test_macro_f1: Macro-F1 on the test rows.
     """
 
     labels: int
@@ -31,42 +31,44 @@ class Standing:
     def of(
         cls, labels: Iterable[str], *, test_rows: int, test_digest: str, macro_f1: float
     ) -> Self:
-        """The standing of a model with these labels."""
+        """The standing of a model with the given labels."""
         names = sorted(labels)
         digest = hashlib.sha256(json.dumps(names).encode()).hexdigest()[:32]
         return cls(len(names), digest, test_rows, test_digest, macro_f1)
 
     def tags(self) -> dict[str, str]:
-        """The tags that keep it."""
+        """The standing as tags."""
         return {f"{_PREFIX}{name}": str(getattr(self, name)) for name in self.__slots__}
 
     @classmethod
     def of_tags(cls, tags: Mapping[str, str]) -> Self | None:
-        """What `tags` kept; None where one is missing or is no number."""
-        found = {name: tags.get(f"{_PREFIX}{name}", "") for name in cls.__slots__}
+        """The inverse of `tags`; None if a tag is missing or is not a number."""
+        values = {name: tags.get(f"{_PREFIX}{name}", "") for name in cls.__slots__}
         try:
             return cls(
-                int(found["labels"]),
-                found["labels_digest"],
-                int(found["test_rows"]),
-                found["test_digest"],
-                float(found["test_macro_f1"]),
+                int(values["labels"]),
+                values["labels_digest"],
+                int(values["test_rows"]),
+                values["test_digest"],
+                float(values["test_macro_f1"]),
             )
         except ValueError:
             return None
 
     def not_better(self, champion: Self | None) -> str | None:
-        """Why this model does not replace the champion; None where it does.
+        """The reason why this model does not replace the champion; None if it does.
 
         Args:
-            champion: The champion's standing; None where it is not known.
+            champion: The champion's standing; None if unknown.
         """
         if champion is None:
-            return "it has no note of its labels and test rows, so the two cannot be compared"
+            return "its labels and test rows are not recorded, so the two cannot be compared"
         if self.labels_digest != champion.labels_digest:
-            return f"other labels ({self.labels}, and {champion.labels} there)"
+            return f"different labels ({self.labels} instead of {champion.labels})"
         if self.test_digest != champion.test_digest:
-            return f"other test rows ({self.test_rows:,}, and {champion.test_rows:,} there)"
+            return f"different test rows ({self.test_rows:,} instead of {champion.test_rows:,})"
         if not self.test_macro_f1 >= champion.test_macro_f1:
-            return f"test macro-F1 {self.test_macro_f1:.6f}, and {champion.test_macro_f1:.6f} there"
+            return (
+                f"test macro-F1 {self.test_macro_f1:.6f}, not at least {champion.test_macro_f1:.6f}"
+            )
         return None

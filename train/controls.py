@@ -1,4 +1,4 @@
-"""The controls of a stance run: whether a model's answers need text and target both."""
+"""The controls of a stance run: whether a model's predictions depend on both text and target."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,164 +13,175 @@ from newsstand.models.base import Model
 from newsstand.models.controls import Controls
 from newsstand.text.example import Example
 from newsstand.text.targets import mentions_target
-from newsstand.train.dataset import Rows
-from newsstand.train.evaluate import quality
-from newsstand.train.flips import flip_figures
+from newsstand.train.dataset import LabelledRows
+from newsstand.train.evaluate import macro_f1
+from newsstand.train.flips import flip_metrics
 from newsstand.types import Floats, Ints
 
-_MOST_LEARNED = 40_000  # rows of the models that read one half
-_MOST_ASKED = 300  # rows that are asked about another target
-_MOST_LIKENED = 600  # rows that likeness is measured on
-_TRIES = 20  # to draw a target of another text
-_MOST_DOUBTED = 0.05  # share of rows on a side whose target may go unfound
-_BOUND = 1e6  # of a likeness, in a bundle
+_MAX_TRAIN_ROWS = 40_000  # of the text-only and target-only models
+_MAX_SWAPPED_ROWS = 300  # test rows that are scored with another target
+_MAX_SIMILARITY_ROWS = 600  # validation rows from which the similarity threshold is chosen
+_MAX_DRAWS = 20  # of a target of another text
+_MAX_NOT_FOUND = 0.05  # share of rows on a side whose target may not be found in the text
+_BOUND = 1e6  # of a similarity threshold in a bundle
 
 
-def judge(
+def evaluate(
     bundle: Bundle,
-    fitted: Rows,
-    held_out: Rows,
-    test: Rows,
+    train_rows: LabelledRows,
+    validation_rows: LabelledRows,
+    test_rows: LabelledRows,
     probabilities: Floats,
     *,
     seed: int = 0,
 ) -> Controls:
-    """Puts a stance model to its controls.
+    """Computes the controls of a stance model.
 
-    `text_only_macro_f1` and `target_only_macro_f1`: of a linear model of the text alone, or of the
-    target alone, on the test rows. `target_changes_answer`: the share of test rows whose predicted
-    label is another one toward another text's target, or toward the opposite target that the test
-    has of the same text (a sample of 300 rows). `flip_accuracy`, `side_change` and `flip_pairs` as
-    in `flip_figures`, where there are flip pairs.
+    `text_only_macro_f1` and `target_only_macro_f1`: of a linear model that reads only the text, or
+    only the target, on the test rows. `target_changes_answer`: the share of up to 300 sampled test
+    rows whose predicted label changes with another text's target, or with the opposite target that
+    the test rows have of the same text. `flip_accuracy`, `side_change` and `flip_pairs`: as in
+    `flip_metrics`, if there are flip pairs.
 
     Args:
-        bundle: The model, as it scores.
-        fitted: The rows that it has learned from.
-        held_out: Validation rows: how like a target a text must be is chosen on them.
-        test: The test rows.
+        bundle: The model as it will score.
+        train_rows: The rows that the model was fitted on.
+        validation_rows: The rows from which the similarity threshold of targets is chosen.
+        test_rows: The test rows.
         probabilities: Of the test rows, float64, shape (rows, labels).
-        seed: Of the samples, and of the targets that are drawn.
+        seed: Of the samples and the drawn targets.
     """
-    figures = {
-        "text_only_macro_f1": _half("text_key", fitted, test, seed),
-        "target_only_macro_f1": _half("target", fitted, test, seed),
-        **flip_figures(test.codes("text_key"), test.labels, probabilities, test.names),
+    metrics = {
+        "text_only_macro_f1": _single_input_f1("text_key", train_rows, test_rows, seed),
+        "target_only_macro_f1": _single_input_f1("target", train_rows, test_rows, seed),
+        **flip_metrics(
+            test_rows.codes("text_key"), test_rows.labels, probabilities, test_rows.names
+        ),
     }
-    changed = _changed(bundle, test, bundle.decision.predict(probabilities), seed)
+    changed = _changed(bundle, test_rows, bundle.decision.predict(probabilities), seed)
     if len(changed):
-        figures["target_changes_answer"] = float(changed.mean())
-    found = Controls.evaluate(figures, quality(probabilities, test.labels)[1])
-    return replace(found, least_similarity=_least_likeness(bundle, held_out, seed))
+        metrics["target_changes_answer"] = float(changed.mean())
+    controls = Controls.evaluate(metrics, macro_f1(probabilities, test_rows.labels))
+    threshold = _similarity_threshold(bundle, validation_rows, seed)
+    return replace(controls, least_similarity=threshold)
 
 
-def told(controls: Controls) -> str:
-    """What came of the controls, in a line."""
-    figures = controls.metrics
-    said = [
-        f"macro-F1 {figures['text_only_macro_f1']:.3f} by the text alone, "
-        f"{figures['target_only_macro_f1']:.3f} by the target alone"
+def summary(controls: Controls) -> str:
+    """The metrics and the warning of the controls in one line."""
+    metrics = controls.metrics
+    parts = [
+        f"macro-F1 {metrics['text_only_macro_f1']:.3f} by the text alone, "
+        f"{metrics['target_only_macro_f1']:.3f} by the target alone"
     ]
-    if "target_changes_answer" in figures:
-        said.append(f"another target changes {figures['target_changes_answer']:.1%} of the answers")
-    if "flip_accuracy" in figures:
-        said.append(
-            f"of {figures['flip_pairs']:,.0f} flip pairs {figures['flip_accuracy']:.1%} right"
-        )
-    return "; ".join([", ".join(said), *filter(None, [controls.warning])])
+    if "target_changes_answer" in metrics:
+        share = metrics["target_changes_answer"]
+        parts.append(f"another target changes {share:.1%} of the predictions")
+    if "flip_accuracy" in metrics:
+        pairs, correct = metrics["flip_pairs"], metrics["flip_accuracy"]
+        parts.append(f"accuracy {correct:.1%} on {pairs:,.0f} flip pairs")
+    return "; ".join([", ".join(parts), *filter(None, [controls.warning])])
 
 
-def _half(column: str, fitted: Rows, test: Rows, seed: int) -> float:
-    """Macro-F1 on test rows of a linear model that reads the text alone, or the target alone.
+def _single_input_f1(
+    column: str, train_rows: LabelledRows, test_rows: LabelledRows, seed: int
+) -> float:
+    """Macro-F1 on the test rows of a linear model that reads only the text or only the target.
 
-    Of the same half with the same label there is one row, which weighs as much as all of them.
+    Training rows with equal input and label are one row, weighted by their number.
     """
-    drawn = fitted.drawn(_MOST_LEARNED, seed)
-    every = drawn + test
-    codes = every.codes(column)
+    sample = train_rows.drawn(_MAX_TRAIN_ROWS, seed)
+    rows = sample + test_rows
+    codes = rows.codes(column)
     values = [""] * (int(codes.max()) + 1)
-    for code, example in zip(codes.tolist(), every.examples, strict=True):
+    for code, example in zip(codes.tolist(), rows.examples, strict=True):
         values[code] = values[code] or _read(column, example)
     if column == "text_key":
         matrix = features(values)[codes]
-    else:  # a word of one target alone tells much where many rows share the target
+    else:  # each row counts: a word of one target alone is informative if many rows share it
         matrix = features([values[code] for code in codes.tolist()])
-    kinds = codes[: len(drawn)] * len(test.names) + drawn.labels
-    _, places, counts = np.unique(kinds, return_index=True, return_counts=True)
+    groups = codes[: len(sample)] * len(test_rows.names) + sample.labels
+    _, places, counts = np.unique(groups, return_index=True, return_counts=True)
     first: Ints = places.astype(np.int64)
     scores = probe_scores(
         matrix[first],
-        drawn.labels[first],
-        matrix[len(drawn) :],
-        len(test.names),
+        sample.labels[first],
+        matrix[len(sample) :],
+        len(test_rows.names),
         weights=counts.astype(np.float64),
     )
-    return quality(scores, test.labels)[1]
+    return macro_f1(scores, test_rows.labels)
 
 
 def _read(column: str, example: Example) -> str:
     return (example.target or "") if column == "target" else example.text[:MAX_CHARACTERS]
 
 
-def _changed(bundle: Bundle, test: Rows, predicted: Ints, seed: int) -> NDArray[np.bool_]:
-    """Of a sample of test rows, whether another target or the opposite one changes the answer."""
-    asked = np.random.default_rng(seed).permutation(len(test))[:_MOST_ASKED].tolist()
-    swapped = _swapped(test, asked, seed)
-    answers = dict.fromkeys(asked, -1)
+def _changed(
+    bundle: Bundle, test_rows: LabelledRows, predicted: Ints, seed: int
+) -> NDArray[np.bool_]:
+    """Whether another or the opposite target changes the predictions of a sample of test rows."""
+    sample = np.random.default_rng(seed).permutation(len(test_rows))[:_MAX_SWAPPED_ROWS].tolist()
+    swapped = _with_other_targets(test_rows, sample, seed)
+    predicted_swapped = dict.fromkeys(sample, -1)
     if swapped:
-        found = bundle.decision.predict(bundle.unchecked(list(swapped.values())))
-        answers |= dict(zip(swapped, found.tolist(), strict=True))
-    texts, sides = test.codes("text_key"), opposites(test.names)
+        labels = bundle.decision.predict(bundle.unchecked(list(swapped.values())))
+        predicted_swapped |= dict(zip(swapped, labels.tolist(), strict=True))
+    texts, sides = test_rows.codes("text_key"), opposites(test_rows.names)
     changed = []
-    for row in asked:
-        others = [answers[row]] if row in swapped else []
-        if sides and test.labels[row] in sides:
-            opposite = sum(sides) - test.labels[row]
-            same = (texts == texts[row]) & (test.labels == opposite)
+    for row in sample:
+        others = [predicted_swapped[row]] if row in swapped else []
+        if sides and test_rows.labels[row] in sides:
+            opposite = sum(sides) - test_rows.labels[row]
+            same = (texts == texts[row]) & (test_rows.labels == opposite)
             others += predicted[same].tolist()
         if others:
             changed.append(any(x != predicted[row] for x in others))
     return np.array(changed, dtype=np.bool_)
 
 
-def _swapped(rows: Rows, asked: Sequence[int], seed: int) -> dict[int, Example]:
-    """Rows with the target of another text's row in place of their own, where one is drawn."""
+def _with_other_targets(rows: LabelledRows, sample: Sequence[int], seed: int) -> dict[int, Example]:
+    """Sampled rows with a target drawn from another text's rows.
+
+    A row is absent if 20 draws give only targets of its own text.
+    """
     texts, targets = rows.codes("text_key"), rows.column("target").to_pylist()
     random = np.random.default_rng([seed, 1])
-    found = {}
-    for row in asked:
+    swapped = {}
+    for row in sample:
         own = {targets[other] for other in np.flatnonzero(texts == texts[row]).tolist()}
-        drawn = (targets[other] for other in random.integers(len(targets), size=_TRIES).tolist())
-        target = next((x for x in drawn if x not in own), None)
+        draws = random.integers(len(targets), size=_MAX_DRAWS).tolist()
+        target = next((targets[other] for other in draws if targets[other] not in own), None)
         if target is not None:
-            found[row] = replace(rows.examples[row], target=target, mentions=())
-    return found
+            swapped[row] = replace(rows.examples[row], target=target, mentions=())
+    return swapped
 
 
-def _least_likeness(bundle: Bundle, held_out: Rows, seed: int) -> float | None:
-    """How like its target a text must be that does not name it, or None.
+def _similarity_threshold(bundle: Bundle, rows: LabelledRows, seed: int) -> float | None:
+    """The least similarity to the target of a text that does not name it; None if not available.
 
-    As high as leaves at most 5 % of the validation rows on a side unfound, by words or by likeness;
-    but no higher than leaves 95 % of them unfound with another text's target.
+    The highest value at which at most 5% of the validation rows on a side are not found, by words
+    or by similarity; but not above the value at which 95% of them are not found with another text's
+    target.
     """
-    model, sides = bundle.model, opposites(held_out.names)
+    model, sides = bundle.model, opposites(rows.names)
     if model.similarity([]) is None:
         return None
-    rows = np.arange(len(held_out))
-    rows = rows[np.isin(held_out.labels, sides)] if sides else rows
-    rows = np.random.default_rng(seed).permutation(rows)[:_MOST_LIKENED]
-    own = [held_out.examples[row] for row in rows.tolist()]
-    others = _swapped(held_out, rows.tolist(), seed).values()
+    sample = np.arange(len(rows))
+    sample = sample[np.isin(rows.labels, sides)] if sides else sample
+    sample = np.random.default_rng(seed).permutation(sample)[:_MAX_SIMILARITY_ROWS]
+    own = [rows.examples[row] for row in sample.tolist()]
+    others = _with_other_targets(rows, sample.tolist(), seed).values()
     unnamed = [example for example in own if not mentions_target(example)]
     similar = np.sort(_similarity(model, unnamed))
-    spare = int(_MOST_DOUBTED * len(own))
-    least = float(similar[spare]) if spare < len(similar) else np.inf
-    strange = _similarity(model, [example for example in others if not mentions_target(example)])
-    if len(strange):
-        least = min(least, float(np.quantile(strange, 1 - _MOST_DOUBTED)))
-    return float(np.clip(least, -_BOUND, _BOUND)) if least < np.inf else None
+    not_found = int(_MAX_NOT_FOUND * len(own))
+    threshold = float(similar[not_found]) if not_found < len(similar) else np.inf
+    swapped = _similarity(model, [example for example in others if not mentions_target(example)])
+    if len(swapped):
+        threshold = min(threshold, float(np.quantile(swapped, 1 - _MAX_NOT_FOUND)))
+    return float(np.clip(threshold, -_BOUND, _BOUND)) if threshold < np.inf else None
 
 
 def _similarity(model: Model, examples: Sequence[Example]) -> Floats:
-    found = model.similarity(examples)
-    assert found is not None  # noqa: S101 - asked before
-    return found
+    similarity = model.similarity(examples)
+    assert similarity is not None  # noqa: S101 - the caller has checked
+    return similarity

@@ -1,4 +1,4 @@
-"""The rows of a split as training sees them; their texts stay on disk until they are asked for."""
+"""Labelled rows of one or several splits; their texts are read from disk when needed."""
 
 import hashlib
 import json
@@ -16,19 +16,19 @@ from newsstand.text.example import Example
 from newsstand.types import Ints
 
 _CHUNK = 2048
-_READ = ("prepared_title", "prepared_body", "target", "prepared_mentions")
+_EXAMPLE_COLUMNS = ("prepared_title", "prepared_body", "target", "prepared_mentions")
 
 
 class Examples(Sequence[Example]):
-    """The examples of prepared rows, each made when it is asked for.
+    """The examples of prepared rows, read from disk on access.
 
     Args:
-        news: The rows.
-        numbers: Which of them, and in which order.
+        news: All rows.
+        numbers: Row numbers, in the order of the examples.
     """
 
     def __init__(self, news: NewsData, numbers: Ints) -> None:
-        table = news.rows.select_columns(list(_READ)).data
+        table = news.rows.select_columns(list(_EXAMPLE_COLUMNS)).data
         self._batches: list[pa.RecordBatch] = table.to_batches()
         self._ends = np.cumsum([len(batch) for batch in self._batches])
         self._numbers = numbers
@@ -50,30 +50,30 @@ class Examples(Sequence[Example]):
             yield from self[start : start + _CHUNK]
 
     def _read(self, numbers: Ints) -> list[Example]:
-        """Rows by number, each batch of the file read once.
+        """Reads rows by number, each batch of the file once.
 
-        Taking rows of the table as a whole would copy all of its texts, or cut it row by row.
+        Table.take on the whole table would copy all of its texts.
         """
         order = np.argsort(numbers, kind="stable")
         ordered = numbers[order]
         places = np.searchsorted(self._ends, ordered, side="right")
-        found: list[Example] = []
+        examples: list[Example] = []
         for place in np.unique(places).tolist():
             batch = self._batches[place]
             inside = ordered[places == place] - (self._ends[place] - len(batch))
             columns = batch.take(pa.array(inside)).to_pydict().values()
-            found += [Example.of_prepared(*row) for row in zip(*columns, strict=True)]
+            examples += [Example.of_prepared(*row) for row in zip(*columns, strict=True)]
         back = np.empty(len(order), dtype=np.int64)
         back[order] = np.arange(len(order))
-        return [found[place] for place in back.tolist()]
+        return [examples[place] for place in back.tolist()]
 
 
-class Rows:
-    """One split, or several.
+class LabelledRows:
+    """Labelled rows of one or several splits.
 
     Args:
         news: All rows.
-        numbers: Which of them.
+        numbers: The row numbers.
     """
 
     def __init__(self, news: NewsData, numbers: Ints) -> None:
@@ -87,52 +87,52 @@ class Rows:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """All labels; a row's number is a place in them."""
+        """All label names; `labels` holds indices into them."""
         return tuple(self._news.labels.labels)
 
     def texts_elsewhere(self) -> set[str]:
-        """The prepared texts of all rows that are not among these."""
+        """The prepared texts of all other rows."""
         others = np.setdiff1d(np.arange(len(self._news.rows)), self._numbers)
         return {example.text for example in Examples(self._news, others)}
 
-    def __add__(self, other: "Rows") -> "Rows":
-        return Rows(self._news, np.concatenate([self._numbers, other._numbers]))
+    def __add__(self, other: "LabelledRows") -> "LabelledRows":
+        return LabelledRows(self._news, np.concatenate([self._numbers, other._numbers]))
 
-    def drawn(self, most: int, seed: int) -> "Rows":
-        """At most so many of the rows, in their order."""
+    def drawn(self, most: int, seed: int) -> "LabelledRows":
+        """A random sample of at most `most` rows, in their order."""
         if len(self) <= most:
             return self
         chosen = np.random.default_rng(seed).permutation(len(self))[:most]
-        return Rows(self._news, self._numbers[np.sort(chosen)])
+        return LabelledRows(self._news, self._numbers[np.sort(chosen)])
 
     def column(self, name: str) -> pa.Array:
-        """The values of one of the small columns."""
+        """The values of a column."""
         return self._news.rows.data.column(name).combine_chunks().take(pa.array(self._numbers))
 
     def codes(self, name: str) -> NDArray[np.int64]:
-        """The values of a column as numbers from 0, the same for the same value."""
+        """The values of a column as numbers from 0, equal for equal values."""
         encoded = compute.dictionary_encode(self.column(name), null_encoding="encode")
         codes: NDArray[np.int64] = encoded.indices.to_numpy().astype(np.int64)
         return codes
 
     @property
     def weights(self) -> NDArray[np.float64] | None:
-        """What each row counts in the loss, by its source; None where all count the same."""
+        """The weight of each row in the loss, by its source; None if all are equal."""
         origins = self._news.origins
         if origins is None or set(origins.weights) == {1.0}:
             return None
         weights: NDArray[np.float64] = np.array(origins.weights)[origins.number[self._numbers]]
         return weights
 
-    def weighing(self) -> dict[str, Any]:
-        """What the rows' weights depend on beside the rows; empty where all count the same."""
+    def weights_key(self) -> dict[str, Any]:
+        """The source weights, as part of a checkpoint's key; empty if all are equal."""
         origins = self._news.origins
         if origins is None or self.weights is None:
             return {}
         return {"weights": dict(zip(origins.names, origins.weights, strict=True))}
 
     def by_source(self) -> dict[str, NDArray[np.bool_]]:
-        """Which rows are of each source that has some of them; empty with one source of data."""
+        """A mask of the rows of each source that has any; empty with one source of data."""
         origins = self._news.origins
         if origins is None:
             return {}
@@ -141,7 +141,7 @@ class Rows:
         return {name: mask for name, mask in masks.items() if mask.any()}
 
     def stripped(self) -> int:
-        """How many rows some boilerplate was taken out of."""
+        """The number of rows from which boilerplate was removed."""
         lengths = compute.list_value_length(self._news.rows.data.column("removed"))
         return int((lengths.to_numpy()[self._numbers] > 0).sum())
 
@@ -152,26 +152,26 @@ class Rows:
         return Article(**{**values, "mentions": values["mentions"] or ()})
 
     def digest(self) -> str:
-        """32 hexadecimal digits of the texts as published, targets and labels, in any order.
+        """32 hexadecimal digits of the published texts, targets and labels, in any order.
 
-        Ids are left out: rows without their own are numbered by file and line.
+        Ids are excluded, as rows without their own are numbered by file and line.
         """
-        read = self._news.rows.select_columns(["title", "body", "target"])
-        names, found = self.names, []
+        columns = self._news.rows.select_columns(["title", "body", "target"])
+        names, digests = self.names, []
         for start in range(0, len(self), _CHUNK):
-            columns = read[self._numbers[start : start + _CHUNK].tolist()].values()
+            values = columns[self._numbers[start : start + _CHUNK].tolist()].values()
             labels = [names[label] for label in self.labels[start : start + _CHUNK].tolist()]
-            found += [_digest(json.dumps(row)) for row in zip(*columns, labels, strict=True)]
-        return _digest("".join(sorted(found)))[:32]
+            digests += [_digest(json.dumps(row)) for row in zip(*values, labels, strict=True)]
+        return _digest("".join(sorted(digests)))[:32]
 
     def spread(self, count: int) -> list[tuple[Article, str | None]]:
-        """Up to `count` rows, of as many labels as there are, with their targets."""
+        """Articles and targets of up to `count` rows, starting with the first row of each label."""
         firsts = np.unique(self.labels, return_index=True)[1].tolist()
         chosen = firsts + [i for i in range(min(len(self), 2 * count)) if i not in set(firsts)]
         return [(self.article(i), self.examples[i].target) for i in chosen[:count]]
 
     def example_row(self) -> dict[str, str]:
-        """One row as the logged model takes it."""
+        """The first row as input of the logged model."""
         article, target = self.article(0), self.examples[0].target
         row = {"title": article.title, "body": article.body}
         return row if target is None else {**row, "target": target}

@@ -1,4 +1,4 @@
-"""Where fits that were cut short keep what they have learned, to go on from there."""
+"""Checkpoints of fits, from which an interrupted fit resumes."""
 
 import hashlib
 import json
@@ -12,40 +12,41 @@ from newsstand.data.sealed import Arrays, DamagedError, discard, load_arrays
 from newsstand.io.files import distrusted
 from newsstand.version import __version__
 
-_DECIDE = ("numpy", "scipy", "scikit-learn", "torch", "transformers")  # what a fit gives
+_LIBRARIES = ("numpy", "scipy", "scikit-learn", "torch", "transformers")  # that affect a fit
+_RESTART = "the fit starts over"
 
 
-class Unfinished:
-    """Where fits keep what they have learned until the run is done.
+class FitCheckpoints:
+    """The checkpoint files and folders of a run's fits, which are removed when the run is done.
 
     Args:
-        folder: For their files.
-        digest: Of the data they learn from.
+        folder: Where the files are.
+        digest: Of the data.
     """
 
     def __init__(self, folder: Path, digest: str) -> None:
         self._folder, self.digest = folder, digest
         self._files: set[Path] = set()
         self._folders: set[Path] = set()
-        self._resumed = False  # whether the fit that asked last goes on from an earlier one
+        self._resumed = False
 
     @property
     def note(self) -> str:
-        """What to add to the note of a fit that went on from an interrupted one; else empty."""
+        """An addition to the note of the last fit if it has resumed from a file; else empty."""
         return ", resumed from where an earlier run stopped" if self._resumed else ""
 
     def file(self, **settings: Any) -> Path:
-        """The file of a fit; its name tells data, settings and versions apart."""
-        versions = [__version__, *map(version, _DECIDE)]
-        told = json.dumps([self.digest, settings, versions], sort_keys=True, default=str)
-        name = hashlib.sha256(told.encode()).hexdigest()[:16]
-        found = self._folder / f"fit-{name}.safetensors"
-        self._files.add(found)
-        self._resumed = held(found) is not None
-        return found
+        """The checkpoint file of a fit; its name depends on data, settings and versions."""
+        versions = [__version__, *map(version, _LIBRARIES)]
+        key = json.dumps([self.digest, settings, versions], sort_keys=True, default=str)
+        name = hashlib.sha256(key.encode()).hexdigest()[:16]
+        file = self._folder / f"fit-{name}.safetensors"
+        self._files.add(file)
+        self._resumed = read_checkpoint(file) is not None
+        return file
 
     def add_folder(self, folder: Path) -> None:
-        """Notes a folder of checkpoints, to be removed when the run is done."""
+        """Adds a folder of checkpoints, which `remove` deletes."""
         self._folders.add(folder)
 
     def remove(self) -> None:
@@ -56,15 +57,18 @@ class Unfinished:
             shutil.rmtree(folder)
 
 
-def held(file: Path) -> tuple[Arrays, dict[str, Any]] | None:
-    """What a file of a fit holds; None if it is damaged, or somebody else may have written it."""
+def read_checkpoint(file: Path) -> tuple[Arrays, dict[str, Any]] | None:
+    """The arrays and facts of a checkpoint file.
+
+    None if there is no such file, or it is damaged or writable by others, and is then discarded.
+    """
     with suppress(FileNotFoundError):
         why = distrusted(file) or distrusted(file.parent)
         if why:
-            discard(file, why, "the fit begins anew")
+            discard(file, why, _RESTART)
             return None
     try:
         return load_arrays(file, of=file.name)
     except DamagedError as error:
-        discard(file, f"damaged ({error})", "the fit begins anew")
+        discard(file, f"damaged ({error})", _RESTART)
         return None

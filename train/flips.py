@@ -1,7 +1,7 @@
-"""Flip pairs: rows of one text that are on opposite sides, each toward a target of its own.
+"""Flip pairs: two rows of one text with opposite labels, each toward its own target.
 
-A model that does not read the target gives both rows of a pair the same answer, so it is right
-for at most one of them, whatever its accuracy.
+A model that does not read the target predicts the same label for both rows of a pair, so at most
+one of them is correct, whatever its accuracy.
 """
 
 from collections.abc import Sequence
@@ -15,57 +15,59 @@ from newsstand.models.decision import MOST_PROBABLE
 from newsstand.types import Ints
 
 
-def flip_figures(
+def flip_metrics(
     texts: Sequence[Any] | NDArray[Any],
     truth: Ints,
-    answers: NDArray[Any],
+    predictions: NDArray[Any],
     labels: Sequence[str],
 ) -> dict[str, float]:
-    """How a model does on the flip pairs among some rows.
+    """Metrics of the flip pairs among some rows.
 
-    A flip pair is two rows of one text, one truly on each of the two sides that `opposites`
-    finds among the labels; of a text with several rows on a side, each one makes a pair with each
-    one on the other.
+    A flip pair is two rows of one text whose true labels are the two opposite labels (sides) that
+    `opposites` gives; if a text has several rows on a side, each is paired with each of the other
+    side.
 
     Args:
-        texts: Of each row a key of its text, equal for equal texts.
-        truth: int64, shape (rows,): the true labels, as places in `labels`.
-        answers: Predicted labels, integers of shape (rows,), or scores or probabilities of shape
-            (rows, labels), the highest of a row being its prediction.
+        texts: A key of each row's text, equal for equal texts.
+        truth: int64, shape (rows,): the true labels, as indices into `labels`.
+        predictions: Predicted labels, integers of shape (rows,), or scores or probabilities of
+            shape (rows, labels), of which the highest of a row is its prediction.
         labels: The labels.
 
     Returns:
-        `flip_accuracy`: the share of flip pairs with both rows right. `side_change`: the share
-        whose two predictions are on different sides, be they right or the wrong way round.
-        `flip_pairs`: how many pairs there are. Empty where there are none.
+        `flip_accuracy`: the share of flip pairs with both rows correct. `side_change`: the share
+        whose two predictions are on different sides, correct or swapped. `flip_pairs`: the number
+        of pairs. Empty if there are none.
 
     >>> names = ["favor", "against", "neutral"]
     >>> truth, predicted = np.array([0, 1, 0, 1]), np.array([0, 1, 1, 0])
-    >>> flip_figures(["a", "a", "b", "b"], truth, predicted, names)
+    >>> flip_metrics(["a", "a", "b", "b"], truth, predicted, names)
     {'flip_accuracy': 0.5, 'side_change': 1.0, 'flip_pairs': 2.0}
-    >>> flip_figures(["a", "b", "c", "d"], truth, predicted, names)
+    >>> flip_metrics(["a", "b", "c", "d"], truth, predicted, names)
     {}
     """
     sides = opposites(labels)
     if sides is None:
         return {}
-    predicted = MOST_PROBABLE.predict(answers) if answers.ndim > 1 else answers
+    predicted = MOST_PROBABLE.predict(predictions) if predictions.ndim > 1 else predictions
     number = np.unique(np.asarray(texts), return_inverse=True)[1]
     size = int(number.max(initial=-1)) + 1
 
-    def count(true: int, said: int | None = None) -> Ints:
-        """Of each text the rows that are truly on a side, or of these those that are put on one."""
-        which = truth == true if said is None else (truth == true) & (predicted == said)
-        return np.bincount(number[which], minlength=size)
+    def count(true: int, prediction: int | None = None) -> Ints:
+        """Rows of each text with a true label and, if given, a predicted one."""
+        chosen = truth == true
+        if prediction is not None:
+            chosen &= predicted == prediction
+        return np.bincount(number[chosen], minlength=size)
 
     one, other = sides
     pairs = int((count(one) * count(other)).sum())
     if not pairs:
         return {}
-    right = int((count(one, one) * count(other, other)).sum())
-    wrong = int((count(one, other) * count(other, one)).sum())
+    correct = int((count(one, one) * count(other, other)).sum())
+    swapped = int((count(one, other) * count(other, one)).sum())
     return {
-        "flip_accuracy": right / pairs,
-        "side_change": (right + wrong) / pairs,
+        "flip_accuracy": correct / pairs,
+        "side_change": (correct + swapped) / pairs,
         "flip_pairs": float(pairs),
     }

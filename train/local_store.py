@@ -1,4 +1,4 @@
-"""The SQLite file of a local MLflow store: made whole, checked before use, mended after a move."""
+"""The SQLite file of a local MLflow store: creation, checks, and relocation after a move."""
 
 import os
 import re
@@ -13,22 +13,21 @@ from filelock import FileLock, Timeout
 
 from newsstand.errors import NewsstandError
 
-# Seconds to wait for another process: that writes into the database, or that logs a model.
+# Seconds to wait for another process that writes to the database, and for one that logs a model.
 _LOCKED = 20.0
 _LOGGING = 600.0
 
-# Where MLflow keeps places of artifacts.
-_PLACES = (
+# Tables and columns in which MLflow stores locations of artifacts.
+_LOCATIONS = (
     ("experiments", "artifact_location"),
     ("runs", "artifact_uri"),
     ("logged_models", "artifact_location"),
     ("model_versions", "source"),
     ("model_versions", "storage_location"),
 )
-# What is said of a database that was left half made, or is none; and of one that is only busy,
-# too new, or on a full disk.
-_RUINED = r"already exists|duplicate column|no such (table|column)|malformed|not a database"
-_SOUND = r"locked|disk|full|revision|out-of-date"
+# Errors of an incomplete or damaged database; and of one that is busy, too new, or on a full disk.
+_DAMAGED = r"already exists|duplicate column|no such (table|column)|malformed|not a database"
+_OTHER_CAUSE = r"locked|disk|full|revision|out-of-date"
 
 
 def artifacts(database: Path, experiment: str) -> Path:
@@ -38,7 +37,7 @@ def artifacts(database: Path, experiment: str) -> Path:
 
 @contextmanager
 def locked(database: Path) -> Iterator[None]:
-    """Keeps other runs from making or writing the same database, for a `with` block."""
+    """Locks the database against creation and writing by other runs, for a `with` block."""
     place = database.parent / "mlruns" / ".lock"
     place.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -46,7 +45,7 @@ def locked(database: Path) -> Iterator[None]:
         lock.acquire()
     except Timeout:
         raise NewsstandError(
-            f"MLflow's database {database}: another run has kept {place} locked for "
+            f"MLflow's database {database}: another run has locked {place} for "
             f"{_LOGGING / 60:.0f} minutes"
         ) from None
     try:
@@ -56,35 +55,36 @@ def locked(database: Path) -> Iterator[None]:
 
 
 def make(database: Path, initialise: Callable[[Path], None]) -> None:
-    """Makes a database where there is none: aside, then renamed, so never half of one.
+    """Creates the database if there is none, atomically: in a temporary file that is renamed.
 
-    Call it under `locked`.
+    Must be called within `locked`.
 
     Args:
-        database: Its file.
-        initialise: Makes a database of MLflow in a file.
+        database: The file.
+        initialise: Creates a database of MLflow in a file.
     """
     if database.is_file() and database.stat().st_size:
         return
-    aside = database.with_name(f"{database.name}.new")
-    leftovers = (aside, Path(f"{aside}-journal"))
-    for path in leftovers:  # of a run that was killed here: nobody else has the lock
+    temporary = database.with_name(f"{database.name}.new")
+    leftovers = (temporary, Path(f"{temporary}-journal"))
+    for path in leftovers:  # of a run that was killed
         path.unlink(missing_ok=True)
     try:
-        initialise(aside)
-        with aside.open("rb") as stream:
+        initialise(temporary)
+        with temporary.open("rb") as stream:
             os.fsync(stream.fileno())
-        aside.replace(database)
+        temporary.replace(database)
     finally:
         for path in leftovers:
             path.unlink(missing_ok=True)
 
 
 def check(database: Path) -> None:
-    """Refuses a database that cannot be written; MLflow would try for minutes to.
+    """Checks that a database is writable, which MLflow would try for minutes.
 
     Raises:
-        NewsstandError: It or its folder cannot be written, or another program has it locked.
+        NewsstandError: The database or its folder is not writable, or another program has locked
+            it.
     """
     for place in (database.parent, database, database.parent / "mlruns"):
         if place.exists() and not os.access(place, os.W_OK):
@@ -101,38 +101,39 @@ def check(database: Path) -> None:
     except sqlite3.Error as error:
         if "locked" in str(error):
             raise NewsstandError(
-                f"MLflow's database {database}: another program has kept it locked for "
-                f"{_LOCKED:.0f} seconds; end it, or set MLFLOW_TRACKING_URI"
+                f"MLflow's database {database}: another program has locked it for "
+                f"{_LOCKED:.0f} seconds; end that program, or set MLFLOW_TRACKING_URI"
             ) from None
-        raise (ruin(database, error) or NewsstandError(f"{database}: {error}")) from None
+        raise (damage(database, error) or NewsstandError(f"{database}: {error}")) from None
 
 
-def ruin(database: Path, error: Exception, *, opening: bool = False) -> NewsstandError | None:
-    """What to do about a database that was left half made; None if the error is another.
+def damage(database: Path, error: Exception, *, opening: bool = False) -> NewsstandError | None:
+    """The error for an incomplete or damaged database; None if the error has another cause.
 
     Args:
-        database: Its file.
+        database: The file.
         error: What was raised.
-        opening: While MLflow opened the database, which it completes first.
+        opening: Whether it was raised while MLflow opened the database.
     """
-    ruined = re.search(_RUINED, str(error)) or (opening and not re.search(_SOUND, str(error)))
-    if not database.is_file() or not ruined:
+    damaged = re.search(_DAMAGED, str(error)) or (
+        opening and not re.search(_OTHER_CAUSE, str(error))
+    )
+    if not database.is_file() or not damaged:
         return None
-    said = str(error).partition("\n")[0]
+    reason = str(error).partition("\n")[0]
     return NewsstandError(
-        f"MLflow's database {database} is incomplete or damaged ({said}), as one that was left "
-        f"half made; move it away (mv '{database}' '{database}.ruined'), and the next run makes "
-        "a new one"
+        f"MLflow's database {database} is incomplete or damaged ({reason}); move it away "
+        f"(mv '{database}' '{database}.damaged'), and the next run creates a new one"
     )
 
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """Artifacts of a database whose places lie outside its folder.
+    """A move of a database whose artifact locations still name the old folder.
 
     Args:
-        old: The folder that the places name.
-        new: The database's own.
+        old: The folder in the artifact locations.
+        new: The database's folder.
     """
 
     old: Path
@@ -140,46 +141,46 @@ class Move:
 
 
 def moved(database: Path, experiment: str, location: str) -> Move | None:
-    """How a database was moved or copied since it noted where an experiment's artifacts are.
+    """Whether a database was moved or copied after an experiment was created.
 
-    Places of artifacts are absolute: a copied folder would write into the original.
+    Artifact locations are absolute, so that runs in a copied folder would write to the original.
 
     Args:
-        database: Its file.
+        database: The file.
         experiment: The experiment's name.
-        location: Its place, as MLflow has it.
+        location: The experiment's artifact location in MLflow.
 
     Returns:
-        None if the artifacts are in the database's folder, or were put elsewhere on purpose.
+        The move; None if the artifacts are in the database's folder or in one the user has chosen.
     """
-    own, noted = artifacts(database, experiment), _path(location)
-    if noted is None or noted.resolve() == own.resolve():
+    own, stored = artifacts(database, experiment), _path(location)
+    if stored is None or stored.resolve() == own.resolve():
         return None
-    as_made = noted.parts[-2:] == own.parts[-2:]  # mlruns/NAME
-    if not as_made or (noted.exists() and not own.exists()):
+    is_default = stored.parts[-2:] == own.parts[-2:]  # mlruns/NAME
+    if not is_default or (stored.exists() and not own.exists()):
         return None
-    return Move(noted.parents[1], own.resolve().parents[1])
+    return Move(stored.parents[1], own.resolve().parents[1])
 
 
 def relocate(database: Path) -> tuple[list[Move], int]:
-    """Sets places of artifacts right after the database and `mlruns` were moved or copied.
+    """Updates artifact locations after the database and `mlruns` were moved or copied.
 
     Args:
-        database: Its file.
+        database: The file.
 
     Returns:
-        The moves that were found, and how many places were set.
+        The moves, and the number of updated locations.
 
     Raises:
-        NewsstandError: No database, or one that cannot be written.
+        NewsstandError: There is no database, or it is not writable.
     """
     if not database.is_file():
         raise NewsstandError(f"no MLflow database at {database}")
     check(database)
     with locked(database), closing(_opened(database)) as connection, connection:
         rows = connection.execute("SELECT name, artifact_location FROM experiments").fetchall()
-        found = {move for name, place in rows if (move := moved(database, name, place or ""))}
-        moves = sorted(found, key=lambda move: str(move.old))
+        distinct = {move for name, place in rows if (move := moved(database, name, place or ""))}
+        moves = sorted(distinct, key=lambda move: str(move.old))
         changed = sum(
             _replace(connection, old, new)
             for move in moves
@@ -189,11 +190,11 @@ def relocate(database: Path) -> tuple[list[Move], int]:
 
 
 def _replace(connection: sqlite3.Connection, old: str, new: str) -> int:
-    """Puts one beginning of places in place of another; how many were changed."""
+    """Replaces the prefix of artifact locations; returns the number of changed ones."""
     old, new = f"{old}/mlruns/", f"{new}/mlruns/"
     count = 0
-    for table, column in _PLACES:
-        with suppress(sqlite3.OperationalError):  # a column that this MLflow does not have
+    for table, column in _LOCATIONS:
+        with suppress(sqlite3.OperationalError):  # this version of MLflow lacks the column
             count += connection.execute(
                 f"UPDATE {table} SET {column} = ? || substr({column}, ?) "  # noqa: S608 - ours
                 f"WHERE substr({column}, 1, ?) = ?",
@@ -203,7 +204,7 @@ def _replace(connection: sqlite3.Connection, old: str, new: str) -> int:
 
 
 def _path(location: str) -> Path | None:
-    """The local path of a place of artifacts; None for one elsewhere."""
+    """The local path of an artifact location; None if it is remote."""
     parsed = urlparse(location)
     if parsed.scheme not in ("", "file") or not location:
         return None
@@ -211,5 +212,5 @@ def _path(location: str) -> Path | None:
 
 
 def _opened(database: Path) -> sqlite3.Connection:
-    """Opened for writing, and not made."""
+    """Opens an existing database for reading and writing."""
     return sqlite3.connect(f"{database.as_uri()}?mode=rw", uri=True, timeout=_LOCKED)

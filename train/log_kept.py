@@ -1,4 +1,4 @@
-"""Logs a model that could not be logged when it was trained, and mends a moved store."""
+"""Logs a model whose logging failed after training, and relocates a moved store."""
 
 import shutil
 from pathlib import Path
@@ -11,16 +11,16 @@ from newsstand.train.tracking import known, run
 
 
 def log_kept(folder: Path) -> dict[str, str]:
-    """Logs what a training has kept as the training would have, and deletes the folder.
+    """Logs a trained model from the folder it was saved in, and deletes the folder.
 
     Args:
-        folder: The folder that the training named.
+        folder: The folder that the error message of the training names.
 
     Returns:
-        What there is to show: the run, its page, the model, the bundle, the registered version.
+        `run`, `page`, `model`, `bundle` and, if the model is registered, `registered`.
 
     Raises:
-        NewsstandError: No such folder, or MLflow still refuses it; the folder stays then.
+        NewsstandError: There is no such folder, or MLflow still fails; the folder is kept then.
     """
     outcome, finished = Outcome.read(folder), Finished(folder)
     check_tracking(outcome.experiment, register_as=outcome.register_as, resume=None)
@@ -31,29 +31,37 @@ def log_kept(folder: Path) -> dict[str, str]:
         tags=outcome.tags,
         started=outcome.started,
         resume=known(outcome.run_id),
-    ) as again:
-        logged = again.log(outcome, finished)
+    ) as active:
+        logged = active.log(outcome, finished)
         registered = {}
         if outcome.register_as:
-            logged, registered["registered"] = again.register(outcome, logged)
+            logged, registered["registered"] = active.register(outcome, logged)
     shutil.rmtree(folder)
-    found = {"run": again.run_id, "page": again.url, "model": logged.model, "bundle": logged.bundle}
-    return found | registered
+    return {
+        "run": active.run_id,
+        "page": active.url,
+        "model": logged.model,
+        "bundle": logged.bundle,
+        **registered,
+    }
 
 
 def relocate_store() -> list[str]:
-    """Sets the places of artifacts right after a local store was moved or copied.
+    """Updates the artifact locations of a local store that was moved or copied.
 
     Returns:
-        What was done, a line a move.
+        A line for each move.
 
     Raises:
-        NewsstandError: No local store, or one that cannot be written.
+        NewsstandError: There is no local store, or it is not writable.
     """
     database = local_database()
     if database is None:
-        raise NewsstandError("relocate: only a local SQLite store (MLFLOW_TRACKING_URI) is moved")
+        raise NewsstandError(
+            "relocate: expected a local SQLite store (MLFLOW_TRACKING_URI), got another one"
+        )
     moves, changed = local_store.relocate(database)
     if not moves:
-        return [f"{database}: nothing to do, its artifacts are where it says"]
-    return [f"{move.old} is now {move.new}" for move in moves] + [f"{changed} places set"]
+        return [f"{database}: nothing to do, all artifact locations are correct"]
+    lines = [f"{move.old} is now {move.new}" for move in moves]
+    return [*lines, f"{changed} artifact locations updated"]

@@ -1,4 +1,4 @@
-"""What a finished training has to log: with its bundle, a folder that can be logged later, too."""
+"""The results of a finished training, which can be logged later if logging fails."""
 
 import json
 import logging
@@ -22,7 +22,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """All that is logged of a run, beside its files.
+    """Everything that is logged of a run, beside its files.
 
     Args:
         experiment: The MLflow experiment.
@@ -30,16 +30,16 @@ class Outcome:
         started: Seconds since the epoch at which the work began.
         params: Settings, by dotted key.
         tags: Tags of the run.
-        metrics: Figures of the run and of its model.
+        metrics: Metrics of the run and of its model.
         data: `form`, `path` and `digest` of the data.
-        signature: `labels` and `stance`, for the columns of the model.
-        example: One row as the model takes it.
-        extra: The extra of newsstand that scoring with the model needs, if any.
+        signature: `labels` and `stance`, from which the model's columns follow.
+        example: One row as input of the model.
+        extra: The extra of newsstand that scoring with the model requires, if any.
         register_as: Name to register the model under, if any.
-        alias: Of the registered model, if any.
-        alias_force: Whether the alias moves in any case.
-        standing: Tags that tell which models can be compared.
-        run_id: The MLflow run, once it has begun.
+        alias: Alias of the registered model, if any.
+        alias_force: Whether the alias moves unconditionally.
+        standing: The tags of `Standing`.
+        run_id: The MLflow run, if it has begun.
     """
 
     experiment: str
@@ -60,10 +60,10 @@ class Outcome:
 
     @classmethod
     def read(cls, folder: Path) -> Self:
-        """What a kept folder says.
+        """Reads the outcome from the folder of a training whose logging failed.
 
         Raises:
-            NewsstandError: No such folder.
+            NewsstandError: The folder holds no such training.
         """
         path = folder / _RECORD
         try:
@@ -71,7 +71,7 @@ class Outcome:
             return cls(**{field.name: values[field.name] for field in fields(cls)})
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise NewsstandError(
-                f"{folder}: no run that `newsstand train` kept because it could not be logged "
+                f"{folder}: expected a folder that `newsstand train` saved when logging failed "
                 f"({path.name}: {error!r})"
             ) from None
 
@@ -80,7 +80,7 @@ class Finished:
     """The files of a finished training, until they are logged.
 
     Args:
-        folder: Holds `bundle`, `artifacts` and what else there is to log.
+        folder: Holds `bundle`, `artifacts` and the outcome.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -90,32 +90,32 @@ class Finished:
         self.kept = False
 
     def note(self, outcome: Outcome) -> None:
-        """Writes down what there is to log; again, where there is space, once more is known."""
+        """Writes the outcome into the folder, atomically."""
         new = self.folder / f"{_RECORD}.new"
         new.write_text(json.dumps(asdict(outcome), indent=2), encoding="utf-8")
         new.replace(self.folder / _RECORD)
 
     def keep(self, name: str) -> Path:
-        """Moves the files into the working directory, or leaves them where they are.
+        """Moves the files into the working directory; if that fails, leaves them where they are.
 
         Args:
             name: The run's name.
 
         Returns:
-            Where they are, to be read by `Outcome.read`.
+            The folder, for `Outcome.read`.
         """
         self.kept = True
         plain = re.sub(r"[^\w.-]+", "-", name).strip(".-") or "run"
-        wanted = f"newsstand-unlogged-{plain}"
-        others = (Path(f"{wanted}-{number}") for number in count(2))
-        target = next(path for path in chain([Path(wanted)], others) if not path.exists())
+        first = f"newsstand-unlogged-{plain}"
+        others = (Path(f"{first}-{number}") for number in count(2))
+        target = next(path for path in chain([Path(first)], others) if not path.exists())
         try:
             shutil.copytree(self.folder, target)
-        except OSError:  # no space here, or not writable
+        except OSError:  # no space, or not writable
             shutil.rmtree(target, ignore_errors=True)
             return self.folder
         shutil.rmtree(self.folder, ignore_errors=True)
-        target.chmod(0o755)  # a temporary folder lets no one else in
+        target.chmod(0o755)  # temporary folders are private
         return target
 
 
@@ -132,26 +132,28 @@ def finished() -> Iterator[Finished]:
 
 @contextmanager
 def kept_if_not_logged(made: Finished, outcome: Outcome) -> Iterator[None]:
-    """Keeps the files of a training where the block cannot log them.
+    """Saves the files of a training if the `with` block fails to log them.
 
     Raises:
-        NewsstandError: What went wrong, where the files are, and the command that logs them.
+        NewsstandError: The error, the folder of the files, and the command that logs them.
     """
     made.note(outcome)
     try:
         yield
     except BaseException as error:
         place = made.keep(outcome.name)
-        told = f"the trained model is kept in {place}; to log it: newsstand log {quote(str(place))}"
-        if not isinstance(error, Exception):  # Ctrl-C, or the end of the process
-            _log.warning("%s", told)
+        advice = f"the trained model is saved in {place}; log it with: newsstand log " + quote(
+            str(place)
+        )
+        if not isinstance(error, Exception):  # Ctrl-C, or the process is terminated
+            _log.warning("%s", advice)
             raise
-        raise NewsstandError(f"{error or type(error).__name__}; {told}") from error
+        raise NewsstandError(f"{error or type(error).__name__}; {advice}") from error
 
 
 @contextmanager
 def plain_disk_errors() -> Iterator[None]:
-    """Turns what safetensors and torch raise on a full disk into an `OSError`."""
+    """Converts errors of safetensors and torch on a full disk to `OSError`."""
     try:
         yield
     except OSError:
@@ -161,5 +163,5 @@ def plain_disk_errors() -> Iterator[None]:
         if found is None:
             raise
         number = int(found[1])
-        told = f"the trained model cannot be saved: {os.strerror(number)}"
-        raise OSError(number, told) from error
+        message = f"the trained model cannot be saved: {os.strerror(number)}"
+        raise OSError(number, message) from error

@@ -1,4 +1,4 @@
-"""What MLflow would refuse at the end of a run, asked before anything is read or learned."""
+"""Checks before a run that MLflow can log it."""
 
 import os
 from pathlib import Path
@@ -22,15 +22,15 @@ _DATABASES = ("postgresql", "mysql", "mssql")
 
 
 def check_tracking(experiment: str, *, register_as: str | None, resume: str | None) -> None:
-    """Asks MLflow whether a run can be logged; nothing is made or changed.
+    """Checks that a run can be logged, without creating or changing anything.
 
     Args:
-        experiment: Its experiment.
-        register_as: The registered model that it will be a version of, if any.
-        resume: The run to go on with, if any.
+        experiment: The run's experiment.
+        register_as: The registered model to add a version to, if any.
+        resume: The run to resume, if any.
 
     Raises:
-        NewsstandError: Why it cannot, and what to do.
+        NewsstandError: The reason why it cannot be logged, and what to do.
     """
     with mlflow_settings(asking=True):
         try:
@@ -42,7 +42,7 @@ def check_tracking(experiment: str, *, register_as: str | None, resume: str | No
 
 
 def local_database() -> Path | None:
-    """The file of the SQLite store that runs go to; None for any other store."""
+    """The file of the local SQLite store; None for any other store."""
     return database(mlflow.get_tracking_uri())
 
 
@@ -52,62 +52,62 @@ def _check(experiment: str, register_as: str | None, resume: str | None) -> None
     if place is not None:
         local_store.check(place)
         if not place.is_file() or not place.stat().st_size:
-            return  # it will be made
+            return  # it will be created
     elif uri.startswith(_DATABASES):
         create_engine(make_url(uri)).connect().close()  # MLflow would try ten times
     try:
         client = MlflowClient()  # opens the database
-        found = client.get_experiment_by_name(experiment)
+        existing = client.get_experiment_by_name(experiment)
     except Exception as error:
-        raise (place and local_store.ruin(place, error, opening=True)) or error from error
-    if found is not None:
-        check_active(experiment, found)
-        _check_location(found, place)
+        raise (place and local_store.damage(place, error, opening=True)) or error from error
+    if existing is not None:
+        check_active(experiment, existing)
+        _check_location(existing, place)
     if place is None:
-        _check_version(client, found)
+        _check_version(client, existing)
     if register_as is not None:
-        _registered(client, register_as)
+        _check_registry(client, register_as)
     if resume is not None:
         client.get_run(resume)
 
 
 def _check_location(experiment: Experiment, place: Path | None) -> None:
-    """Refuses artifacts that would go to another folder's, or where nothing can be written."""
+    """Refuses an artifact location that is in another folder's store or is not writable."""
     name, location = experiment.name, experiment.artifact_location
     move = place and local_store.moved(place, name, location)
     if move:
         raise NewsstandError(
-            f"MLflow experiment '{name}' in {place} keeps its artifacts in {move.old}/mlruns: the "
-            "folder was moved or copied; to have them here: newsstand relocate"
+            f"MLflow experiment '{name}' in {place} has its artifacts in {move.old}/mlruns: the "
+            "folder was moved or copied; update the locations with: newsstand relocate"
         )
     parsed = urlparse(location)
     if parsed.scheme not in ("", "file"):
         return
     folder = Path(unquote(parsed.path) if parsed.scheme else location)
-    there = next(path for path in (folder, *folder.parents) if path.exists())
-    if not os.access(there, os.W_OK):
+    parent = next(path for path in (folder, *folder.parents) if path.exists())
+    if not os.access(parent, os.W_OK):
         raise NewsstandError(
-            f"MLflow experiment '{name}' keeps its artifacts in {folder}, which cannot be written "
-            "here; set tracking.experiment, or let the server take them (mlflow server "
+            f"MLflow experiment '{name}' has its artifacts in {folder}, which is not writable; set "
+            "tracking.experiment, or have the server store artifacts (mlflow server "
             "--serve-artifacts)"
         )
 
 
 def _check_version(client: MlflowClient, experiment: Experiment | None) -> None:
-    """Refuses a server that is older than logged models."""
+    """Refuses a server that does not support logged models."""
     try:
         client.search_logged_models([experiment.experiment_id if experiment else "0"])
     except MlflowException as error:
         if "404" in str(error) or error.error_code == "ENDPOINT_NOT_FOUND":
             raise NewsstandError(
-                f"MLflow at {store()} is older than 3.0, without models of runs; a newer "
-                "server is needed (MLFLOW_TRACKING_URI)"
+                f"MLflow at {store()} is older than 3.0 and does not support logged models; use "
+                "a newer server (MLFLOW_TRACKING_URI)"
             ) from error
         raise
 
 
-def _registered(client: MlflowClient, name: str) -> None:
-    """Asks for a registered model, which need not be there yet."""
+def _check_registry(client: MlflowClient, name: str) -> None:
+    """Checks that the model registry responds; the model need not exist."""
     try:
         client.get_registered_model(name)
     except MlflowException as error:

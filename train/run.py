@@ -1,4 +1,4 @@
-"""One training run, from config to logged bundle. Read it from top to bottom."""
+"""One training run, from config to logged bundle, in the order of its stages."""
 
 import tempfile
 import time
@@ -21,11 +21,11 @@ from newsstand.train import controls, evaluate
 from newsstand.train.artifacts import write_artifacts
 from newsstand.train.calibrate import fit_calibration
 from newsstand.train.champion import Standing
-from newsstand.train.dataset import Rows
-from newsstand.train.families.base import Fitted, RunContext, Trainer
-from newsstand.train.fit_checkpoint import Unfinished
+from newsstand.train.dataset import LabelledRows
+from newsstand.train.families.base import FitResult, RunContext, Trainer
+from newsstand.train.fit_checkpoint import FitCheckpoints
 from newsstand.train.outcome import Outcome, finished, kept_if_not_logged, plain_disk_errors
-from newsstand.train.stage_timer import Clock, Reporter
+from newsstand.train.stage_timer import Reporter, StageTimer
 from newsstand.train.tracked_run import TrackedRun, Tracker, untracked
 from newsstand.types import Floats
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from newsstand.train import tracking
 
 _GOLDEN_ROWS = 8
-# What models are made with, by the names that PyPI has for them; and what each extra adds.
+# PyPI names of the libraries that affect all models, and of those that each extra adds.
 _LIBRARIES = ("numpy", "scipy", "scikit-learn")
 _OF_EXTRA = {
     "encoder": ("torch", "transformers"),
@@ -43,22 +43,22 @@ _OF_EXTRA = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """What a training run gives back.
+    """The result of a training run.
 
     Args:
-        run_id: Of the run in MLflow; empty if it was not tracked.
-        experiment: Its experiment.
+        run_id: The id of the run in MLflow; empty if not tracked.
+        experiment: The run's experiment.
         task: `topic` or `stance`.
         model: URI of the logged model, for `newsstand.load`; empty if not tracked.
         bundle: Folder of the bundle in MLflow's artifacts, or its URI; empty if not tracked.
-        bundle_hash: The bundle's identity; empty if it was not saved.
+        bundle_hash: Hash of the bundle; empty if it was not saved.
         url: The run's page in the MLflow UI.
         metrics: `test/…` and `validation/…` metrics, and those of the fit.
         seconds: By stage, and `total`.
-        labels: One report a label on the test rows.
+        labels: A report of each label on the test rows.
         names: Label to readable name.
-        warning: What the model's scores will say, as it failed a control of its stance run.
-        fitted: The trained model itself.
+        warning: The warning of the model's scores if a stance model failed a control, or None.
+        fitted: The trained model.
     """
 
     run_id: str
@@ -76,7 +76,7 @@ class Result:
     warning: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """What `newsstand train --json` prints."""
+        """The values that `newsstand train --json` prints."""
         keys = ("run_id", "experiment", "task", "model", "bundle", "bundle_hash", "url")
         return {key: getattr(self, key) for key in (*keys, "metrics", "seconds")}
 
@@ -94,53 +94,53 @@ def train(
 
     Args:
         config: The experiment.
-        name: The run's name where the config gives none.
-        reporter: Is told of the stages.
-        started: `time.perf_counter()` at the start of what `seconds.total` counts.
-        resume: The interrupted run of an encoder's fine-tuning to go on with.
+        name: The run's name if the config sets none.
+        reporter: Called for each stage.
+        started: `time.perf_counter()` at the start of the time that `seconds.total` counts.
+        resume: The id of an interrupted fine-tuning run to resume.
         track: Whether to log the run in MLflow.
 
     Raises:
-        NewsstandError: Data or settings that cannot be used; nothing is logged then. Or what
-            kept the trained model from being logged, and where it is kept.
+        NewsstandError: The data or settings cannot be used, and nothing is logged; or logging the
+            trained model failed, and the message names the folder that it is saved in.
     """
-    stages = Clock(reporter, started)
+    timer = StageTimer(reporter, started)
     kind = FAMILIES[config.model.kind].trainer_class
     kind.check(config, resume)
     if track:
         _check_tracking(config, resume)
     with ExitStack() as stack:  # holds the tracked run, from when it begins
-        data = _load(config, stages, reporter)
-        context = _context(config, data, name, stages, reporter, resume, stack, track=track)
+        data = _load(config, timer, reporter)
+        context = _context(config, data, name, timer, reporter, resume, stack, track=track)
         trainer = kind.of(config, context)
-        fitted = trainer.fit(data.train, data.validation)
-        config = _with_settings(config, fitted.chosen)
-        model, export_metrics = _export(trainer, fitted.model, data, config, stages)
-        with stages.stage("calibrate") as note:
+        fit = trainer.fit(data.train, data.validation)
+        config = _with_settings(config, fit.chosen)
+        model, export_metrics = _export(trainer, fit.model, data, config, timer)
+        with timer.stage("calibrate") as note:
             calibration, validation = data.calibrate(model)
             note(f"validation accuracy {validation['accuracy']:.3f}, ECE {validation['ece']:.3f}")
         if config.model.refit:
-            model = _refit(trainer, fitted, data, stages)
-        with stages.stage("evaluate") as note:
+            model = _refit(trainer, fit, data, timer)
+        with timer.stage("evaluate") as note:
             bundle = data.bundle(model, calibration)
             probabilities = bundle.probabilities(data.test.examples)
-            metrics = {**fitted.metrics, **export_metrics}
+            metrics = {**fit.metrics, **export_metrics}
             metrics |= data.metrics(probabilities, validation)
             accuracy, macro_f1 = (metrics[f"test/{x}"] for x in ("accuracy", "macro_f1"))
             note(f"test accuracy {accuracy:.3f}, macro-F1 {macro_f1:.3f}")
         if config.task == "stance":
-            found = _controls(config, bundle, probabilities, data, stages)
-            bundle = replace(bundle, controls=found)
-            metrics |= {f"test/{name}": value for name, value in found.metrics.items()}
-        trained = _Trained(config, data, bundle, probabilities, metrics, fitted)
-        result = (_log if track else _not_logged)(trained, context, stages)
+            controls_ = _controls(config, bundle, probabilities, data, timer)
+            bundle = replace(bundle, controls=controls_)
+            metrics |= {f"test/{name}": value for name, value in controls_.metrics.items()}
+        trained = _Trained(config, data, bundle, probabilities, metrics, fit)
+        result = (_log if track else _not_logged)(trained, context, timer)
         context.checkpoints.remove()
     return result
 
 
 @dataclass(frozen=True, slots=True)
 class _Data:
-    """The rows of a run, and what is measured on them.
+    """The rows of a run, and the metrics computed on them.
 
     Args:
         config: The experiment.
@@ -152,9 +152,9 @@ class _Data:
 
     config: Config
     news: NewsData
-    train: Rows
-    validation: Rows
-    test: Rows
+    train: LabelledRows
+    validation: LabelledRows
+    test: LabelledRows
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -162,14 +162,14 @@ class _Data:
         return {name: len(getattr(self, name)) for name in SPLITS}
 
     def calibrate(self, model: Model) -> tuple[Calibration, dict[str, float]]:
-        """Calibration of a model on the validation rows, and its metrics there."""
+        """Fits a model's calibration on the validation rows; also returns its metrics there."""
         scores = model.forward(self.validation.examples)
         labels = self.validation.labels
         calibration = fit_calibration(self.config.calibration.method, scores, labels)
-        return calibration, self._measured(calibration.apply(scores), self.validation)
+        return calibration, self._metrics(calibration.apply(scores), self.validation)
 
     def bundle(self, model: Model, calibration: Calibration) -> Bundle:
-        """A model with all that scoring needs."""
+        """A model with everything that scoring needs."""
         libraries = (*_LIBRARIES, *_OF_EXTRA.get(model.requires or "", ()))
         return Bundle(
             task=self.config.task,
@@ -182,15 +182,15 @@ class _Data:
         )
 
     def metrics(self, probabilities: Floats, validation: Mapping[str, float]) -> dict[str, float]:
-        """Metrics of both splits, by `test/…` and `validation/…`.
+        """Metrics of both splits, as `test/…` and `validation/…`.
 
         Args:
             probabilities: Of the test rows.
-            validation: Metrics of the validation rows, as `calibrate` gives them.
+            validation: Metrics of the validation rows, from `calibrate`.
         """
-        tested = self._measured(probabilities, self.test)
-        tested |= evaluate.by_source(probabilities, self.test.labels, self.test.by_source())
-        named = {f"test/{name}": value for name, value in tested.items()}
+        test = self._metrics(probabilities, self.test)
+        test |= evaluate.by_source(probabilities, self.test.labels, self.test.by_source())
+        named = {f"test/{name}": value for name, value in test.items()}
         return named | {f"validation/{name}": value for name, value in validation.items()}
 
     def evaluate(self, model: Model) -> dict[str, float]:
@@ -199,47 +199,44 @@ class _Data:
         probabilities = self.bundle(model, calibration).probabilities(self.test.examples)
         return self.metrics(probabilities, validation)
 
-    def _measured(self, probabilities: Floats, rows: Rows) -> dict[str, float]:
-        wanted = self.config.evaluation
+    def _metrics(self, probabilities: Floats, rows: LabelledRows) -> dict[str, float]:
         return evaluate.metrics(
             probabilities,
             rows.labels,
             self.news.labels.labels,
-            wanted.f_avg,
-            fnc=wanted.fnc_score,
-            mae=wanted.mae,
+            self.config.evaluation.model_dump(),
         )
 
 
 @dataclass(frozen=True, slots=True)
 class _Trained:
-    """All that came of a training."""
+    """The model of a run, its metrics, and the inputs they were computed from."""
 
     config: Config
     data: _Data
     bundle: Bundle
     probabilities: Floats
     metrics: dict[str, float]
-    fitted: Fitted
+    fit: FitResult
 
 
 def _check_tracking(config: Config, resume: str | None) -> None:
-    from newsstand.train.preflight import check_tracking  # imports MLflow, for seconds
+    from newsstand.train.preflight import check_tracking  # importing MLflow takes seconds
 
     tracked = config.tracking
     check_tracking(tracked.experiment, register_as=tracked.register_as, resume=resume)
 
 
-def _load(config: Config, stages: Clock, reporter: Reporter) -> _Data:
-    with stages.stage("load") as note:
+def _load(config: Config, timer: StageTimer, reporter: Reporter) -> _Data:
+    with timer.stage("load") as note:
         news = load(config.loading(), progress=reporter.progress)
         absent = [x for x in config.evaluation.f_avg if x not in news.labels.names]
         if absent:
             raise DataError(f"evaluation.f_avg: no row has the label '{absent[0]}'")
-        note(_loaded(news))
-    with stages.stage("prepare") as note:
-        splits = [Rows(news, news.numbers(split)) for split in SPLITS]
-        note(_removed(splits))
+        note(_load_note(news))
+    with timer.stage("prepare") as note:
+        splits = [LabelledRows(news, news.numbers(split)) for split in SPLITS]
+        note(_prepare_note(splits))
     return _Data(config, news, *splits)
 
 
@@ -247,7 +244,7 @@ def _context(
     config: Config,
     data: _Data,
     name: str,
-    stages: Clock,
+    timer: StageTimer,
     reporter: Reporter,
     resume: str | None,
     stack: ExitStack,
@@ -266,13 +263,13 @@ def _context(
             "newsstand.data_digest": data.news.digest,
             "newsstand.splits": data.news.note,
         },
-        started=lambda: time.time() - stages.elapsed(),
+        started=lambda: time.time() - timer.elapsed(),
         stack=stack,
     )
     return RunContext(
-        stages=stages,
+        timer=timer,
         progress=reporter.progress,
-        checkpoints=Unfinished(data.news.folder, data.news.digest),
+        checkpoints=FitCheckpoints(data.news.folder, data.news.digest),
         scratch=Path(stack.enter_context(tempfile.TemporaryDirectory())),
         digest=data.news.digest,
         tracked=tracked,
@@ -282,54 +279,53 @@ def _context(
 
 
 def _with_settings(config: Config, chosen: Mapping[str, Any]) -> Config:
-    """The config with the settings of its model that a fit has chosen."""
+    """The config with the model settings that a search has chosen."""
     return config.model_copy(update={"model": config.model.model_copy(update=dict(chosen))})
 
 
 def _export(
-    trainer: Trainer, model: Model, data: _Data, config: Config, stages: Clock
+    trainer: Trainer, model: Model, data: _Data, config: Config, timer: StageTimer
 ) -> tuple[Model, dict[str, float]]:
-    """The model as its bundle is to keep it, and the metrics of that."""
+    """The model as its bundle stores it, and the metrics of the export."""
     if config.export == ExportConfig():
         return model, {}
-    with stages.stage("export") as note:
+    with timer.stage("export") as note:
         exported, cost = trainer.export(model, data.validation)
         note(str(cost))
     return exported, cost.metrics() if cost else {}
 
 
-def _refit(trainer: Trainer, fitted: Fitted, data: _Data, stages: Clock) -> Model:
-    """The model fitted once more on all rows that are not test rows, and exported."""
+def _refit(trainer: Trainer, fit: FitResult, data: _Data, timer: StageTimer) -> Model:
+    """Fits the model again on all rows that are not test rows, and exports it."""
     news = data.news
-    with stages.stage("fit") as note:
-        rows = data.train + data.validation + Rows(news, news.refit_only_numbers)
-        again = trainer.refit(rows, fitted)
-        model, cost = trainer.export(again, data.validation)
+    with timer.stage("fit") as note:
+        rows = data.train + data.validation + LabelledRows(news, news.refit_only_numbers)
+        model, cost = trainer.export(trainer.refit(rows, fit), data.validation)
         refit_only = f", {len(news.refit_only):,} of them refit-only" if news.refit_only else ""
         exported = f"; {cost}" if cost else ""
-        note(f"again, on all {len(rows):,} training and validation rows{refit_only}{exported}")
+        note(f"refit on all {len(rows):,} training and validation rows{refit_only}{exported}")
     return model
 
 
 def _controls(
-    config: Config, bundle: Bundle, probabilities: Floats, data: _Data, stages: Clock
+    config: Config, bundle: Bundle, probabilities: Floats, data: _Data, timer: StageTimer
 ) -> Controls:
-    """Whether a stance model needs text and target both."""
-    with stages.stage("controls") as note:
+    """Evaluates whether a stance model needs both text and target."""
+    with timer.stage("controls") as note:
         rows = data.train + data.validation if config.model.refit else data.train
-        found = controls.judge(
+        found = controls.evaluate(
             bundle, rows, data.validation, data.test, probabilities, seed=config.seed
         )
-        note(controls.told(found))
+        note(controls.summary(found))
     return found
 
 
-def _log(trained: _Trained, context: RunContext, stages: Clock) -> Result:
-    """Logs and registers what came of a training."""
+def _log(trained: _Trained, context: RunContext, timer: StageTimer) -> Result:
+    """Logs and registers the trained model."""
     config, test = trained.config, trained.data.test
     tracked = config.tracking
     with finished() as made, ExitStack() as during:
-        with stages.stage("log") as note:
+        with timer.stage("log") as note:
             with plain_disk_errors():
                 golden = trained.data.validation.spread(_GOLDEN_ROWS)
                 bundle_hash = trained.bundle.save(made.bundle, golden=golden)
@@ -338,20 +334,19 @@ def _log(trained: _Trained, context: RunContext, stages: Clock) -> Result:
                     config,
                     labels=trained.bundle.labels,
                     probabilities=trained.probabilities,
-                    test=test,
-                    trials=trained.fitted.trials,
+                    test_rows=test,
+                    trials=trained.fit.trials,
                 )
-            outcome = _outcome(trained, context, stages)
+            outcome = _outcome(trained, context, timer)
             during.enter_context(kept_if_not_logged(made, outcome))
-            begun = context.tracked.begin(flatten(config), stack=during)
-            run = cast("tracking.Run", begun)
+            run = cast("tracking.Run", context.tracked.begin(flatten(config), stack=during))
             logged = run.log(outcome, made)
             note(f"MLflow experiment '{tracked.experiment}', run {run.run_id}")
         if tracked.register_as:
-            with stages.stage("register") as note:
-                logged, said = run.register(outcome, logged)
-                note(said)
-        seconds = stages.seconds()
+            with timer.stage("register") as note:
+                logged, registered = run.register(outcome, logged)
+                note(registered)
+        seconds = timer.seconds()
     return _result(
         trained,
         seconds,
@@ -363,15 +358,13 @@ def _log(trained: _Trained, context: RunContext, stages: Clock) -> Result:
     )
 
 
-def _not_logged(trained: _Trained, context: RunContext, stages: Clock) -> Result:  # noqa: ARG001
+def _not_logged(trained: _Trained, context: RunContext, timer: StageTimer) -> Result:  # noqa: ARG001
     """The result of a run that is not tracked."""
-    return _result(
-        trained, stages.seconds(), run_id="", url="", model="", bundle="", bundle_hash=""
-    )
+    return _result(trained, timer.seconds(), run_id="", url="", model="", bundle="", bundle_hash="")
 
 
-def _outcome(trained: _Trained, context: RunContext, stages: Clock) -> Outcome:
-    """What is logged of a training, beside its files."""
+def _outcome(trained: _Trained, context: RunContext, timer: StageTimer) -> Outcome:
+    """Everything that is logged of a run, beside its files."""
     config, data, metrics = trained.config, trained.data, trained.metrics
     tracked, labels = config.tracking, trained.bundle.labels.labels
     standing = Standing.of(
@@ -383,10 +376,10 @@ def _outcome(trained: _Trained, context: RunContext, stages: Clock) -> Outcome:
     return Outcome(
         experiment=tracked.experiment,
         name=context.tracked.name,
-        started=time.time() - stages.elapsed(),
+        started=time.time() - timer.elapsed(),
         params={key: str(value) for key, value in flatten(config).items()},
         tags=context.tracked.tags,
-        metrics=metrics | {f"seconds/{k}": v for k, v in stages.seconds().items()},
+        metrics=metrics | {f"seconds/{k}": v for k, v in timer.seconds().items()},
         data=config.data.origin() | {"digest": data.news.digest},
         signature={"labels": labels, "stance": config.task == "stance"},
         example=data.validation.example_row(),
@@ -416,17 +409,17 @@ def _result(trained: _Trained, seconds: dict[str, float], **logged: str) -> Resu
     )
 
 
-def _loaded(news: NewsData) -> str:
-    told = [f"{len(news.numbers(split)):,} {split}" for split in SPLITS]
-    told += [f"{len(news.labels)} labels", *(note.what for note in news.notes)]
+def _load_note(news: NewsData) -> str:
+    parts = [f"{len(news.numbers(split)):,} {split}" for split in SPLITS]
+    parts += [f"{len(news.labels)} labels", *(note.what for note in news.notes)]
     left_out = news.left_out | ({"tied votes": news.ties} if news.ties else {})
     if left_out:
         reasons = ", ".join(f"{n:,} {reason}" for reason, n in left_out.items())
-        told.append(f"left out: {reasons}")
-    return ", ".join(told)
+        parts.append(f"left out: {reasons}")
+    return ", ".join(parts)
 
 
-def _removed(splits: Iterable[Rows]) -> str:
-    of = list(splits)
-    stripped, rows = sum(split.stripped() for split in of), sum(map(len, of))
-    return f"boilerplate taken out of {stripped:,} of {rows:,} articles"
+def _prepare_note(splits: Iterable[LabelledRows]) -> str:
+    rows = list(splits)
+    stripped, total = sum(split.stripped() for split in rows), sum(map(len, rows))
+    return f"boilerplate removed from {stripped:,} of {total:,} articles"

@@ -1,4 +1,4 @@
-"""Times the stages of a run, and tells of them."""
+"""Times the stages of a run and reports them."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -7,57 +7,62 @@ from typing import Protocol
 
 
 class Reporter(Protocol):
-    """Is told of each stage when it begins and when it is done."""
+    """Called when a stage begins, progresses and ends."""
 
     def begin(self, stage: str) -> None:
-        """A stage begins."""
+        """Called when a stage begins."""
 
     def progress(self, stage: str, done: int, total: int | None) -> None:
-        """Within a stage: so many rows are done, of how many if that is known."""
+        """Called within a stage with the number of rows done, and of all rows if known."""
 
     def end(self, stage: str, detail: str, seconds: float) -> None:
-        """A stage is done: what came of it, and the seconds it took."""
+        """Called when a stage ends, with a note on its result and its duration."""
 
 
-class Silent:
+class SilentReporter:
     """Reports nothing."""
 
     def begin(self, stage: str) -> None:
-        """Reports nothing."""
+        """Does nothing."""
 
     def progress(self, stage: str, done: int, total: int | None) -> None:
-        """Reports nothing."""
+        """Does nothing."""
 
     def end(self, stage: str, detail: str, seconds: float) -> None:
-        """Reports nothing."""
+        """Does nothing."""
 
 
-class Clock:
-    """Times the stages; a stage entered twice adds up."""
+class StageTimer:
+    """Times stages; the times of stages with the same name are added.
+
+    Args:
+        reporter: Called for each stage.
+        started: `time.perf_counter()` at the start of the run; now if None.
+    """
 
     def __init__(self, reporter: Reporter, started: float | None = None) -> None:
         self._reporter = reporter
         self._started = time.perf_counter() if started is None else started
-        self._spent: dict[str, float] = {}
-        self._free = self._started
+        self._seconds: dict[str, float] = {}
+        self._last_end = self._started
 
     @contextmanager
     def stage(self, name: str) -> Iterator[Callable[[str], None]]:
-        """A stage, for a `with` statement; call what it gives with what came of the stage."""
-        detail: list[str] = []
+        """Times a `with` block, whose value is a function that sets the note on the result."""
+        notes: list[str] = []
         self._reporter.begin(name)
-        yield detail.append
-        # From the end of the stage before, so that the stages add up to the total.
+        yield notes.append
+        # From the end of the previous stage, so that the stages add up to the total.
         now = time.perf_counter()
-        seconds, self._free = now - self._free, now
-        self._spent[name] = self._spent.get(name, 0.0) + seconds
-        self._reporter.end(name, detail[0] if detail else "", seconds)
+        seconds, self._last_end = now - self._last_end, now
+        self._seconds[name] = self._seconds.get(name, 0.0) + seconds
+        self._reporter.end(name, notes[0] if notes else "", seconds)
 
     def elapsed(self) -> float:
         """Seconds since the start."""
         return time.perf_counter() - self._started
 
     def seconds(self) -> dict[str, float]:
-        """Seconds by stage, and in total so far."""
-        total = self.elapsed()
-        return {name: round(value, 3) for name, value in {**self._spent, "total": total}.items()}
+        """Seconds by stage, and `total` so far."""
+        seconds = {**self._seconds, "total": self.elapsed()}
+        return {name: round(value, 3) for name, value in seconds.items()}

@@ -1,4 +1,4 @@
-"""The run that a training is tracked as: in MLflow, or nowhere."""
+"""The tracked run of a training: in MLflow, or nowhere."""
 
 import re
 import secrets
@@ -10,21 +10,21 @@ from newsstand.errors import NewsstandError
 
 
 class Run(Protocol):
-    """A run in progress."""
+    """An active run."""
 
     run_id: str
 
     @property
     def url(self) -> str:
-        """Its page in the MLflow UI; empty without one."""
+        """The run's page in the MLflow UI; empty if there is none."""
         ...
 
     def log_step(self, metrics: Mapping[str, float], step: int, group: str = "fit") -> None:
-        """Adds a point to a group of the run's curves."""
+        """Logs a point of the curves of a group."""
         ...
 
     def log_metrics(self, metrics: Mapping[str, float]) -> None:
-        """Adds metrics of the run."""
+        """Logs metrics of the run."""
         ...
 
     def tag(self, name: str, value: str) -> None:
@@ -33,7 +33,7 @@ class Run(Protocol):
 
 
 class Tracker(Protocol):
-    """Opens runs: `newsstand.train.tracking.run`, or `untracked`."""
+    """Starts runs: `newsstand.train.tracking.run`, or `untracked`."""
 
     def __call__(
         self,
@@ -46,20 +46,20 @@ class Tracker(Protocol):
         resume: str | None = None,
         parent: str | None = None,
     ) -> AbstractContextManager[Run]:
-        """A run, for a `with` statement."""
+        """Starts a run, for a `with` statement."""
         ...
 
 
 class TrackedRun:
-    """The run of one training, begun when it is first needed.
+    """The run of one training, started when it is first needed.
 
     Args:
-        tracker: Opens runs.
-        experiment: The experiment that they belong to.
-        name: Of the run.
-        tags: Of the run.
-        started: Gives the seconds since the epoch at which the training began.
-        stack: Ends the run.
+        tracker: Starts runs.
+        experiment: The experiment.
+        name: The run's name.
+        tags: Tags of the run.
+        started: Returns the seconds since the epoch at which the training began.
+        stack: Ends the run when it is closed.
     """
 
     def __init__(
@@ -86,12 +86,12 @@ class TrackedRun:
         resume: str | None = None,
         stack: ExitStack | None = None,
     ) -> Run:
-        """The run itself; later calls give the same one.
+        """Starts the run on the first call; later calls return the same run.
 
         Args:
             params: Settings, by dotted key.
-            resume: A run to go on with.
-            stack: Ends the run earlier.
+            resume: A run to resume.
+            stack: Ends the run when it is closed, instead of the stack given before.
         """
         if self.run is None:
             opened = self._tracker(
@@ -105,15 +105,15 @@ class TrackedRun:
             self.run = (stack or self._stack).enter_context(opened)
         return self.run
 
-    def part(
+    def nested(
         self, name: str, params: Mapping[str, Any], resume: str | None
     ) -> AbstractContextManager[Run]:
-        """A run inside this one, which has begun.
+        """Starts a run nested in this one, which must have begun.
 
         Args:
-            name: What to add to the run's name.
+            name: Appended to the run's name.
             params: Settings, by dotted key.
-            resume: A run to go on with.
+            resume: A run to resume.
         """
         assert self.run is not None  # noqa: S101 - the caller has begun it
         return self._tracker(
@@ -128,7 +128,7 @@ class TrackedRun:
 
 
 class UntrackedRun:
-    """A run that is logged nowhere.
+    """A run that is not logged.
 
     Args:
         run_id: 32 hexadecimal digits, which name the folder of its checkpoints.
@@ -139,17 +139,17 @@ class UntrackedRun:
 
     @property
     def url(self) -> str:
-        """Empty."""
+        """Empty, as there is no page."""
         return ""
 
     def log_step(self, metrics: Mapping[str, float], step: int, group: str = "fit") -> None:
-        """Keeps nothing."""
+        """Does nothing."""
 
     def log_metrics(self, metrics: Mapping[str, float]) -> None:
-        """Keeps nothing."""
+        """Does nothing."""
 
     def tag(self, name: str, value: str) -> None:
-        """Keeps nothing."""
+        """Does nothing."""
 
 
 @contextmanager
@@ -163,11 +163,11 @@ def untracked(
     resume: str | None = None,
     parent: str | None = None,  # noqa: ARG001
 ) -> Iterator[UntrackedRun]:
-    """A run that is logged nowhere, for a `with` statement; see `Tracker`.
+    """Starts a run that is not logged; see `Tracker`.
 
     Raises:
-        NewsstandError: `resume` is no run id.
+        NewsstandError: `resume` is not a run id.
     """
     if resume is not None and not re.fullmatch("[0-9a-f]{32}", resume):
-        raise NewsstandError(f"resume: expected the id of a run, 32 digits from 0 to f: {resume!r}")
+        raise NewsstandError(f"resume: expected a run id of 32 hexadecimal digits, got {resume!r}")
     yield UntrackedRun(resume or secrets.token_hex(16))

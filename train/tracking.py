@@ -40,21 +40,21 @@ from newsstand.version import __version__
 
 _log = logging.getLogger(__name__)
 
-# MLflow refuses longer parameter values and names of metrics.
+# The longest parameter values and metric names that MLflow accepts.
 _LONGEST_PARAM = 6000
 _LONGEST_METRIC = 250
 _UI = "http://127.0.0.1:5000"
-# Seconds until a store that did not take a point of a curve is asked again.
+# Seconds after which a store that rejected a point of a curve is tried again.
 _PAUSE = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class Logged:
-    """Where a run is to be found.
+    """Where a logged model is.
 
     Args:
         model: URI of the logged model, for `newsstand.load`.
-        bundle: Local path of the bundle's copy there, or the artifact's URI when remote.
+        bundle: Local path of the bundle in the artifacts, or its URI if remote.
     """
 
     model: str
@@ -72,44 +72,43 @@ def run(
     resume: str | None = None,
     parent: str | None = None,
 ) -> Iterator["Run"]:
-    """An MLflow run; marked as failed or killed when the block raises.
+    """Starts an MLflow run; it is marked as failed or killed if the block raises.
 
     Args:
-        experiment: Its experiment, made when it does not exist.
+        experiment: The experiment, created if it does not exist.
         name: The run's name.
         params: Settings, by dotted key.
         tags: Tags of the run.
         started: Seconds since the epoch at which the work began.
-        resume: A run to go on with, instead of a new one.
-        parent: The run in progress that this one is a part of, if any.
+        resume: A run to resume, instead of a new one.
+        parent: The active run that this one is nested in, if any.
 
-    The tracking server is `MLFLOW_TRACKING_URI`, else MLflow's own default, `mlflow.db` in
-    the working directory. A local SQLite store has its artifacts under `mlruns/` beside it.
+    The tracking server is `MLFLOW_TRACKING_URI`, else MLflow's default, `mlflow.db` in the working
+    directory. A local SQLite store has its artifacts in `mlruns/` beside it.
 
     Raises:
-        NewsstandError: MLflow cannot be used, with its reason.
+        NewsstandError: MLflow fails, with the reason.
     """
     with mlflow_settings():
-        with _refusals(), _writing(making=True):
+        with _refusals(), _writing(create=True):
             experiment_id = _experiment(experiment)
             run_id = resume
             if run_id is None:
-                part_of = {} if parent is None else {MLFLOW_PARENT_RUN_ID: parent}
+                nesting = {} if parent is None else {MLFLOW_PARENT_RUN_ID: parent}
                 created = mlflow.MlflowClient().create_run(
                     experiment_id,
                     start_time=int(started * 1000),
                     run_name=name,
-                    tags=resolve_tags({**tags, **part_of}),  # and who, from which source, commit
+                    tags=resolve_tags({**tags, **nesting}),  # adds user, source and commit
                 )
                 run_id = created.info.run_id
             mlflow.start_run(run_id=run_id, nested=parent is not None)
         try:
             with _refusals():
-                shown = {key: str(value)[:_LONGEST_PARAM] for key, value in params.items()}
-                mlflow.log_params(shown)
+                mlflow.log_params({k: str(v)[:_LONGEST_PARAM] for k, v in params.items()})
             yield Run(experiment_id, run_id)
         except BaseException as error:
-            # A store that takes nothing any more must not hide, or hold up, what has happened.
+            # A store that fails must not hide or delay the error.
             with suppress(Exception), mlflow_settings(asking=True):
                 mlflow.end_run("FAILED" if isinstance(error, Exception) else "KILLED")
             raise
@@ -118,109 +117,109 @@ def run(
 
 
 def refused(error: Exception) -> NewsstandError:
-    """What MLflow, a database or its driver said, as one line."""
+    """An error of MLflow, a database or its driver as a `NewsstandError` of one line."""
     place = database(mlflow.get_tracking_uri())
-    ruin = place and local_store.ruin(place, error)
-    return ruin or NewsstandError(f"MLflow at {store()}: {reason(error)}")
+    damage = place and local_store.damage(place, error)
+    return damage or NewsstandError(f"MLflow at {store()}: {reason(error)}")
 
 
 def store() -> str:
-    """The tracking URI, fit to be shown."""
+    """The tracking URI without its password."""
     return without_password(mlflow.get_tracking_uri())
 
 
 @contextmanager
 def _refusals() -> Iterator[None]:
-    """Turns whatever MLflow raises into a `NewsstandError`."""
+    """Converts all errors of MLflow to `NewsstandError`."""
     try:
         yield
     except NewsstandError:
         raise
-    except Exception as error:  # MLflow's own, a database's, a disk's, or a missing driver's
+    except Exception as error:  # of MLflow, a database, a disk, or a missing driver
         raise refused(error) from error
 
 
 @contextmanager
-def _writing(*, making: bool = False) -> Iterator[None]:
-    """One run at a time writes into a local store, which does not wait for others by itself."""
+def _writing(*, create: bool = False) -> Iterator[None]:
+    """Locks a local store for one writing run; with `create`, creates it if it does not exist."""
     place = database(mlflow.get_tracking_uri())
     with nullcontext() if place is None else local_store.locked(place):
-        if making and place is not None:
+        if create and place is not None:
             local_store.make(place, initialise)
         yield
 
 
 def initialise(place: Path) -> None:
-    """Makes a database of MLflow in a file: its opening does."""
+    """Creates a database of MLflow in a file by opening it as a store."""
     uri = URL.create("sqlite", database=str(place)).render_as_string()
-    opened: Any = SqlAlchemyStore  # untyped
-    opened(uri, str(place.parent / "mlruns")).engine.dispose()
+    untyped: Any = SqlAlchemyStore
+    untyped(uri, str(place.parent / "mlruns")).engine.dispose()
 
 
 def _experiment(name: str) -> str:
-    found = mlflow.get_experiment_by_name(name)
-    if found is None:
+    experiment = mlflow.get_experiment_by_name(name)
+    if experiment is None:
         place = database(mlflow.get_tracking_uri())
-        # MLflow's default is relative to the working directory: a later run elsewhere loses it.
+        # MLflow's default is relative to the working directory of each run.
         location = None if place is None else local_store.artifacts(place, name).resolve().as_uri()
-        # The kind that makes the UI open on training runs, not on its chat tools.
+        # With this kind, the UI opens on training runs.
         tags = {"mlflow.experimentKind": "custom_model_development"}
         try:
             return str(mlflow.create_experiment(name, artifact_location=location, tags=tags))
-        except MlflowException:  # another run may have made it meanwhile
-            found = mlflow.get_experiment_by_name(name)
-            if found is None:
+        except MlflowException:  # another run may have created it meanwhile
+            experiment = mlflow.get_experiment_by_name(name)
+            if experiment is None:
                 raise
-    check_active(name, found)
-    return str(found.experiment_id)
+    check_active(name, experiment)
+    return str(experiment.experiment_id)
 
 
-def check_active(name: str, found: Experiment) -> None:
-    """Refuses an experiment that is in MLflow's trash."""
-    if found.lifecycle_stage != "active":
+def check_active(name: str, experiment: Experiment) -> None:
+    """Refuses a deleted experiment."""
+    if experiment.lifecycle_stage != "active":
         raise NewsstandError(
             f"MLflow experiment '{name}' is deleted; restore it (mlflow experiments restore "
-            f"--experiment-id {found.experiment_id}) or set tracking.experiment"
+            f"--experiment-id {experiment.experiment_id}) or set tracking.experiment"
         )
 
 
 class Run:
-    """The run in progress.
+    """The active run.
 
     Args:
-        experiment_id: MLflow's number of its experiment.
-        run_id: Its own id.
+        experiment_id: MLflow's id of the experiment.
+        run_id: MLflow's id of the run.
     """
 
     def __init__(self, experiment_id: str, run_id: str) -> None:
         self.experiment_id = experiment_id
         self.run_id = run_id
         self._points: deque[tuple[dict[str, float], int]] = deque()
-        self._refused = 0.0
+        self._failed_at = 0.0
 
     @property
     def url(self) -> str:
-        """The run's page in the UI; for a local store, of `mlflow ui` with its defaults."""
-        shown = store()
-        host = shown.rstrip("/") if shown.startswith("http") else _UI
+        """The run's page in the UI; for a local store, in `mlflow ui` with default settings."""
+        uri = store()
+        host = uri.rstrip("/") if uri.startswith("http") else _UI
         return f"{host}/#/experiments/{self.experiment_id}/runs/{self.run_id}"
 
     def log_step(self, metrics: Mapping[str, float], step: int, group: str = "fit") -> None:
-        """Adds a point to a group of the run's curves; later, where MLflow does not take it now."""
+        """Logs a point of the curves of a group; if MLflow fails, it is logged later."""
         self._points.append(({f"{group}/{k}": v for k, v in metrics.items()}, step))
-        if time.monotonic() - self._refused < _PAUSE:
+        if time.monotonic() - self._failed_at < _PAUSE:
             return
         try:
             with mlflow_settings(asking=True):
                 self._log_points()
-        except Exception as error:  # hours of learning do not end for a point of a curve
-            self._refused = time.monotonic()
-            _log.warning("%s; its curves are logged later", refused(error))
+        except Exception as error:  # must not end a fit
+            self._failed_at = time.monotonic()
+            _log.warning("%s; the points are logged later", refused(error))
 
     def _log_points(self) -> None:
         while self._points:
-            figures, step = self._points[0]
-            mlflow.log_metrics(figures, step=step)
+            metrics, step = self._points[0]
+            mlflow.log_metrics(metrics, step=step)
             self._points.popleft()
 
     def tag(self, name: str, value: str) -> None:
@@ -229,63 +228,65 @@ class Run:
             mlflow.set_tag(name, value)
 
     def log_metrics(self, metrics: Mapping[str, float]) -> None:
-        """Notes what came of the run."""
+        """Logs metrics of the run."""
         with _refusals():
             mlflow.log_metrics({_metric_name(name): value for name, value in metrics.items()})
 
     def log(self, outcome: Outcome, finished: Finished) -> Logged:
-        """Logs what came of a training: data, figures, files, and the bundle as a pyfunc model."""
+        """Logs the outcome: data, metrics, files, and the bundle as a pyfunc model."""
         with _refusals(), _writing():
             self._log_points()
             mlflow.set_tags(dict(outcome.standing))
             _log_dataset(**outcome.data)
             mlflow.log_artifacts(str(finished.artifacts))
             info = _log_model(outcome, finished.bundle)
-            named = {_metric_name(name): value for name, value in outcome.metrics.items()}
-            mlflow.log_metrics(named, model_id=info.model_id)
-        place = f"{info.artifact_path}/data/{finished.bundle.name}"
-        return Logged(info.model_uri, _local(place))
+            metrics = {_metric_name(name): value for name, value in outcome.metrics.items()}
+            mlflow.log_metrics(metrics, model_id=info.model_id)
+        location = f"{info.artifact_path}/data/{finished.bundle.name}"
+        return Logged(info.model_uri, _local(location))
 
     def register(self, outcome: Outcome, logged: Logged) -> tuple[Logged, str]:
-        """Registers the logged model, and moves the alias if the model has earned it.
+        """Registers the logged model, and moves the alias if the model is better.
 
         Returns:
-            The model by its registered name, and what was done.
+            The model by its registered name, and a note on version and alias.
         """
         name, alias = outcome.register_as, outcome.alias
-        assert name is not None  # noqa: S101 - the caller has asked
-        with _refusals(), _writing(), redirect_stderr(StringIO()):  # MLflow announces each
-            made = mlflow.register_model(logged.model, name, tags=dict(outcome.standing))
-            version, said = f"models:/{name}/{made.version}", f"{name} version {made.version}"
+        assert name is not None  # noqa: S101 - the caller has checked
+        with _refusals(), _writing(), redirect_stderr(StringIO()):  # MLflow writes messages
+            created = mlflow.register_model(logged.model, name, tags=dict(outcome.standing))
+            uri, note = f"models:/{name}/{created.version}", f"{name} version {created.version}"
             if alias is None:
-                return Logged(version, logged.bundle), said
-            moves, why = _alias_moves(outcome, name, alias, str(made.version))
+                return Logged(uri, logged.bundle), note
+            moves, why = _alias_moves(outcome, name, alias, str(created.version))
             if moves:
                 client = mlflow.MlflowClient()
-                client.set_registered_model_alias(name, alias, made.version)
-        model = f"models:/{name}@{alias}" if moves else version
-        return Logged(model, logged.bundle), f"{said}; {why}"
+                client.set_registered_model_alias(name, alias, created.version)
+        model = f"models:/{name}@{alias}" if moves else uri
+        return Logged(model, logged.bundle), f"{note}; {why}"
 
 
 def _alias_moves(outcome: Outcome, name: str, alias: str, version: str) -> tuple[bool, str]:
-    """Whether the alias moves to a new version, and a line that says so, or why not."""
-    client, called = mlflow.MlflowClient(), f"{name}@{alias}"
-    present = client.get_registered_model(name).aliases.get(alias)
-    if present is None:
-        return True, f"{called} is version {version}, there was none"
+    """Whether the alias moves to a new version, and a note with the reason."""
+    client, full_name = mlflow.MlflowClient(), f"{name}@{alias}"
+    current = client.get_registered_model(name).aliases.get(alias)
+    if current is None:
+        return True, f"{full_name} set to version {version}"
+    moved = f"{full_name} moves from version {current} to {version}"
     if outcome.alias_force:
-        return True, f"{called} moves from version {present} to {version} (tracking.alias_force)"
-    mine = Standing.of_tags(outcome.standing)
-    theirs = Standing.of_tags(client.get_model_version(name, present).tags)
-    why_not = mine.not_better(theirs) if mine else "this run has no note of its test rows"
+        return True, f"{moved} (tracking.alias_force)"
+    new = Standing.of_tags(outcome.standing)
+    champion = Standing.of_tags(client.get_model_version(name, current).tags)
+    why_not = new.not_better(champion) if new else "the test rows of this run are not recorded"
     if why_not is None:
-        return True, f"{called} moves from version {present} to {version}"
-    told = f"{called} stays at version {present}: {why_not}; tracking.alias_force=true moves it"
-    return False, told
+        return True, moved
+    return False, (
+        f"{full_name} stays at version {current}: {why_not}; tracking.alias_force=true moves it"
+    )
 
 
 def known(run_id: str | None) -> str | None:
-    """The id of a run that is in the store; None if it is not, or there is none."""
+    """The id of a run if it is in the store; else None."""
     if run_id is None:
         return None
     with mlflow_settings(asking=True):
@@ -298,7 +299,7 @@ def known(run_id: str | None) -> str | None:
 
 
 def _log_dataset(*, form: str | None, path: str | None, digest: str | None) -> None:
-    """Notes the training data: where it is, and our own digest of its rows."""
+    """Logs the training data: its location, and newsstand's digest of its rows."""
     name = Path(path).name if path else "newsstand corpus"
     source = CodeDatasetSource({"format": form, "path": path or "part of newsstand"})
     dataset = MetaDataset(source, name=name, digest=digest)  # type: ignore[abstract]
@@ -309,7 +310,7 @@ def _log_model(outcome: Outcome, bundle: Path) -> ModelInfo:
     import pandas as pd
 
     package = f"newsstand[{outcome.extra}]" if outcome.extra else "newsstand"
-    # MLflow announces the model on stderr, and warns of its own calls to pandas.
+    # MLflow writes to stderr, and its own calls of pandas cause warnings.
     with redirect_stderr(StringIO()), warnings.catch_warnings(action="ignore"):
         info: ModelInfo = mlflow.pyfunc.log_model(
             name="model",
@@ -337,7 +338,7 @@ def _signature(labels: list[str], stance: bool) -> ModelSignature:
 
 
 def _metric_name(name: str) -> str:
-    """A name that MLflow takes, whatever the labels in it are called."""
+    """The name with characters that MLflow does not accept replaced by underscores."""
     return re.sub(r"[^\w.\- /]|(?<=/)[./]|/$", "_", name[:_LONGEST_METRIC])
 
 

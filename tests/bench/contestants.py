@@ -97,14 +97,14 @@ class Newsstand:
         from newsstand.train.calibrate import fit_calibration
         from newsstand.train.families.base import RunContext
         from newsstand.train.families.linear import LinearTrainer
-        from newsstand.train.families.sgd import Unfinished
+        from newsstand.train.fit_checkpoint import FitCheckpoints
 
         config = load_config(job["config"], job["overrides"])
         fitted, held_out, spare = (Rows.read(rows, name, self.merge) for name in FIT_SPLITS)
         every = fitted + held_out + spare
-        unfinished = Unfinished(folder.parent, str(rows))
+        checkpoints = FitCheckpoints(folder.parent, str(rows))
         clock = Clock()
-        trainer = LinearTrainer.of(config, RunContext.alone(unfinished, folder))
+        trainer = LinearTrainer.of(config, RunContext.alone(checkpoints, folder))
         first = trainer.fit(fitted, held_out)
         model = first.model
         scores = model.forward(held_out.examples)

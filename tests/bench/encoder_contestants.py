@@ -38,10 +38,10 @@ def loaded(job: Record) -> tuple[Any, Any]:
 
 def split(job: Record, name: str) -> tuple[list[Any], Texts, NDArray[np.int64]]:
     """Examples, their texts and labels."""
-    from newsstand.train.dataset import Rows
+    from newsstand.train.dataset import LabelledRows
 
     _, news = loaded(job)
-    rows = Rows(news, news.numbers(name))
+    rows = LabelledRows(news, news.numbers(name))
     examples = list(rows.examples)
     return examples, [example.text for example in examples], rows.labels
 
@@ -84,15 +84,15 @@ class Pace:
 
 
 def fit_newsstand(job: Record, pace: Pace) -> Callable[[], NDArray[np.int64]]:
-    from newsstand.train.dataset import Rows
+    from newsstand.train.dataset import LabelledRows
     from newsstand.train.families.base import RunContext
     from newsstand.train.families.transformer import TransformerTrainer
-    from newsstand.train.fit_checkpoint import Unfinished
+    from newsstand.train.fit_checkpoint import FitCheckpoints
 
     config, news = loaded(job)
-    fitted, held_out = (Rows(news, news.numbers(x)) for x in ("train", "validation"))
+    fitted, held_out = (LabelledRows(news, news.numbers(x)) for x in ("train", "validation"))
     with tempfile.TemporaryDirectory() as scratch:
-        checkpoints = Unfinished(Path(scratch), news.digest)
+        checkpoints = FitCheckpoints(Path(scratch), news.digest)
         context = RunContext.alone(checkpoints, Path(scratch), lambda *_: pace.step())
         trainer = TransformerTrainer.of(config, context)
         model = trainer.tune(

@@ -1,11 +1,11 @@
-"""Ways in which what is kept on disk goes wrong, by accident or not."""
+"""Kinds of damage to cached files, accidental and malicious."""
 
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
-# Takes a file, the like of it from another data set, and chance.
+# Takes a file, the same file of another data set, and a random generator.
 Damage = Callable[[Path, Path, Random], None]
 
 
@@ -75,7 +75,7 @@ def forbid(path: Path, _other: Path, _random: Random) -> None:
 
 
 def swap_all(path: Path, other: Path, _random: Random) -> None:
-    """The whole folder is another's."""
+    """Replaces the whole folder by another one."""
     shutil.rmtree(path.parent)
     shutil.copytree(other.parent, path.parent)
 

@@ -1,4 +1,4 @@
-"""What the fixtures of `conftest.py` give."""
+"""Types of the fixtures in `conftest.py`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,19 +9,19 @@ if TYPE_CHECKING:
     from newsstand.train.run import Result
 
 
-class Heard:
-    """A reporter that keeps what it hears: stages begun, stages counted in, notes at their ends."""
+class RecordingReporter:
+    """A reporter that records stages begun, stages with progress, and notes."""
 
     def __init__(self) -> None:
         self.begun: list[str] = []
-        self.counted: list[str] = []
+        self.progressed: list[str] = []
         self.notes: list[str] = []
 
     def begin(self, stage: str) -> None:
         self.begun.append(stage)
 
     def progress(self, stage: str, done: int, total: int | None) -> None:
-        self.counted.append(stage)
+        self.progressed.append(stage)
 
     def end(self, stage: str, detail: str, seconds: float) -> None:
         assert detail

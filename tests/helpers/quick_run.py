@@ -1,4 +1,4 @@
-"""A run of a second: its config, its rows, and what MLflow has of it."""
+"""Config and rows of a run that takes a second, and its MLflow runs."""
 
 import csv
 from pathlib import Path

@@ -26,7 +26,7 @@ QUICK = Tuning(
 
 
 class Killed(BaseException):
-    """Stands in for a process that ends."""
+    """Raised in place of the end of the process."""
 
 
 def example(body: str, target: str | None = None, title: str = "") -> Example:
@@ -60,9 +60,21 @@ def fit(
     stages: Any = None,
     **settings: Any,
 ) -> TransformerModel:
-    """A fit that is killed after a step, if asked to, or ends unjudged after a share of them."""
+    """Fits a tiny encoder.
 
-    def progress(said: str, done: int, total: int | None) -> None:
+    Args:
+        tiny: The encoder.
+        folder: The folder of checkpoints.
+        tuning: Settings of fine-tuning.
+        kill: The step after which the fit is killed, if any.
+        data: Examples and labels; by default those of `rows`.
+        until: The share of steps after which a fit without evaluations ends; None for evaluations.
+        log: Called with metrics.
+        stages: Stages of a curriculum.
+        settings: For `opened`, and the seed.
+    """
+
+    def progress(_: str, done: int, total: int | None) -> None:
         if done == kill:
             raise Killed
 

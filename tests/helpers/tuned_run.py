@@ -1,4 +1,4 @@
-"""A run that fine-tunes a tiny encoder: its config and its rows."""
+"""Config and rows of a run that fine-tunes a tiny encoder."""
 
 from small_fit import TOPICS
 

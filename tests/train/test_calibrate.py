@@ -1,4 +1,4 @@
-"""Fitting calibration: known curves are found again, and nothing becomes certain by luck."""
+"""Fitting calibration: known curves are recovered, and few rows do not give certainty."""
 
 import numpy as np
 import pytest
@@ -61,7 +61,7 @@ def test_calibration_error_falls(method: str, size: float) -> None:
 
 @pytest.mark.parametrize("method", ["temperature", "sigmoid"])
 @pytest.mark.parametrize("rows", [2, 30])
-def test_a_model_without_errors_is_not_made_certain(method: str, rows: int) -> None:
+def test_a_model_without_errors_does_not_become_certain(method: str, rows: int) -> None:
     truth = np.arange(rows) % 2
     given = np.where(np.arange(2) == truth[:, None], 1.0, -1.0)
     found = fit_calibration(method, given, truth)  # type: ignore[arg-type]

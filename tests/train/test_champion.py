@@ -1,4 +1,4 @@
-"""When an alias moves to a new version, and what is said of it."""
+"""When an alias moves to a new version, and the note on it."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -21,17 +21,19 @@ CHAMPION = Standing.of(["sport", "economy"], test_rows=40, test_digest="d", macr
     [
         ({}, None),
         ({"test_macro_f1": 0.76}, None),
-        ({"test_macro_f1": 0.7499999}, "test macro-F1 0.750000, and 0.750000 there"),
-        ({"test_macro_f1": float("nan")}, "test macro-F1 nan, and 0.750000 there"),
-        ({"test_digest": "e", "test_rows": 8}, "other test rows (8, and 40 there)"),
-        ({"labels_digest": "e", "labels": 3}, "other labels (3, and 2 there)"),
+        ({"test_macro_f1": 0.7499999}, "test macro-F1 0.750000, not at least 0.750000"),
+        ({"test_macro_f1": float("nan")}, "test macro-F1 nan, not at least 0.750000"),
+        ({"test_digest": "e", "test_rows": 8}, "different test rows (8 instead of 40)"),
+        ({"labels_digest": "e", "labels": 3}, "different labels (3 instead of 2)"),
     ],
 )
-def test_better_is_of_the_same_rows_and_labels(change: dict[str, Any], why_not: str | None) -> None:
+def test_only_models_of_the_same_rows_and_labels_are_compared(
+    change: dict[str, Any], why_not: str | None
+) -> None:
     assert replace(CHAMPION, **change).not_better(CHAMPION) == why_not
 
 
-def test_a_champion_without_notes_cannot_be_compared() -> None:
+def test_a_champion_without_tags_cannot_be_compared() -> None:
     assert CHAMPION.not_better(Standing.of_tags({})) is not None
 
 
@@ -46,19 +48,19 @@ def champion(name: str) -> int:
     return int(MlflowClient().get_model_version_by_alias(name, "champion").version)
 
 
-def test_an_alias_is_earned_or_forced(
+def test_an_alias_moves_to_a_better_version_or_if_forced(
     quick: Callable[..., Result], reporter: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gate = {"tracking__experiment": "gate", "tracking__register_as": "gate"}
     first = quick(**gate)
     assert (first.model, champion("gate")) == ("models:/gate@champion", 1)
-    assert reporter.notes[-1] == "gate version 1; gate@champion is version 1, there was none"
+    assert reporter.notes[-1] == "gate version 1; gate@champion set to version 1"
 
     write_rows(Path("rows.csv"), WORDS | {"weather": "rain"})
     other = quick(**gate)
     assert (other.model, champion("gate")) == ("models:/gate/2", 1)
     assert reporter.notes[-1] == (
-        "gate version 2; gate@champion stays at version 1: other labels (3, and 2 there); "
+        "gate version 2; gate@champion stays at version 1: different labels (3 instead of 2); "
         "tracking.alias_force=true moves it"
     )
     assert newsstand.load(other.model).score("rain rain").label == "weather"
@@ -73,11 +75,11 @@ def test_an_alias_is_earned_or_forced(
     client = MlflowClient()
     client.set_model_version_tag("gate", "3", "newsstand.test_macro_f1", "1.5")
     assert quick(**gate).model == "models:/gate/4"
-    assert "stays at version 3: test macro-F1 1.000000, and 1.5" in reporter.notes[-1]
+    assert "stays at version 3: test macro-F1 1.000000, not at least 1.5" in reporter.notes[-1]
     client.delete_model_version_tag("gate", "3", "newsstand.test_digest")
     client.delete_model_version_tag("gate", "3", "newsstand.test_rows")
     assert quick(**gate).model == "models:/gate/5"
-    assert "stays at version 3: it has no note of its labels and test rows" in reporter.notes[-1]
+    assert "stays at version 3: its labels and test rows are not recorded" in reporter.notes[-1]
     assert quick(**gate, tracking__alias_force=True).model == "models:/gate@champion"
     assert champion("gate") == 6
     assert reporter.notes[-1].endswith(

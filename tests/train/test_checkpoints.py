@@ -1,4 +1,4 @@
-"""Checkpoints: those that are whole, what they belong to, and what happens without room."""
+"""Checkpoints: intact and damaged ones, their settings, and errors of disk and memory."""
 
 import errno
 import json
@@ -15,15 +15,15 @@ from newsstand.models.transformer import TransformerModel
 from newsstand.train.finetune import checkpoints
 from newsstand.train.finetune.checkpoints import (
     check_settings,
-    explained,
     last_checkpoint,
-    note_settings,
+    resource_errors,
+    save_settings,
     seal_checkpoint,
 )
 from small_fit import QUICK, Killed, fit, same
 
 
-def test_checkpoints_that_are_not_whole_are_passed_over(
+def test_incomplete_checkpoints_are_skipped(
     tiny_encoder: Path, tmp_path: Path, whole: TransformerModel
 ) -> None:
     with pytest.raises(Killed):
@@ -46,41 +46,41 @@ def test_checkpoints_that_are_not_whole_are_passed_over(
 
 
 def flip(path: Path) -> None:
-    """One bit of the last byte but some: of a weight, where a file holds weights."""
+    """Flips a bit near the end of a file; in a file of weights, in a weight."""
     content = bytearray(path.read_bytes())
     content[-40] ^= 16
     path.write_bytes(content)
 
 
-def test_a_checkpoint_with_another_weight_is_passed_over_and_named(
+def test_a_checkpoint_with_a_changed_weight_is_skipped_and_reported(
     tiny_encoder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with pytest.raises(Killed):
         fit(tiny_encoder, tmp_path, kill=7)
     flip(tmp_path / "checkpoint-6" / "model.safetensors")
     assert last_checkpoint(tmp_path) == tmp_path / "checkpoint-4"
-    [said] = [record.getMessage() for record in caplog.records]
+    [message] = [record.getMessage() for record in caplog.records]
     bad = tmp_path / "checkpoint-6"
-    assert said == f"{bad}: damaged, or cut short; the fit goes on from one before it"
+    assert message == (f"{bad}: damaged or incomplete; the fit resumes from an earlier checkpoint")
 
 
-def test_without_the_best_checkpoint_a_later_one_is_no_good(
+def test_a_checkpoint_is_skipped_if_the_best_one_is_damaged(
     tiny_encoder: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(Killed):
         fit(tiny_encoder, tmp_path, kill=7)
     state = tmp_path / "checkpoint-6" / "trainer_state.json"
-    told = json.loads(state.read_text()) | {"best_global_step": 4}
-    state.write_text(json.dumps(told))
+    values = json.loads(state.read_text()) | {"best_global_step": 4}
+    state.write_text(json.dumps(values))
     seal_checkpoint(state.parent)
     assert last_checkpoint(tmp_path) == state.parent
     flip(tmp_path / "checkpoint-4" / "model.safetensors")
     assert last_checkpoint(tmp_path) is None
 
 
-def test_checkpoints_that_others_may_have_written_are_not_gone_on_from(tmp_path: Path) -> None:
+def test_checkpoints_that_are_writable_by_others_are_refused(tmp_path: Path) -> None:
     folder = tmp_path / "run7"
-    note_settings(folder, {"seed": 1})
+    save_settings(folder, {"seed": 1})
     assert folder.stat().st_mode & 0o777 == 0o700
     folder.chmod(0o777)
     with pytest.raises(NewsstandError, match=rf"^--resume: others may write to {folder}, so its"):
@@ -90,33 +90,35 @@ def test_checkpoints_that_others_may_have_written_are_not_gone_on_from(tmp_path:
 @pytest.mark.parametrize("damage", [b"", b"[1]", b"\xff"])
 def test_damaged_settings_are_named(tmp_path: Path, damage: bytes) -> None:
     folder = tmp_path / "run7"
-    note_settings(folder, {"seed": 1})
+    save_settings(folder, {"seed": 1})
     (folder / "settings.json").write_bytes(damage)
-    with pytest.raises(NewsstandError, match=r"^--resume: .*settings\.json is damaged \(.*anew"):
+    with pytest.raises(
+        NewsstandError, match=r"^--resume: .*settings\.json is damaged \(.*start over"
+    ):
         check_settings(folder, {"seed": 1})
 
 
 def test_other_settings_are_refused_with_their_keys(tmp_path: Path) -> None:
     folder = tmp_path / "run7"
     settings = {"model.epochs": 3, "model.warmup": 0.1, "labels": ("a", "b"), "tracking.alias": "x"}
-    note_settings(folder, settings)
+    save_settings(folder, settings)
     check_settings(folder, {**settings, "tracking.alias": None})
     with pytest.raises(NewsstandError) as caught:
         check_settings(folder, {**settings, "model.epochs": 4, "labels": ("a", "c")})
     assert str(caught.value) == (
-        "--resume: the run was begun with other settings: model.epochs: 3 in the run, 4 now; "
+        "--resume: the run began with other settings: model.epochs: 3 in the run, 4 now; "
         "labels: ['a', 'b'] in the run, ['a', 'c'] now"
     )
     with pytest.raises(NewsstandError, match=r"^--resume: no checkpoints of run 'run8' in "):
         check_settings(tmp_path / "run8", settings)
 
 
-def test_too_little_room_for_checkpoints_is_said_before_anything_is_fitted(
+def test_too_little_disk_space_is_an_error_before_the_fit(
     tiny_encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     usage = shutil.disk_usage(tmp_path)._replace(free=1000)
     monkeypatch.setattr(checkpoints.shutil, "disk_usage", lambda _: usage)
-    with pytest.raises(NewsstandError, match=r"checkpoints need 0\.0 GB, and 0\.0 GB are free"):
+    with pytest.raises(NewsstandError, match=r"checkpoints need 0\.0 GB, but 0\.0 GB are free"):
         fit(tiny_encoder, tmp_path)
 
 
@@ -131,7 +133,7 @@ def test_too_little_room_for_checkpoints_is_said_before_anything_is_fitted(
         (MemoryError(), "training: out of memory"),
     ],
 )
-def test_what_runs_out_is_said_and_the_last_checkpoint_kept(
+def test_full_disk_and_memory_are_errors_and_the_last_checkpoint_is_kept(
     error: Exception,
     expected: str,
     tiny_encoder: Path,
@@ -153,6 +155,6 @@ def test_what_runs_out_is_said_and_the_last_checkpoint_kept(
     assert last.name == "checkpoint-2"
 
 
-def test_another_error_stays_what_it_is(tmp_path: Path) -> None:
-    with pytest.raises(RuntimeError, match="shapes"), explained(tmp_path):
+def test_other_errors_are_not_converted(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match="shapes"), resource_errors(tmp_path):
         raise RuntimeError("shapes do not fit")

@@ -1,4 +1,4 @@
-"""The controls of a stance run: who reads the target passes, who does not fails and says so."""
+"""The controls of a stance run: a model that does not read the target fails and has a warning."""
 
 import json
 import random
@@ -25,9 +25,9 @@ GOOD, BAD = ("cheap", "fair", "clean", "quick"), ("dear", "rude", "dirty", "slow
 
 
 def write_rows(path: Path) -> None:
-    """Texts that praise one of two things and blame the other, and name a third.
+    """Texts for one of two things and against the other, which name a third.
 
-    Every fifth one for validation names none of them.
+    Every fifth validation text names none of them.
     """
     drawn = random.Random(3)
     with path.open("w", encoding="utf-8") as stream:
@@ -57,11 +57,11 @@ def run(store: Path, tmp_path: Path, monkeypatch: Any, reporter: Any) -> Callabl
 
 def test_a_model_that_does_not_read_the_target_fails(run: Callable[..., Result]) -> None:
     result = run()
-    figures = result.metrics
-    assert figures["test/target_changes_answer"] == figures["test/flip_accuracy"] == 0
-    assert figures["test/side_change"] == 0
-    assert figures["test/flip_pairs"] == 30
-    assert figures["test/target_only_macro_f1"] > figures["test/text_only_macro_f1"]
+    metrics = result.metrics
+    assert metrics["test/target_changes_answer"] == metrics["test/flip_accuracy"] == 0
+    assert metrics["test/side_change"] == 0
+    assert metrics["test/flip_pairs"] == 30
+    assert metrics["test/target_only_macro_f1"] > metrics["test/text_only_macro_f1"]
     assert result.warning == FAILURES["target_changes_answer"]
     scorer = load(result.bundle)
     assert scorer.bundle.controls is not None
@@ -70,24 +70,24 @@ def test_a_model_that_does_not_read_the_target_fails(run: Callable[..., Result])
     assert scorer.score("The tram is fair.", target="the tram").warning == result.warning
 
 
-def test_a_model_that_reads_it_passes_and_the_same_seed_asks_the_same(
+def test_a_model_that_reads_the_target_passes_and_the_seed_decides_the_sample(
     run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asking = ("model.cross_target=true", "model.fields={near: 1.0, target: 1.0}")
     result = run(*asking)
-    figures = result.metrics
-    assert figures["test/target_changes_answer"] > 0.9
-    assert figures["test/side_change"] >= figures["test/flip_accuracy"] > 0.5
-    assert figures["test/macro_f1"] > figures["test/text_only_macro_f1"] + 0.1
+    metrics = result.metrics
+    assert metrics["test/target_changes_answer"] > 0.9
+    assert metrics["test/side_change"] >= metrics["test/flip_accuracy"] > 0.5
+    assert metrics["test/macro_f1"] > metrics["test/text_only_macro_f1"] + 0.1
     assert result.warning is None
-    monkeypatch.setattr(controls, "_MOST_ASKED", 20)
-    monkeypatch.setattr(controls, "_MOST_LEARNED", 50)
+    monkeypatch.setattr(controls, "_MAX_SWAPPED_ROWS", 20)
+    monkeypatch.setattr(controls, "_MAX_TRAIN_ROWS", 50)
     fewer = [run(*asking).metrics for _ in range(2)]
     for name in ("test/target_changes_answer", "test/text_only_macro_f1"):
         assert fewer[0][name] == fewer[1][name]
 
 
-def test_likeness_is_chosen_on_validation_rows(
+def test_the_similarity_threshold_is_chosen_on_validation_rows(
     run: Callable[..., Result], tiny_encoder: Path
 ) -> None:
     settings = f"{{kind: transformer, encoder: {tiny_encoder}, epochs: 1, max_tokens: 24}}"

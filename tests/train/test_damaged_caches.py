@@ -1,4 +1,4 @@
-"""Damaged caches: what is kept on disk is made again, and it is said; nothing changes in silence.
+"""Damaged caches: damaged files are reported, and their content is computed again.
 
 `tests/bench/damaged_caches.py` tries more of them, through the commands.
 """
@@ -47,14 +47,9 @@ def content(path: Path) -> tuple[str, Path]:
     news = load_rows(
         format="table", task="topic", labels="from-data", path=str(path), near_duplicates={}
     )
-    assert news.near_duplicates is not None
-    said = [
-        news.rows[:],
-        news.digest,
-        news.near_duplicates.cluster.tolist(),
-        news.near_duplicates.shared.tolist(),
-    ]
-    return hashlib.sha256(repr(said).encode()).hexdigest(), news.folder
+    assert news.near is not None
+    values = [news.rows[:], news.digest, news.near.cluster.tolist(), news.near.shared.tolist()]
+    return hashlib.sha256(repr(values).encode()).hexdigest(), news.folder
 
 
 @dataclass(frozen=True)
@@ -99,9 +94,9 @@ def test_prepared_rows_are_prepared_again(
     harmless = readable(folder / name) == before  # as what was zero is zeroed
     assert content(made.path) == (made.digest, folder), name
     lost = damage is delete and name.startswith("near")  # as if it had never been looked for
-    said = [x.getMessage() for x in caplog.records if x.levelno == logging.WARNING]
-    assert len(said) == (0 if harmless or lost else 1), (name, said)
-    assert all("prepared again" in x or "searched again" in x for x in said)
+    messages = [x.getMessage() for x in caplog.records if x.levelno == logging.WARNING]
+    assert len(messages) == (0 if harmless or lost else 1), (name, messages)
+    assert all("prepared again" in x or "looked for again" in x for x in messages)
     assert not list(folder.parent.glob("unfinished-*"))
     caplog.clear()
     assert content(made.path) == (made.digest, folder)
@@ -121,16 +116,16 @@ class Lengths:
     width = 2
 
     def __init__(self) -> None:
-        self.asked = 0
+        self.encoded = 0
 
     def vectors(self, texts: Sequence[str]) -> Any:
-        self.asked += len(texts)
+        self.encoded += len(texts)
         return np.array([[len(text), text.count("a")] for text in texts], dtype=np.float32)
 
 
 def vectors(folder: Path, texts: Sequence[str]) -> tuple[Any, int]:
     encoder: Any = Lengths()
-    return CachedVectors(encoder, folder)(texts), encoder.asked
+    return CachedVectors(encoder, folder)(texts), encoder.encoded
 
 
 @pytest.mark.parametrize(
@@ -148,29 +143,29 @@ def test_vectors_are_computed_again(
     vectors(tmp_path / "other", [text.upper() for text in texts])
     for path in sorted((tmp_path / "one").glob("*.npy"))[:2]:
         damage(path, next((tmp_path / "other").iterdir()), Random(damage.__name__))
-        again, asked = vectors(tmp_path / "one", texts)
+        again, encoded = vectors(tmp_path / "one", texts)
         assert np.array_equal(again, first)
-        assert asked == 4  # a file
-        said = [x.getMessage() for x in caplog.records]
-        assert said == [] if damage.__name__ == "delete" else "encoded again" in said[0]
+        assert encoded == 4  # a file
+        messages = [x.getMessage() for x in caplog.records]
+        assert messages == [] if damage.__name__ == "delete" else "encoded again" in messages[0]
         assert vectors(tmp_path / "one", texts)[1] == 0
 
 
-def test_another_encoders_vectors_are_not_taken(tmp_path: Path) -> None:
+def test_vectors_of_another_encoder_are_not_used(tmp_path: Path) -> None:
     vectors(tmp_path / "one", ["rain"])
     (tmp_path / "one").rename(tmp_path / "other")
     assert vectors(tmp_path / "other", ["rain"])[1] == 1
 
 
-def test_vectors_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
+def test_nan_vectors_are_refused(tmp_path: Path) -> None:
     encoder: Any = Lengths()
     encoder.vectors = lambda texts: np.full((len(texts), 2), np.nan, dtype=np.float32)
-    with pytest.raises(Exception, match=r"^model\.encoder: gives vectors that are no numbers"):
+    with pytest.raises(Exception, match=r"^model\.encoder: computes vectors with NaN"):
         CachedVectors(encoder, tmp_path)(["rain"])
     assert not list(tmp_path.iterdir())
 
 
-def test_arrays_come_back_as_they_were(tmp_path: Path) -> None:
+def test_arrays_round_trip(tmp_path: Path) -> None:
     path = tmp_path / "kept.safetensors"
     arrays = {"a": np.arange(6.0).reshape(2, 3).T, "none": np.empty((0, 2), dtype=np.int64)}
     save_arrays(path, arrays, of="these", facts={"t": 0.1})
@@ -184,7 +179,7 @@ def test_arrays_come_back_as_they_were(tmp_path: Path) -> None:
     assert path.stat().st_mode & 0o777 == 0o600
 
 
-def test_a_sealed_folder_says_what_is_wrong_with_it(tmp_path: Path) -> None:
+def test_flaws_of_a_sealed_folder_are_named(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("rain")
     write_checksums(tmp_path, ["a"], of="x")
     assert find_damage(tmp_path, of="x") is None

@@ -1,4 +1,4 @@
-"""Models that begin with a network for NLI: without a fit, fitted, exported, and refused."""
+"""Models that start from an NLI network: without a fit, fitted, exported, and refused."""
 
 import json
 import subprocess
@@ -85,7 +85,7 @@ def scored(bundle: Path) -> list[dict[str, float]]:
     return [json.loads(line)["probabilities"] for line in done.stdout.splitlines()]
 
 
-def test_without_a_fit_it_answers_for_targets_that_it_never_saw(train: Train, nli: Path) -> None:
+def test_without_a_fit_it_classifies_unseen_targets(train: Train, nli: Path) -> None:
     done = train("--json")
     found = result(done)
     assert "nothing is fitted, as model.epochs is 0" in done.err
@@ -104,7 +104,7 @@ def weights_in(folder: Path) -> bytes:
     return (folder / "model.safetensors").read_bytes()
 
 
-def test_a_fit_goes_on_from_the_network_through_the_hypotheses(train: Train, nli: Path) -> None:
+def test_a_fit_starts_from_the_network_and_its_hypotheses(train: Train, nli: Path) -> None:
     # The other way round, so that there is something to learn: who praises is against.
     rows = [line.split(",") for line in Path("rows.csv").read_text().splitlines()]
     swapped = {"favor": "against", "against": "favor"}
@@ -136,7 +136,7 @@ def test_three_classes_in_another_order_are_exported(
     [
         (
             ["model.encoder=PLAIN"],
-            "model.hypotheses: PLAIN/config.json names no labels, expected entailment, neutral and "
+            "model.hypotheses: PLAIN/config.json has no labels, expected entailment, neutral and "
             "contradiction, or entailment and not_entailment",
         ),
         (
@@ -154,7 +154,7 @@ def test_three_classes_in_another_order_are_exported(
         (["model.hypotheses=null"], "model.epochs: expected 1 or more"),
     ],
 )
-def test_what_cannot_be_asked_is_one_line(
+def test_invalid_hypotheses_are_errors_of_one_line(
     train: Train, nli: Path, more: Sequence[str], message: str
 ) -> None:
     plain = str(nli.parent / "plain")
@@ -169,7 +169,7 @@ def test_the_hypotheses_of_a_text_are_one_row_of_the_loss() -> None:
     rows = [{"input_ids": [7] * (n + 1), "labels": n // 2} for n in range(6)]
     groups = Groups(TokenRows(rows), 2)
     assert len(groups) == 3
-    filler = groups[3]  # after the last: rows that only fill up a batch
+    filler = groups[3]  # after the last: padding rows
     assert [row["labels"] for row in filler] == [NO_LABEL] * 2
     batch = GroupCollator(Collator(0), 2)([groups[2], groups[0], filler])
     assert batch["input_ids"].shape == (6, 6)

@@ -1,11 +1,13 @@
-"""The figures: scikit-learn's where it has them, and by hand where it has not."""
+"""The metrics: against scikit-learn where it has them, and by hand where it does not."""
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from sklearn.metrics import accuracy_score, f1_score, log_loss, precision_recall_fscore_support
 
+from newsstand.config.schema import EvaluationConfig
 from newsstand.train.evaluate import (
+    METRICS,
     expected_calibration_error,
     fnc_score,
     label_reports,
@@ -27,10 +29,10 @@ def certain(labels: list[int], count: int = 3) -> Floats:
     return np.where(np.arange(count) == np.array(labels)[:, None], 0.8, 0.2 / (count - 1))
 
 
-def test_figures_are_those_of_scikit_learn() -> None:
+def test_metrics_equal_those_of_scikit_learn() -> None:
     probabilities, truth = drawn()
     predicted = probabilities.argmax(axis=1)
-    found = metrics(probabilities, truth, LABELS, ("favor", "against"))
+    found = metrics(probabilities, truth, LABELS, {"f_avg": ("favor", "against")})
     f1 = f1_score(truth, predicted, average=None)
     assert found == pytest.approx(
         {
@@ -56,12 +58,12 @@ def test_figures_are_those_of_scikit_learn() -> None:
         )
 
 
-def test_a_label_that_occurs_nowhere_does_not_count_in_macro_f1() -> None:
+def test_macro_f1_leaves_out_labels_without_true_or_predicted_rows() -> None:
     truth = np.array([0, 0, 1, 1])
     found = metrics(certain([0, 0, 1, 0]), truth, LABELS)
     assert found["macro_f1"] == pytest.approx((0.8 + 2 / 3) / 2)
     assert found["f1/neutral"] == 0
-    # Absent from the truth but predicted: it does, as a label that is always wrong.
+    # A label that is predicted but has no true rows counts with F1 0.
     found = metrics(certain([0, 0, 1, 2]), truth, LABELS)
     assert found["macro_f1"] == pytest.approx((1 + 2 / 3 + 0) / 3)
     assert found["macro_f1"] == pytest.approx(f1_score(truth, [0, 0, 1, 2], average="macro"))
@@ -80,7 +82,7 @@ def test_calibration_error_by_hand() -> None:
     assert found.confidence[[8, 12, 0]] == pytest.approx([0.55, 0.8, 0])
 
 
-def test_calibration_error_of_the_extremes() -> None:
+def test_calibration_error_of_certain_predictions() -> None:
     sure = np.array([[1.0, 0.0]] * 4)
     assert expected_calibration_error(sure, np.zeros(4, dtype=np.int64)) == 0
     assert expected_calibration_error(sure, np.ones(4, dtype=np.int64)) == 1
@@ -93,18 +95,26 @@ FNC = ("agree", "disagree", "discuss", "unrelated")
 def test_the_challenge_score_by_hand() -> None:
     truth = np.array([0, 1, 2, 2, 3, 3])
     answers = np.array([0, 2, 2, 3, 3, 0])
-    # Right label 1, related 0.25, right label 1, missed 0, unrelated 0.25, missed 0; of 4.5.
+    # Right label 1, related 0.25, right label 1, wrong 0, unrelated 0.25, wrong 0; of 4.5.
     assert fnc_score(answers, truth, FNC) == pytest.approx(100 * 2.5 / 4.5)
     assert fnc_score(truth, truth, FNC) == 100
     assert fnc_score(np.array([3]), np.array([0]), FNC) == 0
-    # The labels count by name, in whatever order.
+    # The order of the labels does not matter.
     turned = ("unrelated", "agree", "disagree", "discuss")
     assert fnc_score((answers + 1) % 4, (truth + 1) % 4, turned) == fnc_score(answers, truth, FNC)
 
 
-def test_official_figures_come_when_asked_for() -> None:
+def test_optional_metrics_are_computed_on_request() -> None:
     probabilities, truth = certain([0, 1, 2, 3], 4), np.array([0, 3, 2, 1])
-    found = metrics(probabilities, truth, FNC, fnc=True, mae=True)
+    found = metrics(probabilities, truth, FNC, {"fnc_score": True, "mae": True, "f_avg": ()})
+    assert list(found)[:-4] == ["accuracy", "macro_f1", "log_loss", "ece", "fnc_score", "mae"]
     assert found["mae"] == 1
     assert found["fnc_score"] == pytest.approx(100 * 2 / 3.25)
-    assert not {"mae", "fnc_score"} & set(metrics(probabilities, truth, FNC))
+    off = {"fnc_score": False, "mae": False, "f_avg": ()}
+    assert metrics(probabilities, truth, FNC, off) == metrics(probabilities, truth, FNC)
+    assert not {"mae", "fnc_score", "f_avg"} & metrics(probabilities, truth, FNC).keys()
+
+
+def test_each_optional_metric_has_a_setting() -> None:
+    optional = {name for name, metric in METRICS.items() if metric.optional}
+    assert optional == EvaluationConfig.model_fields.keys()

@@ -1,4 +1,4 @@
-"""Smaller models: they fit where they should, keep what matters, and stay the same on disk."""
+"""Smaller models: their size, their most important features, and saving."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ SIGNS = ["goal", "shares", "rain"]
 
 
 def rows(count: int, seed: int = 0) -> tuple[list[Example], NDArray[np.int64]]:
-    """A word in each text tells its label; thousands of others tell nothing."""
+    """A word in each text determines its label; thousands of others are noise."""
     random = np.random.default_rng(seed)
     truth = random.integers(0, 3, count)
     texts = [
@@ -43,7 +43,7 @@ def size(model: LinearModel, folder: Path) -> int:
 
 @pytest.mark.parametrize("weights", ["float32", "float16", "int8"])
 @pytest.mark.parametrize("size_mb", [None, 0.12, 0.02])
-def test_it_is_as_small_as_asked_and_the_same_on_disk(
+def test_the_size_is_as_requested_and_the_model_round_trips(
     model: LinearModel, tmp_path: Path, weights: Stored, size_mb: float | None
 ) -> None:
     smaller = export_linear(model, weights=weights, size_mb=size_mb)
@@ -59,7 +59,7 @@ def test_it_is_as_small_as_asked_and_the_same_on_disk(
     assert np.mean(smaller.forward(examples).argmax(axis=1) == truth) > 0.99
 
 
-def test_nothing_asked_for_changes_nothing(model: LinearModel) -> None:
+def test_without_settings_the_model_is_unchanged(model: LinearModel) -> None:
     same = export_linear(model, weights="float32", size_mb=None)
     assert np.array_equal(same.coefficients, model.coefficients)
     assert np.array_equal(same.features.blocks[1].buckets, model.features.blocks[1].buckets)
@@ -67,7 +67,7 @@ def test_nothing_asked_for_changes_nothing(model: LinearModel) -> None:
     assert len(large.coefficients) == len(model.coefficients)
 
 
-def test_smaller_numbers_take_less_room(model: LinearModel, tmp_path: Path) -> None:
+def test_smaller_numbers_give_smaller_files(model: LinearModel, tmp_path: Path) -> None:
     sizes = [
         size(export_linear(model, weights=weights, size_mb=None), tmp_path)
         for weights in ("float32", "float16", "int8")
@@ -75,7 +75,7 @@ def test_smaller_numbers_take_less_room(model: LinearModel, tmp_path: Path) -> N
     assert sizes[0] > 1.3 * sizes[1] > 1.3 * sizes[2]
 
 
-def test_what_tells_labels_apart_stays(model: LinearModel) -> None:
+def test_the_most_important_features_are_kept(model: LinearModel) -> None:
     few = export_linear(model, weights="float32", size_mb=0.003)
     assert 0 < len(few.coefficients) < 100
     telling = [Example.of_prepared("", word, None) for word in SIGNS]
@@ -87,11 +87,11 @@ def test_too_small_a_size_is_refused(model: LinearModel) -> None:
         export_linear(model, weights="int8", size_mb=0.001)
 
 
-def test_the_cost_is_told(model: LinearModel) -> None:
+def test_the_cost_is_measured(model: LinearModel) -> None:
     examples, truth = rows(200, seed=2)
     few = export_linear(model, weights="int8", size_mb=0.01)
     cost = LinearCost.measure(model, few, examples, truth)
-    figures = cost.metrics()
-    assert figures["export/before_megabytes"] > figures["export/after_megabytes"] > 0
-    assert figures["export/after_accuracy"] == np.mean(few.forward(examples).argmax(1) == truth)
+    metrics = cost.metrics()
+    assert metrics["export/before_megabytes"] > metrics["export/after_megabytes"] > 0
+    assert metrics["export/after_accuracy"] == np.mean(few.forward(examples).argmax(1) == truth)
     assert str(cost).startswith("0.01 MB of ")

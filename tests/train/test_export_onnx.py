@@ -1,4 +1,4 @@
-"""Exported encoders: they score as the network does, in any company, without torch."""
+"""Exported encoders: they score as the network does, in any batch, without torch."""
 
 import json
 import random
@@ -91,16 +91,16 @@ def test_processors_that_would_overflow_score_the_same(
         np.testing.assert_allclose(scores[0], scores[1], atol=1e-4)
 
 
-def test_a_processor_is_safe_if_it_says_so(tmp_path: Path) -> None:
-    said = tmp_path / "cpuinfo"
-    assert not _has_vnni(said)
-    said.write_text("flags : fpu avx2 avx512f\n")
-    assert not _has_vnni(said)
-    said.write_text("flags : fpu avx2 avx512_vnni avx512_bf16\n")
-    assert _has_vnni(said)
+def test_vnni_is_read_from_cpuinfo(tmp_path: Path) -> None:
+    cpuinfo = tmp_path / "cpuinfo"
+    assert not _has_vnni(cpuinfo)
+    cpuinfo.write_text("flags : fpu avx2 avx512f\n")
+    assert not _has_vnni(cpuinfo)
+    cpuinfo.write_text("flags : fpu avx2 avx512_vnni avx512_bf16\n")
+    assert _has_vnni(cpuinfo)
 
 
-def test_a_score_does_not_depend_on_its_neighbours(exported: TransformerModel) -> None:
+def test_a_score_does_not_depend_on_the_batch(exported: TransformerModel) -> None:
     together = exported.forward([*EXAMPLES, *EXAMPLES[::-1]])
     alone = np.vstack([exported.forward([example]) for example in EXAMPLES])
     assert (together == np.vstack([alone, alone[::-1]])).all()
@@ -153,13 +153,13 @@ def test_an_export_that_reads_targets_compares_them_as_the_network_does(
     paired = transformer.export_model(model, tmp_path / "paired", compares=True)
     assert paired.encoder.has_embeddings
     pairs = [encode(Article(body=body), "the storm", TextSpec()) for body in BODIES]
-    likeness = paired.similarity(pairs)
-    assert np.isfinite(likeness).all()
-    assert len(set(likeness.tolist())) == len(BODIES)
-    np.testing.assert_allclose(likeness, model.similarity(pairs), rtol=1e-6)
+    similarity = paired.similarity(pairs)
+    assert np.isfinite(similarity).all()
+    assert len(set(similarity.tolist())) == len(BODIES)
+    np.testing.assert_allclose(similarity, model.similarity(pairs), rtol=1e-6)
 
 
-def test_the_cost_is_measured_and_too_much_is_not_borne() -> None:
+def test_the_loss_is_measured_and_limited() -> None:
     labels = np.array([0, 0, 1, 1, 2, 2] * 100)
     before = np.eye(3)[labels] * 4.0
     after = before.copy()
@@ -172,7 +172,7 @@ def test_the_cost_is_measured_and_too_much_is_not_borne() -> None:
     after[:12:2] = [0.0, 9.0, 0.0]
     lost = OnnxCost.measure(before, after, labels, "temperature")
     assert not lost.within_tolerance
-    assert str(lost).startswith("left out, as int8 costs too much: the same label for 99.")
+    assert str(lost).startswith("not exported, as int8 loses too much: the same label for 99.")
     assert set(lost.metrics()) == {
         f"export/{x}"
         for x in ("agreement", "before_macro_f1", "after_macro_f1", "before_ece", "after_ece")
@@ -215,14 +215,14 @@ def test_its_bundle_scores_without_torch(exported: TransformerModel, tmp_path: P
     assert done.stderr.strip() == "set()"
     expected = whole.probabilities([whole.encode(Article(body=BODIES[0]))])[0].max()
     assert json.loads(done.stdout)["probability"] == pytest.approx(expected, abs=1e-4)
-    # Read and written again, it is the same; asked for a GPU, it is the network that is read.
+    # Loaded and saved again, it is the same.
     again = Bundle.load(tmp_path / "b")
     assert isinstance(again.model, TransformerModel)
     assert isinstance(again.model.encoder, ExportedEncoder)
     assert replace(again).save(tmp_path / "again", golden) == first
 
 
-def test_workers_score_alike_also_when_its_folder_is_gone(
+def test_workers_score_equally_without_the_bundle_folder(
     exported: TransformerModel, tmp_path: Path
 ) -> None:
     bundle(exported).save(tmp_path / "b", [])
@@ -246,7 +246,7 @@ def test_on_a_gpu_it_is_the_network_of_torch_that_scores(
     assert isinstance(open_bundled(tmp_path, **{**settings, "onnx": None}), Encoder)
 
 
-def test_what_is_missing_is_a_message(
+def test_damaged_or_missing_files_are_errors(
     exported: TransformerModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = exported.save(tmp_path)
@@ -337,9 +337,9 @@ def test_changed_bundles_are_refused_or_the_same(
         (tmp_path / f"{number}").mkdir()
         folder = tmp_path / f"{number}" / "bundle"
         way = changed(random.Random(number), tmp_path / "whole", folder, sealed=sealed)
-        said = outcome(folder, expected)
+        message = outcome(folder, expected)
         right = ("refused: ", "same", "other") if sealed else ("refused: ", "same")
-        assert said.startswith(right), f"{number}, {way}: {said}"
+        assert message.startswith(right), f"{number}, {way}: {message}"
 
 
 CONFIG = """
@@ -362,7 +362,7 @@ tracking: {experiment: exported}
         ("transformer", "epochs: 1, precision: fp32, refit: true"),
     ],
 )
-def test_a_run_exports_says_what_it_costs_and_judges_what_will_score(
+def test_a_run_exports_and_evaluates_the_exported_model(
     kind: str,
     more: str,
     tiny_encoder: Path,
@@ -380,33 +380,33 @@ def test_a_run_exports_says_what_it_costs_and_judges_what_will_score(
     Path("rows.csv").write_text("split,label,body\n" + "".join(x.replace("'", '"') for x in lines))
     text = CONFIG.replace("KIND", kind).replace("MORE", more)
     Path("c.yaml").write_text(text.replace("ENCODER", str(tiny_encoder)))
-    monkeypatch.setattr(sys.modules["newsstand.train.families.export_onnx"], "MOST_LOST", 1.0)
+    monkeypatch.setattr(sys.modules["newsstand.train.families.export_onnx"], "MAX_F1_LOSS", 1.0)
     done = cli("train", "c.yaml", "--json")
     assert done.code == 0, done.err
-    told = json.loads(done.out)
+    result = json.loads(done.out)
     assert "int8: the same label for" in done.err
-    logged = MlflowClient().get_run(told["run_id"]).data.metrics
-    assert logged["export/agreement"] == told["metrics"]["export/agreement"] > 0.5
-    again = Bundle.load(Path(told["bundle"]))
+    logged = MlflowClient().get_run(result["run_id"]).data.metrics
+    assert logged["export/agreement"] == result["metrics"]["export/agreement"] > 0.5
+    again = Bundle.load(Path(result["bundle"]))
     assert isinstance(again.model, (EmbeddingModel, TransformerModel))
     assert isinstance(again.model.encoder, ExportedEncoder)
     examples = [again.encode(Article(body=body)) for body in BODIES]
     right = again.probabilities(examples).argmax(axis=1) == [0, 1, 2, 2]
-    assert told["metrics"]["test/accuracy"] == right.mean()
+    assert result["metrics"]["test/accuracy"] == right.mean()
     requirements = list(Path("mlruns").rglob("requirements.txt"))
     assert "newsstand[onnx]" in requirements[0].read_text()
-    # Where it costs too much, the network as it is becomes the model.
-    monkeypatch.setattr(sys.modules["newsstand.train.families.export_onnx"], "MOST_LOST", -2.0)
+    # If the loss is not within tolerance, the model is not exported.
+    monkeypatch.setattr(sys.modules["newsstand.train.families.export_onnx"], "MAX_F1_LOSS", -2.0)
     done = cli("train", "c.yaml", "--json")
     assert done.code == 0, done.err
-    assert "left out, as int8 costs too much" in done.err
+    assert "not exported, as int8 loses too much" in done.err
     again = Bundle.load(Path(json.loads(done.out)["bundle"]))
     assert isinstance(again.model, (EmbeddingModel, TransformerModel))
     assert isinstance(again.model.encoder, Encoder)
 
 
 @pytest.mark.parametrize("accepted", [[True, True], [True, False]])
-def test_what_was_fitted_again_is_measured_again(
+def test_a_refitted_model_is_measured_again(
     accepted: list[bool],
     tiny_encoder: Path,
     workplace: Path,
@@ -422,20 +422,20 @@ def test_what_was_fitted_again_is_measured_again(
     text = CONFIG.replace("KIND", "transformer").replace("MORE", "epochs: 1, refit: true")
     text = text.replace("ENCODER", str(tiny_encoder)).replace("rows.csv", "rows.jsonl")
     Path("c.yaml").write_text(text)
-    verdicts = [x for x in accepted for _ in range(2)]  # for the model, and for what is said
+    verdicts = [x for x in accepted for _ in range(2)]  # for the model and for the note
     monkeypatch.setattr(OnnxCost, "within_tolerance", property(lambda _: verdicts.pop(0)))
     done = cli("train", "c.yaml", "--json")
     assert done.code == 0, done.err
     assert not verdicts
-    [said] = [line for line in done.err.splitlines() if "again, on all" in line]
-    verdict = "int8" if accepted[1] else "left out, as int8 costs too much"
-    assert f"validation rows; {verdict}: the same label for" in said
+    [note] = [line for line in done.err.splitlines() if "refit on all" in line]
+    verdict = "int8" if accepted[1] else "not exported, as int8 loses too much"
+    assert f"validation rows; {verdict}: the same label for" in note
     model = Bundle.load(Path(json.loads(done.out)["bundle"])).model
     assert isinstance(model, TransformerModel)
     assert isinstance(model.encoder, ExportedEncoder if accepted[1] else Encoder)
 
 
-def test_what_is_relevant_is_read_by_both(tiny_encoder: Path, tmp_path: Path) -> None:
+def test_both_models_read_the_same_relevant_excerpts(tiny_encoder: Path, tmp_path: Path) -> None:
     long = [encode(Article(body=" ".join(BODIES)), x, TextSpec()) for x in ("rain", "the bank")]
     torch.manual_seed(3)
     encoder = Encoder.open(
@@ -455,7 +455,7 @@ def test_what_is_relevant_is_read_by_both(tiny_encoder: Path, tmp_path: Path) ->
         TransformerModel.load(tmp_path / "b", exported.save(tmp_path / "c"))
 
 
-def test_what_cannot_be_exported_is_refused(tmp_path: Path, cli: Callable[..., Any]) -> None:
+def test_models_without_an_encoder_are_refused(tmp_path: Path, cli: Callable[..., Any]) -> None:
     text = CONFIG.replace("KIND", "transformer").replace("MORE", "epochs: 1")
     (tmp_path / "c.yaml").write_text(text.replace("ENCODER", "x"))
     done = cli("config", str(tmp_path / "c.yaml"), "model={kind: linear}")

@@ -1,4 +1,4 @@
-"""Runs that fine-tune: killed and gone on with, fitted again, with several seeds."""
+"""Fine-tuning runs: killed and resumed, refitted, and with several seeds."""
 
 import json
 import os
@@ -20,20 +20,20 @@ from newsstand.train.families.transformer import TransformerTrainer
 from small_fit import Killed
 from tuned_run import CONFIG
 
-# Trains in a process of its own, which ends without a word after so many steps.
+# Trains in its own process, which is killed after a number of steps.
 KILLED = """
 import itertools, os, signal, sys
 from newsstand.train.finetune import trainer
 
-told = trainer.Teller.on_step_end
+report_step = trainer.ProgressCallback.on_step_end
 steps = itertools.count(1)
 
 def on_step_end(self, args, state, control, **more):
-    told(self, args, state, control, **more)
+    report_step(self, args, state, control, **more)
     if next(steps) == int(os.environ["KILL_AT"]):
         os.kill(os.getpid(), signal.SIGKILL)
 
-trainer.Teller.on_step_end = on_step_end
+trainer.ProgressCallback.on_step_end = on_step_end
 from newsstand.cli.main import main
 
 sys.argv = ["newsstand", "train", *sys.argv[1:]]
@@ -42,7 +42,7 @@ main()
 
 
 def killed(step: int, *settings: str) -> str:
-    """The id of a run that ends without a word after a step, counted over both fits."""
+    """The id of a run that is killed after a step, counted over both fits."""
     done = subprocess.run(
         [sys.executable, "-c", KILLED, "t.yaml", *settings],
         env={**os.environ, "KILL_AT": str(step)},
@@ -56,11 +56,11 @@ def killed(step: int, *settings: str) -> str:
 
 
 @pytest.mark.slow
-def test_a_run_that_was_killed_goes_on_and_ends_in_the_same_bundle(run: Callable[..., Any]) -> None:
+def test_a_killed_run_resumes_and_ends_with_the_same_bundle(run: Callable[..., Any]) -> None:
     done = run("t.yaml", "--json")
     assert done.code == 0, done.err
     whole = json.loads(done.out)
-    assert "to resume it: --resume" in done.err
+    assert "resume it with --resume" in done.err
     assert not any(Path("mlruns/.checkpoints").iterdir())
     client = MlflowClient()
     curve = client.get_metric_history(whole["run_id"], "fit/macro_f1")
@@ -69,8 +69,7 @@ def test_a_run_that_was_killed_goes_on_and_ends_in_the_same_bundle(run: Callable
     done = run("t.yaml", "--resume", run_id, "model.epochs=3")
     assert (done.code, done.err.splitlines()[-1]) == (
         2,
-        "newsstand: --resume: the run was begun with other settings: "
-        "model.epochs: 2 in the run, 3 now",
+        "newsstand: --resume: the run began with other settings: model.epochs: 2 in the run, 3 now",
     )
     done = run("t.yaml", "--resume", run_id, "--json")
     assert done.code == 0, done.err
@@ -87,8 +86,11 @@ def test_a_run_that_was_killed_goes_on_and_ends_in_the_same_bundle(run: Callable
         CONFIG.partition("model:")[0] + "model: {kind: linear}\ntracking: {experiment: x}\n"
     )
     done = run("l.yaml", "--resume", "x")
-    assert done.err == "newsstand: --resume: only fine-tuning (model.kind: transformer) can go on\n"
-    # An encoder that cannot be had leaves no run.
+    assert (
+        done.err
+        == "newsstand: --resume: only fine-tuning (model.kind: transformer) can be resumed\n"
+    )
+    # An encoder that is not found leaves no run.
     before = len(client.search_runs(["1"]))
     done = run("t.yaml", "model.encoder=./nowhere")
     assert done.err.endswith("encoder './nowhere': no such folder (model.encoder)\n")
@@ -98,7 +100,7 @@ def test_a_run_that_was_killed_goes_on_and_ends_in_the_same_bundle(run: Callable
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seeds", [1, 2])
-def test_refit_learns_from_all_rows_and_goes_on_after_a_kill(
+def test_refit_uses_all_rows_and_resumes_after_a_kill(
     seeds: int, run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = [f"model.seeds={seeds}", "model.evaluations=1", "model.epochs=3"]
@@ -108,7 +110,7 @@ def test_refit_learns_from_all_rows_and_goes_on_after_a_kill(
     tune = TransformerTrainer.tune
 
     def observed(trainer: Any, *others: Any, seed: int, until: float = 1.0, **more: Any) -> Any:
-        if others[2] is None:  # nothing to choose by: the refit
+        if others[2] is None:  # no validation rows: the refit
             ends.append((seed, until))
         return tune(trainer, *others, seed=seed, until=until, **more)
 
@@ -116,9 +118,9 @@ def test_refit_learns_from_all_rows_and_goes_on_after_a_kill(
     settings.append("model.refit=true")
     done = run("t.yaml", *settings, "--json")
     assert done.code == 0, done.err
-    assert "again, on all 27 training and validation rows" in done.err
+    assert "refit on all 27 training and validation rows" in done.err
     whole = json.loads(done.out)
-    # Calibrated and judged on validation rows before it has learned from them.
+    # Calibrated and evaluated on validation rows before they are training rows.
     for name in ("validation/macro_f1", "validation/ece", "validation/log_loss"):
         assert whole["metrics"][name] == plain["metrics"][name]
     assert whole["bundle_hash"] != plain["bundle_hash"]
@@ -194,10 +196,10 @@ def test_of_several_seeds_the_median_is_kept(
     assert not any(Path("mlruns/.checkpoints").iterdir())
 
 
-def test_places_of_the_target_are_marked_in_training_and_scoring_alike(
+def test_mentions_of_the_target_are_marked_in_training_and_scoring(
     tiny_encoder: Path, run: Callable[..., Any], cli: Callable[..., Any]
 ) -> None:
-    said = [
+    articles = [
         ("favor", "PARIS (AFP) - The coach praised the goalkeeper. Lee scored twice.", "Lee"),
         ("against", "Profits and a dividend: Lee &amp; Co fell, and the bank with it.", "the bank"),
         ("none", "Rain on the coast. Lee said it fell.", "Lee"),
@@ -205,7 +207,7 @@ def test_places_of_the_target_are_marked_in_training_and_scoring_alike(
     rows = [
         {"split": split, "label": label, "body": body, "target": target, "mentions": [[at, at + 3]]}
         for split in ("train", "train", "validation", "test")
-        for label, body, target in said
+        for label, body, target in articles
         for at in (body.rindex("e "), body.index("Lee"))  # not where the words of the target are
     ]
     Path("rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))

@@ -1,4 +1,4 @@
-"""The embedding family: it learns, is repeatable, is saved whole, and says what spoke for it."""
+"""The embedding family: it learns, is repeatable, is saved, and explains its scores."""
 
 import json
 import re
@@ -94,7 +94,7 @@ def test_it_overfits_a_few_rows(
     assert model.cross_target == (rows is stances)
 
 
-def test_a_batch_gives_what_single_rows_give(encoder: Encoder) -> None:
+def test_a_batch_scores_as_single_rows(encoder: Encoder) -> None:
     model = fit(encoder, stances())
     items = [example(body, "the coach", "Rain") for body in (LONG, "x", *TOPICS["sport"])]
     batch = model.forward(items)
@@ -125,7 +125,7 @@ def test_balance_lifts_the_rare_label(encoder: Encoder) -> None:
 def test_gains_add_up_to_the_score(
     tiny_encoder: Path, rows: Callable[[], list[Any]], target: str | None, how: LongText
 ) -> None:
-    # What special tokens, the target and the intercept add is no character's: it is worked out
+    # Special tokens, the target and the intercept have no character: their part is computed
     # from the formula, with nothing left over.
     encoder = Encoder.open(tiny_encoder, max_tokens=24, long_text=how, device="cpu")
     model = fit(encoder, rows())
@@ -141,10 +141,10 @@ def test_gains_add_up_to_the_score(
     blocks = weights.reshape(-1, encoder.width, weights.shape[1])
     slope, rest = blocks[0], model.intercepts - model.intercepts.mean()
     if target is not None:
-        told = encoder.vectors([target])[0] * np.sqrt(encoder.width)
-        sign = np.sign(whole * scale - told)
-        slope = slope + blocks[2] * told[:, None] + blocks[3] * sign[:, None]
-        rest = rest + told @ blocks[1] - (sign * told) @ blocks[3]
+        target_vector = encoder.vectors([target])[0] * np.sqrt(encoder.width)
+        sign = np.sign(whole * scale - target_vector)
+        slope = slope + blocks[2] * target_vector[:, None] + blocks[3] * sign[:, None]
+        rest = rest + target_vector @ blocks[1] - (sign * target_vector) @ blocks[3]
     for (states, places), length in zip(found, lengths, strict=True):
         special = states[[start == end for start, end in places]]
         rest = rest + special.sum(axis=0) @ slope * scale / (length * len(states) * len(read))
@@ -156,15 +156,15 @@ def test_gains_add_up_to_the_score(
         assert gains.sum() + rest[label] == pytest.approx(expected, abs=1e-4)
 
 
-def test_a_score_comes_with_the_sentences_that_spoke_for_it(encoder: Encoder) -> None:
+def test_evidence_is_the_sentences_with_the_highest_gains(encoder: Encoder) -> None:
     bundle = bundle_of(fit(encoder, topics()))
-    handed_in = Article(
+    given = Article(
         title="Of &amp; the week",
         body="PORTSIDE (Wire) - “Snow  fell overnight,” he said. Shares fell.\n\n"
         "Rain on the coast.&nbsp; Strong winds and heavy rain.",
     )
-    score = Scorer(bundle).score(handed_in, explain=True)
-    item = bundle.encode(handed_in)
+    score = Scorer(bundle).score(given)
+    item = bundle.encode(given)
     gains = bundle.model.gains(item, LABELS.index(score.label))
     ends = r"(?<=\.) |\n+"
     at = 0
@@ -176,7 +176,7 @@ def test_a_score_comes_with_the_sentences_that_spoke_for_it(encoder: Encoder) ->
     assert len(sums) == 5
     assert [item.weight for item in score.evidence] == pytest.approx(best)
     for item in score.evidence:
-        assert item.text == getattr(handed_in, item.part)[item.start : item.end]
+        assert item.text == getattr(given, item.part)[item.start : item.end]
         assert item.weight > 0
         assert item.quoted == ("Snow" in item.text)
 
@@ -200,7 +200,7 @@ def test_save_and_load_keep_the_scores(encoder: Encoder, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("name", ["encoder/model.safetensors", "encoder/tokenizer.json"])
-def test_a_changed_byte_of_the_encoder_is_noticed(
+def test_a_changed_byte_of_the_encoder_is_an_error(
     encoder: Encoder, tmp_path: Path, name: str
 ) -> None:
     bundle_of(fit(encoder, topics())).save(tmp_path / "b")
@@ -211,7 +211,7 @@ def test_a_changed_byte_of_the_encoder_is_noticed(
 
 
 @pytest.mark.parametrize(("off", "right"), [(1e-6, True), (1e-2, False)])
-def test_golden_rows_may_differ_by_rounding_and_no_more(
+def test_golden_rows_may_differ_only_by_rounding(
     encoder: Encoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, off: float, right: bool
 ) -> None:
     bundle_of(fit(encoder, topics())).save(tmp_path / "b", [(Article(body="Shares fell."), None)])
@@ -249,7 +249,7 @@ tracking: {experiment: embedding}
 """
 
 
-def test_a_run_is_repeatable_and_finds_its_vectors_again(
+def test_a_run_is_repeatable_and_uses_its_cached_vectors(
     tiny_encoder: Path,
     workplace: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -267,10 +267,10 @@ def test_a_run_is_repeatable_and_finds_its_vectors_again(
     Path("rows.csv").write_text("split,label,body\n" + "".join(rows))
     Path("e.yaml").write_text(CONFIG.replace("ENCODER", str(tiny_encoder)))
     first = train(load_config("e.yaml"), name="e", reporter=reporter)
-    assert "encoding" in reporter.counted
-    reporter.counted.clear()
+    assert "encoding" in reporter.progressed
+    reporter.progressed.clear()
     second = train(load_config("e.yaml"), name="e", reporter=reporter)
-    assert "encoding" not in reporter.counted
+    assert "encoding" not in reporter.progressed
     assert first.bundle_hash == second.bundle_hash == bundle_hash(Path(first.bundle))
     assert first.metrics["test/accuracy"] > 0.8
     assert verify(Path(first.bundle)) > 0
@@ -278,7 +278,7 @@ def test_a_run_is_repeatable_and_finds_its_vectors_again(
     assert {"torch", "transformers"} <= set(manifest["versions"])
     logged = Path(first.bundle).parents[1]
     assert "newsstand[encoder]==" in (logged / "requirements.txt").read_text()
-    # What long_text would drop is shown before anything is trained.
+    # `newsstand data` shows what long_text would leave out.
     done = cli("data", "e.yaml", "model.max_tokens=8")
     assert done.code == 0, done.err
     assert re.search(

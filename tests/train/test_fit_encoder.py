@@ -1,4 +1,4 @@
-"""Fine-tuning: it learns, gives the same weights however often it is cut short, and says so."""
+"""Fine-tuning: it learns, is repeatable and resumable, and reports errors."""
 
 import math
 from dataclasses import replace
@@ -39,28 +39,28 @@ def metrics_of(model: TransformerModel, examples: list[Example], labels: Any) ->
 
 
 def test_it_overfits_a_few_rows(tiny_encoder: Path, tmp_path: Path) -> None:
-    heard: list[tuple[dict[str, float], int]] = []
+    logged: list[tuple[dict[str, float], int]] = []
     tuning = replace(QUICK, epochs=25, learning_rate=2e-3, evaluations=1)
-    model = fit(tiny_encoder, tmp_path, tuning, log=lambda *told: heard.append(told))
+    model = fit(tiny_encoder, tmp_path, tuning, log=lambda *entry: logged.append(entry))
     examples, labels = rows()
     right = (model.forward(examples).argmax(axis=1) == labels).mean()
     assert right > 0.9
-    named = {name for figures, _ in heard for name in figures}
+    named = {name for values, _ in logged for name in values}
     assert {"loss", "learning_rate", "macro_f1", "accuracy"} <= named
-    # What is given back is the best of all checkpoints, not the last.
-    judged = [figures["macro_f1"] for figures, _ in heard if "macro_f1" in figures]
+    # The model is the best of all checkpoints, not the last.
+    validation_f1 = [values["macro_f1"] for values, _ in logged if "macro_f1" in values]
     scores = metrics_of(model, examples[::2], labels[::2])
-    assert scores == pytest.approx(max(judged))
+    assert scores == pytest.approx(max(validation_f1))
 
 
-def test_a_curriculum_is_learned_by_stages_and_goes_on_when_cut_short(
+def test_a_curriculum_uses_the_rows_of_each_stage_and_resumes(
     tiny_encoder: Path, tmp_path: Path
 ) -> None:
     examples, labels = rows()
     stages = 1 + np.arange(len(labels)) % 3
     tuning = replace(QUICK, curriculum=(1, 2), epochs=9, evaluations=0)
     whole = fit(tiny_encoder, tmp_path / "whole", tuning, stages=stages)
-    used = stages < 3  # the others are never shown
+    used = stages < 3  # the others are never used
     data = [example for example, x in zip(examples, used, strict=True) if x], labels[used]
     others = fit(tiny_encoder, tmp_path / "used", tuning, data=data, stages=stages[used])
     assert same(whole, others)
@@ -79,7 +79,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(
 
 
 @pytest.mark.parametrize("steps", [(1,), (3, 8), (5, 6, 7), (15,)])
-def test_a_fit_that_is_cut_short_ends_with_the_weights_of_a_whole_one(
+def test_an_interrupted_fit_ends_with_the_weights_of_an_uninterrupted_one(
     tiny_encoder: Path, tmp_path: Path, whole: TransformerModel, steps: tuple[int, ...]
 ) -> None:
     for step in steps:
@@ -88,23 +88,23 @@ def test_a_fit_that_is_cut_short_ends_with_the_weights_of_a_whole_one(
     assert same(fit(tiny_encoder, tmp_path), whole)
 
 
-def test_an_unjudged_fit_ends_as_the_judged_one_was_at_that_step(
+def test_a_fit_without_evaluations_ends_at_a_given_share_of_steps(
     tiny_encoder: Path, tmp_path: Path, whole: TransformerModel
 ) -> None:
-    # Of the judged one's 15 steps, the best checkpoint is kept beside the last.
-    fit(tiny_encoder, tmp_path / "judged")
-    share = best_share(tmp_path / "judged")
+    # Of the 15 steps with evaluations, the best checkpoint is kept beside the last.
+    fit(tiny_encoder, tmp_path / "evaluated")
+    share = best_share(tmp_path / "evaluated")
     assert 0.1 < share <= 1
-    for _ in range(2):  # a fit that was done already stays as it is
-        assert same(fit(tiny_encoder, tmp_path / "unjudged", until=share), whole)
+    for _ in range(2):  # the second time, the fit is finished
+        assert same(fit(tiny_encoder, tmp_path / "fixed", until=share), whole)
     with pytest.raises(Killed):
         fit(tiny_encoder, tmp_path / "killed", until=share, kill=2)
     assert same(fit(tiny_encoder, tmp_path / "killed", until=share), whole)
     assert not same(fit(tiny_encoder, tmp_path / "shorter", until=share / 2), whole)
 
 
-def test_a_fit_that_had_stopped_early_does_not_go_on(tiny_encoder: Path, tmp_path: Path) -> None:
-    # Nothing is learned, so no evaluation is better than the first.
+def test_a_fit_that_had_stopped_early_is_not_resumed(tiny_encoder: Path, tmp_path: Path) -> None:
+    # With this learning rate, no evaluation is better than the first.
     tuning = replace(QUICK, epochs=4, learning_rate=1e-9, patience=2)
     steps: list[int] = []
     model = fit(tiny_encoder, tmp_path, tuning, log=lambda _, step: steps.append(step))
@@ -114,7 +114,7 @@ def test_a_fit_that_had_stopped_early_does_not_go_on(tiny_encoder: Path, tmp_pat
     assert again == []
 
 
-def test_a_loss_that_is_no_number_is_a_message_and_keeps_the_last_checkpoint(
+def test_a_nan_loss_is_an_error_and_keeps_the_last_checkpoint(
     tiny_encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     called = 0
@@ -126,7 +126,7 @@ def test_a_loss_that_is_no_number_is_a_message_and_keeps_the_last_checkpoint(
         return plain(self, *given, **more) * (math.nan if called == 4 else 1)
 
     monkeypatch.setattr(Loss, "__call__", spoiled)
-    with pytest.raises(NewsstandError, match=r"loss at step 4 is no number; lower model\.learning"):
+    with pytest.raises(NewsstandError, match=r"loss is NaN or infinite at step 4; lower model\.l"):
         fit(tiny_encoder, tmp_path)
     assert last_checkpoint(tmp_path) == tmp_path / "checkpoint-2"
 
@@ -135,7 +135,7 @@ def test_accumulated_gradients_are_those_of_a_larger_batch(
     plain_encoder: Path, tmp_path: Path
 ) -> None:
     data = ([example("Rain on the coast.")] * 40, np.array([1] * 40))
-    heard: list[dict[str, float]] = []
+    logged: list[dict[str, float]] = []
     for batch, accumulation in ((4, 1), (2, 2)):
         tuning = replace(QUICK, epochs=1, evaluations=1, learning_rate=1e-6, batch_size=batch)
         tuning = replace(tuning, gradient_accumulation=accumulation)
@@ -144,14 +144,14 @@ def test_accumulated_gradients_are_those_of_a_larger_batch(
             tmp_path / str(batch),
             tuning,
             data=data,
-            log=lambda figures, step: heard.append(figures) if "loss" in figures else None,
+            log=lambda values, step: logged.append(values) if "loss" in values else None,
         )
-    large, small = heard
+    large, small = logged
     assert small["loss"] == pytest.approx(large["loss"], rel=1e-4)
     assert small["grad_norm"] == pytest.approx(large["grad_norm"], rel=1e-3)
 
 
-def test_what_relevant_reads_by_stays_as_it_is(tiny_encoder: Path, tmp_path: Path) -> None:
+def test_relevant_freezes_the_input_embeddings(tiny_encoder: Path, tmp_path: Path) -> None:
     data = ([example(LONG, target) for target in ("rain", "the bank", "the coach")] * 2, [0, 1, 2])
     truth = np.array([*data[1], *data[1]])
     tuning = replace(QUICK, epochs=1)
@@ -161,7 +161,7 @@ def test_what_relevant_reads_by_stays_as_it_is(tiny_encoder: Path, tmp_path: Pat
     assert torch.equal(*tables)
 
 
-def test_what_was_fitted_in_bf16_scores_in_fp32(tiny_encoder: Path, tmp_path: Path) -> None:
+def test_a_model_fitted_in_bf16_scores_in_fp32(tiny_encoder: Path, tmp_path: Path) -> None:
     found = fit(tiny_encoder, tmp_path / "fit", replace(QUICK, epochs=1, precision="bf16"))
     settings = found.save(tmp_path / "model")
     again = TransformerModel.load(tmp_path / "model", settings)
@@ -169,13 +169,13 @@ def test_what_was_fitted_in_bf16_scores_in_fp32(tiny_encoder: Path, tmp_path: Pa
     assert (found.forward(examples) == again.forward(examples)).all()
 
 
-def test_bf16_is_computed_where_it_is_asked_for() -> None:
+def test_precision_selects_bf16() -> None:
     assert use_bf16("bf16", "cpu") is True
     assert use_bf16("fp32", "cpu") is False
     assert use_bf16("auto", "cpu") in (True, False)
 
 
-def test_bundles_of_it_are_whole_and_scored_with_evidence(
+def test_its_bundles_load_verify_and_score_with_evidence(
     tiny_encoder: Path, tmp_path: Path, whole: TransformerModel
 ) -> None:
     bundle = Bundle(
@@ -208,7 +208,9 @@ def test_bundles_of_it_are_whole_and_scored_with_evidence(
         assert item.quoted == item.text.startswith("“")
 
 
-def test_adapters_learn_alone_are_resumed_and_merged(tiny_encoder: Path, tmp_path: Path) -> None:
+def test_only_adapters_are_fitted_and_are_resumed_and_merged(
+    tiny_encoder: Path, tmp_path: Path
+) -> None:
     lora = Lora(rank=4, alpha=8.0, dropout=0.1)
     tuning = replace(QUICK, learning_rate=1e-2)
     start = opened(tiny_encoder, lora=lora).network

@@ -1,4 +1,4 @@
-"""Fitting the linear family: it learns, it is repeatable, and its weights mean what they say."""
+"""Fitting the linear family: it learns, is repeatable, and its settings have the right effect."""
 
 from typing import Any
 
@@ -51,13 +51,13 @@ def fit(examples: list[Example], truth: NDArray[np.int64], **settings: Any) -> L
 
 @pytest.mark.parametrize("classifier", CLASSIFIERS)
 @pytest.mark.parametrize("labels", [2, 3])
-def test_every_classifier_learns_a_small_set_by_heart(classifier: str, labels: int) -> None:
+def test_every_classifier_overfits_a_small_set(classifier: str, labels: int) -> None:
     examples, truth = rows(labels)
     model = fit(examples, truth, classifier=classifier)
     scores = model.forward(examples)
     assert scores.shape == (len(examples), labels)
     assert (scores.argmax(axis=1) == truth).all()
-    # And what it learned are the words: unseen texts of the same words are told apart.
+    # Unseen texts of the same words are classified correctly.
     unseen = model.forward([example(" ".join(WORDS[label])) for label in range(labels)])
     assert unseen.argmax(axis=1).tolist() == list(range(labels))
 
@@ -152,7 +152,7 @@ def test_rows_without_a_single_feature_are_refused() -> None:
             fit(wrong, truth, spec=spec)
 
 
-def test_a_part_can_tell_title_from_body() -> None:
+def test_field_features_distinguish_title_from_body() -> None:
     titled = [example("said the", title="grain") for _ in range(6)]
     other = [example("grain said the") for _ in range(6)]
     truth = np.repeat([0, 1], 6)
@@ -164,7 +164,7 @@ def test_a_part_can_tell_title_from_body() -> None:
     np.testing.assert_allclose(scores[0], scores[1], atol=1e-6)
 
 
-def test_cross_target_lets_a_word_mean_two_things() -> None:
+def test_cross_target_gives_a_word_a_weight_per_target() -> None:
     pairs = [("the levy", "cheap", 0), ("the levy", "dear", 1)]
     pairs += [("a port", "cheap", 1), ("a port", "dear", 0)]
     examples = [example(f"it is {word}", target=target) for target, word, _ in pairs] * 5

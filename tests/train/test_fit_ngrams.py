@@ -106,7 +106,7 @@ tracking: {{experiment: both}}
 """
 
 
-def test_a_run_keeps_them_in_its_bundle(
+def test_a_run_saves_them_in_its_bundle(
     tiny_encoder: Path, workplace: Path, monkeypatch: pytest.MonkeyPatch, reporter: Any
 ) -> None:
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", workplace / "cache")
@@ -137,15 +137,13 @@ def test_a_run_keeps_them_in_its_bundle(
         ("words=null", "words and chars are both null"),
     ],
 )
-def test_lengths_that_nothing_can_be_counted_by(
-    workplace: Path, setting: str, message: str
-) -> None:
+def test_invalid_lengths_are_refused(workplace: Path, setting: str, message: str) -> None:
     Path("both.yaml").write_text(CONFIG.format(encoder="x").replace("bits: 12", "chars: null"))
     with pytest.raises(ConfigError, match=message):
         load_config("both.yaml", [f"model.ngrams.{setting}"])
 
 
-def test_not_with_a_fine_tuned_encoder(workplace: Path) -> None:
+def test_ngrams_are_refused_with_a_fine_tuned_encoder(workplace: Path) -> None:
     Path("both.yaml").write_text(CONFIG.format(encoder="x"))
     with pytest.raises(ConfigError, match=r"model\.ngrams: not with model\.fine_tune"):
         load_config("both.yaml", ["model.fine_tune.epochs=1", "model.precision=fp32"])

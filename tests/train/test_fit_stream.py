@@ -21,7 +21,7 @@ from newsstand.models.linear import LinearModel
 from newsstand.text.example import Example
 from newsstand.train.families.linear_solver import fit_linear
 from newsstand.train.families.sgd import fit_stream
-from newsstand.train.fit_checkpoint import Unfinished
+from newsstand.train.fit_checkpoint import FitCheckpoints
 
 WORDS = [
     ["striker", "goal", "match", "referee", "penalty", "coach", "keeper"],
@@ -38,10 +38,10 @@ def rows(count: int, seed: int = 0, labels: int = 3) -> tuple[list[Example], NDA
     """Rows sorted by label, as files often are, of which a tenth is mislabelled."""
     random = np.random.default_rng(seed)
     truth = np.sort(random.integers(0, labels, count))
-    said = np.where(random.random(count) < 0.1, random.integers(0, labels, count), truth)
+    shown = np.where(random.random(count) < 0.1, random.integers(0, labels, count), truth)
     texts = [
         " ".join([*random.choice(WORDS[label], 2), *random.choice(COMMON, 8)])
-        for label in said.tolist()
+        for label in shown.tolist()
     ]
     return [Example.of_prepared("", text, None) for text in texts], truth
 
@@ -79,14 +79,14 @@ def test_it_is_as_good_as_a_solver_that_converges(tmp_path: Path, labels: int) -
     assert accuracy(streamed, unseen, expected) > reached - 0.01
 
 
-def test_a_few_rows_are_learned_by_heart(tmp_path: Path) -> None:
+def test_it_overfits_a_few_rows(tmp_path: Path) -> None:
     examples, _ = rows(24)
     truth = np.repeat([0, 1, 2], 8)
     model = fit(examples, truth, tmp_path / "fit", epochs=None, C=100.0)
     assert accuracy(model, examples, truth) == 1.0
 
 
-def test_processes_change_nothing_and_the_seed_does(tmp_path: Path) -> None:
+def test_weights_depend_on_the_seed_and_not_on_processes(tmp_path: Path) -> None:
     examples, truth = rows(600)
     blocks = {"block": 100, "shuffled": 2}
     # All in this process, then in two others.
@@ -99,7 +99,7 @@ def test_processes_change_nothing_and_the_seed_does(tmp_path: Path) -> None:
     assert not same(one, other)
 
 
-def test_weights_count(tmp_path: Path) -> None:
+def test_sample_weights_change_the_scores(tmp_path: Path) -> None:
     # The same words for both labels: only what the rows weigh can decide.
     examples = [Example.of_prepared("", "rain on the coast", None)] * 100
     truth = np.repeat([0, 1], [80, 20])
@@ -131,7 +131,7 @@ def stop_at(step: int) -> Callable[[str, int, int | None], None]:
 
 
 @pytest.mark.parametrize("block", [32, 4096])  # many groups; all rows in one
-def test_an_interrupted_fit_goes_on_to_the_same_weights(tmp_path: Path, block: int) -> None:
+def test_an_interrupted_fit_resumes_to_the_same_weights(tmp_path: Path, block: int) -> None:
     examples, truth = rows(700)
     settings = SMALL | {"block": block}
     whole = fit(examples, truth, tmp_path / "whole", **settings)
@@ -150,7 +150,7 @@ def test_an_interrupted_fit_goes_on_to_the_same_weights(tmp_path: Path, block: i
     assert same(model, whole)
 
 
-def test_it_does_not_begin_again(tmp_path: Path) -> None:
+def test_a_resumed_fit_does_not_start_over(tmp_path: Path) -> None:
     examples, truth = rows(700)
     file = tmp_path / "fit"
     with pytest.raises(StoppedError):
@@ -163,7 +163,7 @@ def test_it_does_not_begin_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", [b"", b"not a state", None])
-def test_a_damaged_file_is_passed_over(tmp_path: Path, damage: bytes | None) -> None:
+def test_a_damaged_file_is_discarded(tmp_path: Path, damage: bytes | None) -> None:
     examples, truth = rows(300)
     file = tmp_path / "fit"
     whole = fit(examples, truth, file, **SMALL)
@@ -182,21 +182,21 @@ class Planted:
         return os.mkdir, (str(self.path),)
 
 
-def test_a_planted_pickle_is_never_run(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_planted_pickle_is_never_loaded(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     examples, truth = rows(300)
     whole = fit(examples, truth, tmp_path / "whole", **SMALL)
-    file = Unfinished(tmp_path, "digest").file(C=1.0)
+    file = FitCheckpoints(tmp_path, "digest").file(C=1.0)
     for path in (file, file.with_suffix(".pickle")):
         path.write_bytes(pickle.dumps(Planted(tmp_path / "ran")))
     assert same(fit(examples, truth, file, **SMALL), whole)
     assert not (tmp_path / "ran").exists()
-    [said] = [record.getMessage() for record in caplog.records]
-    assert said.startswith(f"{file}: damaged (")
-    assert said.endswith("; the fit begins anew")
+    [message] = [record.getMessage() for record in caplog.records]
+    assert message.startswith(f"{file}: damaged (")
+    assert message.endswith("; the fit starts over")
 
 
 @pytest.mark.parametrize("who", ["others", "another user", "others, in the folder"])
-def test_what_somebody_else_may_have_written_is_not_gone_on_from(
+def test_a_file_that_is_writable_by_others_is_discarded(
     who: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -223,7 +223,7 @@ def test_what_somebody_else_may_have_written_is_not_gone_on_from(
     )
     assert same(found, whole)
     assert min(done) == 32  # from the first block on
-    assert caplog.records[0].getMessage() == f"{file}: {expected}; the fit begins anew"
+    assert caplog.records[0].getMessage() == f"{file}: {expected}; the fit starts over"
 
 
 KILLED = """
@@ -232,7 +232,7 @@ from pathlib import Path
 import numpy as np
 from newsstand.text.example import Example
 from newsstand.features.weighting import FeatureSpec
-from newsstand.train.families import sgd as module
+from newsstand.train.families.sgd import fit_stream
 
 seen = 0
 def progress(stage, done, total):
@@ -250,7 +250,7 @@ np.save(Path(sys.argv[1]).with_suffix(".npy"), model.coefficients)
 """
 
 
-def test_a_killed_fit_goes_on_to_the_same_weights(tmp_path: Path) -> None:
+def test_a_killed_fit_resumes_to_the_same_weights(tmp_path: Path) -> None:
     examples, _ = rows(300)
     texts = tmp_path / "rows.txt"
     texts.write_text("\n".join(example.text for example in examples))
@@ -271,15 +271,15 @@ def test_no_feature_is_refused(tmp_path: Path) -> None:
         fit(examples, np.array([0, 1, 0, 1]), tmp_path / "fit", spec=FeatureSpec(min_df=2))
 
 
-def test_files_tell_data_and_settings_apart(tmp_path: Path) -> None:
-    unfinished = Unfinished(tmp_path, "digest")
-    files = [unfinished.file(C=1.0), unfinished.file(C=2.0), Unfinished(tmp_path, "x").file(C=1.0)]
+def test_files_depend_on_data_and_settings(tmp_path: Path) -> None:
+    checkpoints, others = FitCheckpoints(tmp_path, "digest"), FitCheckpoints(tmp_path, "x")
+    files = [checkpoints.file(C=1.0), checkpoints.file(C=2.0), others.file(C=1.0)]
     assert len(set(files)) == 3
-    assert unfinished.file(C=1.0) == files[0]
-    assert not unfinished.resumed
+    assert checkpoints.file(C=1.0) == files[0]
+    assert not checkpoints.note
     for file in files:
         save_arrays(file, {}, of=file.name)
-    unfinished.file(C=1.0)
-    assert unfinished.resumed
-    unfinished.remove()
+    checkpoints.file(C=1.0)
+    assert checkpoints.note
+    checkpoints.remove()
     assert [file.exists() for file in files] == [False, False, True]

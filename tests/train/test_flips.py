@@ -1,41 +1,41 @@
-"""Flip pairs: rows of one text on opposite sides."""
+"""Flip pairs: rows of one text with opposite labels."""
 
 import numpy as np
 import pytest
 
-from newsstand.train.flips import flip_figures
+from newsstand.train.flips import flip_metrics
 
 NAMES = ["favor", "against", "neutral"]
 
 
-def counted_one_by_one(texts, truth, predicted):
+def expected_metrics(texts, truth, predicted):
     pairs = [
         (i, j)
         for i in range(len(texts))
         for j in range(len(texts))
         if texts[i] == texts[j] and truth[i] == 0 and truth[j] == 1
     ]
-    right = [predicted[i] == 0 and predicted[j] == 1 for i, j in pairs]
+    correct = [predicted[i] == 0 and predicted[j] == 1 for i, j in pairs]
     apart = [{predicted[i], predicted[j]} == {0, 1} for i, j in pairs]
     return {
-        "flip_accuracy": np.mean(right),
+        "flip_accuracy": np.mean(correct),
         "side_change": np.mean(apart),
         "flip_pairs": len(pairs),
     }
 
 
-def test_figures_are_those_of_pairs_counted_one_by_one():
+def test_metrics_equal_those_of_all_pairs_counted_in_a_loop():
     rng = np.random.default_rng(3)
     texts = [f"text {number}" for number in rng.integers(12, size=60)]
     truth, predicted = rng.integers(3, size=60), rng.integers(3, size=60)
-    expected = counted_one_by_one(texts, truth.tolist(), predicted.tolist())
-    assert flip_figures(texts, truth, predicted, NAMES) == pytest.approx(expected)
+    expected = expected_metrics(texts, truth.tolist(), predicted.tolist())
+    assert flip_metrics(texts, truth, predicted, NAMES) == pytest.approx(expected)
 
 
-def test_probabilities_and_the_labels_of_other_schemes():
+def test_scores_and_other_label_schemes_are_accepted():
     truth, scores = np.array([3, 0]), np.eye(4)[[3, 0]] - 5.0
     names = ["Disagree", "discuss", "unrelated", "agree"]
-    found = flip_figures([7, 7], truth, scores, names)
+    found = flip_metrics([7, 7], truth, scores, names)
     assert found == {"flip_accuracy": 1.0, "side_change": 1.0, "flip_pairs": 1.0}
 
 
@@ -48,6 +48,6 @@ def test_probabilities_and_the_labels_of_other_schemes():
         ([], [], NAMES),
     ],
 )
-def test_without_pairs_there_are_no_figures(texts, truth, names):
+def test_without_pairs_the_metrics_are_empty(texts, truth, names):
     numbers = np.array(truth, dtype=np.int64)
-    assert flip_figures(texts, numbers, numbers, names) == {}
+    assert flip_metrics(texts, numbers, numbers, names) == {}

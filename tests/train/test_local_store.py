@@ -1,4 +1,4 @@
-"""Local stores: made once by many at once, never left half made, mended after a move."""
+"""Local stores: created once by concurrent runs, never incomplete, relocated after a move."""
 
 import os
 import shutil
@@ -42,8 +42,8 @@ def check(experiment: str = "quick") -> None:
     check_tracking(experiment, register_as=None, resume=None)
 
 
-def test_two_first_runs_at_once_are_both_kept(tmp_path: Path) -> None:
-    # As runs that were killed while they made the database leave it.
+def test_two_concurrent_first_runs_are_both_logged(tmp_path: Path) -> None:
+    # Left by runs that were killed while creating the database.
     for name in ("mlflow.db.new", "mlflow.db.new-journal"):
         (tmp_path / name).write_bytes(b"half")
     store = f"sqlite:///{tmp_path}/elsewhere/x.db"
@@ -75,7 +75,7 @@ def test_two_first_runs_at_once_are_both_kept(tmp_path: Path) -> None:
     assert not (tmp_path / "mlruns").exists()
 
 
-def test_a_database_is_made_aside_and_whole(tmp_path: Path) -> None:
+def test_a_database_is_created_atomically(tmp_path: Path) -> None:
     database = tmp_path / "mlflow.db"
     (tmp_path / "mlflow.db.new").write_bytes(b"half")
 
@@ -94,7 +94,7 @@ def test_a_database_is_made_aside_and_whole(tmp_path: Path) -> None:
     assert database.read_bytes() == b"whole"
 
 
-def test_a_lock_that_is_kept_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lock_held_too_long_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(local_store, "_LOGGING", 0.06)
     (tmp_path / "mlruns").mkdir()
     held, done = threading.Event(), threading.Event()
@@ -107,14 +107,14 @@ def test_a_lock_that_is_kept_is_named(tmp_path: Path, monkeypatch: pytest.Monkey
     other = threading.Thread(target=hold)
     other.start()
     held.wait()
-    told = pytest.raises(NewsstandError, match=r"another run has kept .*/mlruns/\.lock locked")
-    with told, local_store.locked(tmp_path / "mlflow.db"):
+    refused = pytest.raises(NewsstandError, match=r"another run has locked .*/mlruns/\.lock for")
+    with refused, local_store.locked(tmp_path / "mlflow.db"):
         pass
     done.set()
     other.join()
 
 
-def test_a_half_made_database_is_told_and_left_as_it_is(bare: Path) -> None:
+def test_an_incomplete_database_is_reported_and_left_unchanged(bare: Path) -> None:
     with closing(sqlite3.connect("mlflow.db")) as database:
         database.execute("CREATE TABLE experiments (experiment_id INTEGER)")
         database.execute("CREATE TABLE runs (run_uuid TEXT)")
@@ -123,29 +123,29 @@ def test_a_half_made_database_is_told_and_left_as_it_is(bare: Path) -> None:
         check()
     message = str(caught.value)
     assert message.startswith(f"MLflow's database {bare}/mlflow.db is incomplete or damaged")
-    assert f"mv '{bare}/mlflow.db' '{bare}/mlflow.db.ruined'" in message
+    assert f"mv '{bare}/mlflow.db' '{bare}/mlflow.db.damaged'" in message
     assert "\n" not in message
     assert Path("mlflow.db").stat().st_size > 0
 
 
-def test_a_file_that_is_no_database_is_told(bare: Path) -> None:
+def test_a_file_that_is_not_a_database_is_reported(bare: Path) -> None:
     Path("mlflow.db").write_text("no database, though long enough to be taken for one " * 50)
     with pytest.raises(NewsstandError, match=r"damaged .file is not a database"):
         check()
 
 
-def test_a_locked_database_is_waited_for_within_a_limit(
+def test_waiting_for_a_locked_database_is_limited(
     bare: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(local_store, "_LOCKED", 0.05)
     with closing(sqlite3.connect("mlflow.db", isolation_level=None)) as other:
         other.execute("CREATE TABLE x (y)")
         other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(NewsstandError, match="another program has kept it locked"):
+        with pytest.raises(NewsstandError, match="another program has locked it"):
             check()
 
 
-def test_a_copied_folder_is_found_out_and_mended(
+def test_a_copied_folder_is_detected_and_relocated(
     quick: Callable[..., Result],
     store: Path,
     tmp_path: Path,
@@ -159,7 +159,7 @@ def test_a_copied_folder_is_found_out_and_mended(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{copy}/mlflow.db")
     with pytest.raises(NewsstandError) as caught:
         quick(**names)
-    assert f"keeps its artifacts in {store}/mlruns: the folder was moved" in str(caught.value)
+    assert f"has its artifacts in {store}/mlruns: the folder was moved" in str(caught.value)
 
     aside = store.rename(store.with_name("gone"))
     with pytest.raises(BundleError) as missing:
@@ -180,7 +180,7 @@ def test_a_copied_folder_is_found_out_and_mended(
     aside.rename(store)
 
 
-def test_artifacts_that_were_put_elsewhere_are_no_move(tmp_path: Path) -> None:
+def test_artifacts_at_a_chosen_location_are_not_a_move(tmp_path: Path) -> None:
     database = tmp_path / "here/mlflow.db"
     assert local_store.moved(database, "x", (tmp_path / "here/mlruns/x").as_uri()) is None
     assert local_store.moved(database, "x", "s3://bucket/mlruns/x") is None

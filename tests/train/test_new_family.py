@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 from pydantic_core import core_schema
 
-from given import Heard
+from given import RecordingReporter
 from newsstand.config.loader import load_config
 from newsstand.config.schema import Config
 from newsstand.config.section import ModelSection
@@ -19,8 +19,8 @@ from newsstand.errors import BundleError, ConfigError
 from newsstand.models.base import FAMILIES, Family, Model, Passage
 from newsstand.serve.scorer import load
 from newsstand.text.example import Example
-from newsstand.train.dataset import Rows
-from newsstand.train.families.base import BaseTrainer, Fitted, RunContext
+from newsstand.train.dataset import LabelledRows
+from newsstand.train.families.base import BaseTrainer, FitResult, RunContext
 from newsstand.train.run import train
 
 SETTINGS = {"words": core_schema.typed_dict_field(core_schema.list_schema())}
@@ -95,17 +95,17 @@ class KeywordTrainer(BaseTrainer):
         assert isinstance(config.model, KeywordConfig)
         return cls(config.model.shortest, context)
 
-    def fit(self, rows: Rows, validation: Rows) -> Fitted:
-        with self.context.stages.stage("fit") as note:
-            texts = [example.text for example in rows.examples]
+    def fit(self, train_rows: LabelledRows, validation_rows: LabelledRows) -> FitResult:
+        with self.context.timer.stage("fit") as note:
+            texts = [example.text for example in train_rows.examples]
             known = sorted({w for t in texts for w in t.split() if len(w) >= self.shortest})
-            signs = np.eye(len(rows.names))[rows.labels] * 2 - 1
+            signs = np.eye(len(train_rows.names))[train_rows.labels] * 2 - 1
             counts = np.array([[word in text for word in known] for text in texts], dtype=float)
             model = KeywordModel([known[i] for i in (counts.T @ signs).argmax(axis=0)])
             note(model.summary())
-        return Fitted(model=model)
+        return FitResult(model=model)
 
-    def refit(self, rows: Rows, fitted: Fitted) -> Model:
+    def refit(self, rows: LabelledRows, result: FitResult) -> Model:
         return self.fit(rows, rows).model
 
 
@@ -136,7 +136,7 @@ def write_config(model: str) -> Path:
 @pytest.mark.usefixtures("keyword", "workplace")
 def test_a_registered_family_is_configured_fitted_saved_and_scores() -> None:
     config = load_config(write_config("{kind: keyword, refit: true}"))
-    result = train(config, name="k", reporter=Heard())
+    result = train(config, name="k", reporter=RecordingReporter())
     assert result.metrics["test/accuracy"] == 1.0
     scorer = load(result.bundle)
     score = scorer.score("Two late shares rose.", explain=True)
@@ -162,7 +162,7 @@ def test_a_family_that_is_not_registered_is_refused(
     keyword: None, workplace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = load_config(write_config("{kind: keyword}"))
-    result = train(config, name="k", reporter=Heard())
+    result = train(config, name="k", reporter=RecordingReporter())
     monkeypatch.delitem(FAMILIES, "keyword")
     with pytest.raises(BundleError, match="expected one of linear, embedding, transformer, got"):
         load(result.bundle)

@@ -1,4 +1,4 @@
-"""The plots: the values they show, and pictures that open whatever the labels are called."""
+"""The plots: their values, and images for labels with any characters."""
 
 from pathlib import Path
 
@@ -43,7 +43,7 @@ def test_both_plots_have_ink(names: tuple[str, ...], rows: int, tmp_path: Path) 
 
 @pytest.fixture
 def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
-    """The figures that are saved while the test runs."""
+    """The figures that are saved during the test."""
     figures: list[Figure] = []
     monkeypatch.setattr(Figure, "savefig", lambda figure, path: figures.append(figure))
     return figures

@@ -1,4 +1,4 @@
-"""Fits that several processes share: as one process fits, or refused."""
+"""Fits by several processes: equal to a fit by one process, or refused."""
 
 import json
 import os
@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from mlflow import MlflowClient
 
-# Trains with FSDP on CPUs, which accelerate leaves out there, and tells how many weights the
-# process holds; process 0 ends without a word after KILL_AT steps.
-SHARED_OUT = """
+# Trains with FSDP on CPUs, which accelerate leaves out there, and writes how many weights the
+# process holds; process 0 is killed after KILL_AT steps.
+SHARDED = """
 import os, signal, sys
 from accelerate import state
 from newsstand.train.finetune import processes
@@ -29,10 +29,10 @@ def connected(self, *given, **named):
         self._shared_state["distributed_type"] = state.DistributedType.MULTI_GPU
 
 state.PartialState.__init__ = connected
-told = trainer.Teller.on_step_end
+report_step = trainer.ProgressCallback.on_step_end
 
 def on_step_end(self, args, state, control, model=None, **more):
-    told(self, args, state, control, **more)
+    report_step(self, args, state, control, **more)
     if state.global_step == 1:
         held = sum(x.to_local().numel() for x in model.parameters())
         with open(f"held-{os.environ['RANK']}", "w") as file:
@@ -40,7 +40,7 @@ def on_step_end(self, args, state, control, model=None, **more):
     if state.global_step == int(os.environ.get("KILL_AT", -1)) and os.environ["RANK"] == "0":
         os.kill(os.getpid(), signal.SIGKILL)
 
-trainer.Teller.on_step_end = on_step_end
+trainer.ProgressCallback.on_step_end = on_step_end
 from newsstand.cli.main import main
 
 sys.argv = ["newsstand", "train", *sys.argv[1:]]
@@ -48,7 +48,7 @@ main()
 """
 
 
-TORCHRUN_SAYS = {"TORCHELASTIC_RUN_ID": "x", "WORLD_SIZE": "2", "RANK": "0"}
+TORCHRUN_ENV = {"TORCHELASTIC_RUN_ID": "x", "WORLD_SIZE": "2", "RANK": "0"}
 
 
 TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2")
@@ -66,7 +66,7 @@ def torchrun(*arguments: str, **environment: str) -> "subprocess.CompletedProces
 
 
 def assert_same_fit(one: dict[str, Any], other: dict[str, Any]) -> None:
-    """That two runs had the same curves and figures, but for rounding."""
+    """Asserts that two runs have the same curves and metrics, up to rounding."""
     client = MlflowClient()
     for name in ("loss", "grad_norm", "log_loss", "macro_f1"):
         curves = [client.get_metric_history(x["run_id"], f"fit/{name}") for x in (one, other)]
@@ -74,8 +74,8 @@ def assert_same_fit(one: dict[str, Any], other: dict[str, Any]) -> None:
         assert len(first) >= (1 if name in ("loss", "grad_norm") else 6)
         assert [step for step, _ in first] == [step for step, _ in second]
         assert [y for _, y in first] == pytest.approx([y for _, y in second], rel=1e-3)
-    figures = {x: y for x, y in other["metrics"].items() if not x.startswith("seconds")}
-    assert one["metrics"] == pytest.approx(figures, abs=1e-3)
+    metrics = {x: y for x, y in other["metrics"].items() if not x.startswith("seconds")}
+    assert one["metrics"] == pytest.approx(metrics, abs=1e-3)
 
 
 @pytest.mark.slow
@@ -92,12 +92,12 @@ def test_two_processes_fit_as_one_that_accumulates(
 
 
 @pytest.mark.slow
-def test_a_network_that_is_shared_out_learns_as_a_whole_one_and_goes_on(
+def test_a_sharded_network_is_fitted_like_a_whole_one_and_resumes(
     plain_encoder: Path, run: Callable[..., Any]
 ) -> None:
     settings = ["t.yaml", f"model.encoder={plain_encoder}", "model.batch_size=2", "model.epochs=3"]
-    Path("shared_out.py").write_text(SHARED_OUT)
-    command = ["shared_out.py", *settings, "model.fsdp=true"]
+    Path("sharded.py").write_text(SHARDED)
+    command = ["sharded.py", *settings, "model.fsdp=true"]
     shared = torchrun(*command, "--json")
     assert shared.returncode == 0, shared.stderr
     for rank in range(2):
@@ -110,7 +110,7 @@ def test_a_network_that_is_shared_out_learns_as_a_whole_one_and_goes_on(
     killed = torchrun(*command, KILL_AT="7")
     assert killed.returncode != 0
     [folder] = Path("mlruns/.checkpoints").iterdir()
-    # One that was being written is passed over.
+    # An incomplete checkpoint is skipped.
     checkpoints = list(folder.glob("checkpoint-*"))
     last = max(checkpoints, key=lambda path: int(path.name.partition("-")[2]))
     assert len(checkpoints) == 2
@@ -123,25 +123,25 @@ def test_a_network_that_is_shared_out_learns_as_a_whole_one_and_goes_on(
     assert again["bundle_hash"] == whole["bundle_hash"]
 
 
-def test_other_families_are_not_shared_by_processes(
+def test_other_families_refuse_several_processes(
     run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, value in TORCHRUN_SAYS.items():
+    for name, value in TORCHRUN_ENV.items():
         monkeypatch.setenv(name, value)
     done = run("t.yaml", "model.refit=true")
     assert (done.code, done.err.splitlines()[-1]) == (
         2,
-        "newsstand: torchrun: processes share one fit; set model.refit: false",
+        "newsstand: torchrun: several processes can fit only once; set model.refit: false",
     )
     done = run("t.yaml", "model={kind: linear}")
     assert (done.code, done.err.splitlines()[-1]) == (
         2,
-        "newsstand: torchrun: only fine-tuning (model.kind: transformer) is shared by several "
+        "newsstand: torchrun: only fine-tuning (model.kind: transformer) supports several "
         "processes; model.kind is 'linear', so use `newsstand train`",
     )
 
 
-def test_a_network_is_shared_out_by_several_processes_on_gpus(
+def test_sharding_requires_several_processes_and_gpus(
     run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     done = run("t.yaml", "model.fsdp=true")
@@ -152,7 +152,7 @@ def test_a_network_is_shared_out_by_several_processes_on_gpus(
     )
     done = run("t.yaml", "model.fsdp=true", "model.lora={rank: 2}")
     assert "model.fsdp: not with model.lora" in done.err
-    for name, value in TORCHRUN_SAYS.items():
+    for name, value in TORCHRUN_ENV.items():
         monkeypatch.setenv(name, value)
     done = run("t.yaml", "model.fsdp=true")
     assert (done.code, done.err.splitlines()[-1]) == (
@@ -163,7 +163,7 @@ def test_a_network_is_shared_out_by_several_processes_on_gpus(
 
 
 @pytest.mark.parametrize("kind", ["FSDP", "DEEPSPEED"])
-def test_other_ways_of_sharing_out_are_refused(
+def test_other_ways_of_sharding_are_refused(
     kind: str, run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(f"ACCELERATE_USE_{kind}", "true")

@@ -1,4 +1,4 @@
-"""A whole run: what it gives back, and what it leaves in MLflow."""
+"""A whole run: its result, and what it logs in MLflow."""
 
 import csv
 import json
@@ -20,7 +20,7 @@ from loading import load_rows
 from newsstand.config.loader import load_config
 from newsstand.config.schema import flatten
 from newsstand.io.bundle import bundle_hash, verify
-from newsstand.train.families import sgd as fit_stream
+from newsstand.train.families.sgd import fit_stream
 from newsstand.train.run import Result, train
 from quick_run import runs, write_rows
 
@@ -42,9 +42,9 @@ def test_the_result_has_all_keys(trained: Trained) -> None:
     assert result["experiment"] == result["task"] == "stance"
     assert result["model"] == "models:/stance@champion"
     assert result["url"].endswith(f"/runs/{result['run_id']}")
-    figures = ["accuracy", "macro_f1", "log_loss", "ece"]
-    figures += [f"f1/{label}" for label in ("favor", "against", "neutral")]
-    usual = [f"{s}/{x}" for s in ("test", "validation") for x in figures]
+    names = ["accuracy", "macro_f1", "log_loss", "ece"]
+    names += [f"f1/{label}" for label in ("favor", "against", "neutral")]
+    usual = [f"{s}/{x}" for s in ("test", "validation") for x in names]
     assert list(result["metrics"])[: len(usual)] == usual
     controls = ["text_only_macro_f1", "target_only_macro_f1", "target_changes_answer"]
     assert {f"test/{name}" for name in controls} <= set(result["metrics"])
@@ -82,7 +82,7 @@ def test_the_run_in_mlflow_has_params_metrics_and_tags(
     assert spent == pytest.approx(trained.topic.seconds["total"], abs=1)
 
 
-def test_the_run_names_its_data_by_our_digest(trained: Trained, client: MlflowClient) -> None:
+def test_the_run_logs_the_digest_of_its_data(trained: Trained, client: MlflowClient) -> None:
     reading = {"empty_bodies": "keep"}
     labels = "iptc-media-topics"
     digest = load_rows(format="corpus", task="topic", labels=labels, read=reading).digest
@@ -152,7 +152,7 @@ def test_a_second_run_moves_the_alias_and_learns_the_same(quick: Callable[..., R
     assert newsstand.load("models:/quick@champion").score("the goal").label == "sport"
 
 
-def test_refit_learns_from_the_validation_rows(quick: Callable[..., Result]) -> None:
+def test_refit_uses_the_validation_rows(quick: Callable[..., Result]) -> None:
     plain, refitted = (quick(model__refit=value) for value in ("false", "true"))
     assert plain.metrics["validation/accuracy"] == refitted.metrics["validation/accuracy"]
     before, after = (newsstand.load(result.bundle) for result in (plain, refitted))
@@ -163,7 +163,7 @@ def test_refit_learns_from_the_validation_rows(quick: Callable[..., Result]) -> 
     assert after.score("zebra").probabilities["economy"] > 0.1 + unknown["economy"]
 
 
-SPARE = """
+REFIT_ONLY = """
 task: stance
 labels: [agree, disagree]
 data:
@@ -172,11 +172,11 @@ data:
   near_duplicates: null
   split: {strategy: unseen, by: [text, target], validation: 0.2}
 model: {kind: linear, words: [1, 1], bits: 12, refit: true}
-tracking: {experiment: spare}
+tracking: {experiment: refit}
 """
 
 
-def test_refit_learns_from_the_spare_rows(workplace: Path, reporter: Any) -> None:
+def test_refit_uses_the_refit_only_rows(workplace: Path, reporter: Any) -> None:
     for split, numbers in (("train", range(14)), ("test", range(14, 20))):
         with (workplace / f"{split}.csv").open("w", encoding="utf-8", newline="") as stream:
             table = csv.writer(stream)
@@ -186,9 +186,9 @@ def test_refit_learns_from_the_spare_rows(workplace: Path, reporter: Any) -> Non
                 for label, word in (("agree", "confirmed"), ("disagree", "denied")):
                     body = f"story {number} is {word}"
                     table.writerows([body, f"claim {x}", label] for x in (number, near))
-    (workplace / "spare.yaml").write_text(SPARE, encoding="utf-8")
-    result = train(load_config("spare.yaml"), name="spare", reporter=reporter)
-    assert "again, on all 56 training and validation rows, 22 of them refit-only" in reporter.notes
+    (workplace / "refit.yaml").write_text(REFIT_ONLY, encoding="utf-8")
+    result = train(load_config("refit.yaml"), name="refit", reporter=reporter)
+    assert "refit on all 56 training and validation rows, 22 of them refit-only" in reporter.notes
     assert result.metrics["test/accuracy"] == 1
 
 
@@ -204,7 +204,7 @@ def test_stages_are_reported_in_order(quick: Callable[..., Result], reporter: An
     assert newsstand.load(result.model).score("shares").label == "economy"
 
 
-def test_labels_of_any_spelling_reach_mlflow(quick: Callable[..., Result]) -> None:
+def test_labels_with_any_characters_are_logged(quick: Callable[..., Result]) -> None:
     words = {
         "arts, culture & $5": "opera",
         "a//b/../c": "choir",
@@ -237,7 +237,7 @@ def test_an_experiment_of_any_name_is_found_again(
     assert newsstand.load(f"runs:/{result.run_id}").score("the goal").label == "sport"
 
 
-def test_a_quick_search_chooses_and_says_what_it_tried(quick: Callable[..., Result]) -> None:
+def test_a_search_logs_its_trials_and_the_chosen_settings(quick: Callable[..., Result]) -> None:
     result = quick(model__search="quick", model__C=0.01, tracking__experiment="searched")
     folder = Path(mlflow.artifacts.download_artifacts(run_id=result.run_id))
     trials = json.loads((folder / "search.json").read_text())
@@ -254,19 +254,19 @@ def test_a_quick_search_chooses_and_says_what_it_tried(quick: Callable[..., Resu
     assert run.data.metrics["search/C"] == best["C"]
 
 
-def test_an_export_says_what_it_costs(quick: Callable[..., Result]) -> None:
+def test_an_export_logs_its_cost(quick: Callable[..., Result]) -> None:
     plain = quick()
     small = quick(export__weights="int8")
-    figures = small.metrics
-    assert figures["export/after_megabytes"] < figures["export/before_megabytes"]
-    assert figures["export/before_accuracy"] == plain.metrics["validation/accuracy"]
-    assert figures["export/after_accuracy"] == figures["validation/accuracy"]
+    metrics = small.metrics
+    assert metrics["export/after_megabytes"] < metrics["export/before_megabytes"]
+    assert metrics["export/before_accuracy"] == plain.metrics["validation/accuracy"]
+    assert metrics["export/after_accuracy"] == metrics["validation/accuracy"]
     assert not [name for name in plain.metrics if name.startswith("export/")]
     assert verify(Path(small.bundle)) > 0
 
 
 @pytest.mark.parametrize("settings", [{}, {"model__refit": True}, {"model__search": "quick"}])
-def test_a_streaming_fit_leaves_nothing_behind(
+def test_a_streaming_fit_removes_its_checkpoint(
     quick: Callable[..., Result], settings: dict[str, Any]
 ) -> None:
     first, again = (quick(model__classifier="sgd", **settings) for _ in range(2))
@@ -277,7 +277,7 @@ def test_a_streaming_fit_leaves_nothing_behind(
     assert not list(cache.rglob("fit-*"))
 
 
-def test_a_streaming_fit_that_was_stopped_goes_on(
+def test_an_interrupted_streaming_fit_resumes(
     quick: Callable[..., Result], monkeypatch: pytest.MonkeyPatch, reporter: Any
 ) -> None:
     whole = quick(model__classifier="sgd", seed=3)

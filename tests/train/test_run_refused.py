@@ -1,4 +1,4 @@
-"""Runs that fail: each says why in a line, and leaves no run, or one marked as failed."""
+"""Runs that fail: each has an error of one line, and logs no run, or one marked as failed."""
 
 import os
 from collections.abc import Callable
@@ -47,7 +47,7 @@ def test_data_that_cannot_be_used_leave_no_run_and_no_file(
 
 @pytest.mark.parametrize("command", ["train", "data"])
 @pytest.mark.parametrize("kind", ["embedding", "transformer"])
-def test_a_missing_encoder_is_told_before_data_are_read(
+def test_a_missing_encoder_is_an_error_before_data_are_read(
     folder: Path, cli: Cli, command: str, kind: str
 ) -> None:
     text = CONFIG.replace("kind: linear, words: [1, 1], bits: 12, C: 10.0", f"kind: {kind}")
@@ -57,7 +57,7 @@ def test_a_missing_encoder_is_told_before_data_are_read(
     assert (done.code, done.out, os.listdir()) == (2, "", ["c.yaml"])
 
 
-def test_a_missing_teacher_is_told_before_data_are_read(
+def test_a_missing_teacher_is_an_error_before_data_are_read(
     folder: Path, tiny_encoder: Path, cli: Cli
 ) -> None:
     text = CONFIG.replace("kind: linear, words: [1, 1], bits: 12, C: 10.0", "kind: transformer")
@@ -98,7 +98,7 @@ def test_an_exception_before_logging_leaves_no_run(
         ("experiment", "e" * 501, "should have at most 500 characters"),
     ],
 )
-def test_names_that_mlflow_refuses_are_told_with_the_config(
+def test_names_that_mlflow_refuses_are_config_errors(
     tmp_path: Path, setting: str, value: str, expected: str
 ) -> None:
     (tmp_path / "quick.yaml").write_text(CONFIG, encoding="utf-8")
@@ -108,7 +108,7 @@ def test_names_that_mlflow_refuses_are_told_with_the_config(
     assert expected in str(caught.value)
 
 
-def test_a_deleted_experiment_is_named_with_its_cure(quick: Callable[..., Result]) -> None:
+def test_a_deleted_experiment_is_an_error_with_advice(quick: Callable[..., Result]) -> None:
     quick(tracking__experiment="old")
     found = mlflow.get_experiment_by_name("old")
     assert found is not None
@@ -123,7 +123,7 @@ def test_a_deleted_experiment_is_named_with_its_cure(quick: Callable[..., Result
     assert len(gone) == 1
 
 
-def test_a_folder_that_cannot_be_written_is_a_message_at_once(
+def test_a_folder_that_is_not_writable_is_an_error_at_once(
     quick: Callable[..., Result], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI")

@@ -1,4 +1,4 @@
-"""Fine-tuning of the embedding family: what it learns, in which order, and how it goes on."""
+"""Fine-tuning of the embedding family: what it learns, in which order, and resuming."""
 
 from pathlib import Path
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from given import Heard
+from given import RecordingReporter
 from newsstand.config.loader import load_config
 from newsstand.encoders.long_text import LongText
 from newsstand.encoders.torch_encoder import Encoder
@@ -71,7 +71,7 @@ def test_it_learns_topics_in_windows(tiny_encoder: Path, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("long_text", ["head", "windows"])
-def test_what_it_learns_from_is_what_the_model_reads(
+def test_training_inputs_are_the_inputs_of_the_model(
     tiny_encoder: Path, long_text: LongText
 ) -> None:
     encoder = opened(tiny_encoder, long_text)
@@ -86,14 +86,14 @@ def test_what_it_learns_from_is_what_the_model_reads(
     assert np.allclose(found.detach().numpy(), model.forward(examples), atol=1e-4)
 
 
-def test_a_fit_that_was_cut_short_goes_on(
+def test_an_interrupted_fit_resumes(
     tiny_encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = fit(opened(tiny_encoder), tmp_path / "whole.safetensors")
     monkeypatch.setattr(siamese, "_SAVED_EVERY", 0.0)
     seen = []
 
-    def cut(said: str, done: int, total: int | None) -> None:
+    def cut(_: str, done: int, total: int | None) -> None:
         seen.append(done)
         if done >= 50 and len(seen) < 6:
             raise KeyboardInterrupt
@@ -101,13 +101,13 @@ def test_a_fit_that_was_cut_short_goes_on(
     with pytest.raises(KeyboardInterrupt):
         fit(opened(tiny_encoder), tmp_path / "cut.safetensors", progress=cut)
     again = fit(opened(tiny_encoder), tmp_path / "cut.safetensors", progress=cut)
-    assert seen[5] == 50  # the first to be told: it did not begin at 0
+    assert seen[5] == 50  # the first report after resuming
     assert np.array_equal(again.coefficients, whole.coefficients)
     texts = [text for text, *_ in SIDES]
     assert np.array_equal(again.encoder.vectors(texts), whole.encoder.vectors(texts))
 
 
-def test_a_damaged_file_is_not_gone_on_from(
+def test_a_damaged_file_is_discarded(
     tiny_encoder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     file = tmp_path / "fit.safetensors"
@@ -115,7 +115,7 @@ def test_a_damaged_file_is_not_gone_on_from(
     file.chmod(0o600)
     tuning = Tuning(epochs=1, batch_size=4)
     fit(opened(tiny_encoder), file, tuning=tuning)
-    assert "the fit begins anew" in caplog.text
+    assert "the fit starts over" in caplog.text
 
 
 def test_a_curriculum_shows_the_rows_of_each_stage(tiny_encoder: Path) -> None:
@@ -151,12 +151,12 @@ def test_input_embeddings_and_frozen_layers_stay(tiny_encoder: Path, tmp_path: P
     assert all("layer.1." in name for name in changed)
 
 
-def test_a_loss_that_is_not_finite_ends_the_fit(tiny_encoder: Path, tmp_path: Path) -> None:
+def test_a_nan_loss_is_an_error(tiny_encoder: Path, tmp_path: Path) -> None:
     tuning = Tuning(epochs=9, batch_size=4, learning_rate=1.0, precision="fp32")
     encoder = opened(tiny_encoder)
     with_nan = encoder.network.get_input_embeddings().weight
     with_nan.data[:] = np.nan
-    with pytest.raises(NewsstandError, match=r"loss at step 1 .*learning_rate"):
+    with pytest.raises(NewsstandError, match=r"loss is NaN or infinite at step 1; .*learning_rate"):
         fit(encoder, tmp_path / "fit.safetensors", tuning=tuning)
 
 
@@ -178,11 +178,11 @@ tracking: {{experiment: siamese}}
 """
 
 
-def test_a_run_is_exported_and_fitted_again(
+def test_a_run_is_exported_and_refitted(
     tiny_encoder: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # What int8 costs a network of so few numbers differs from processor to processor.
-    monkeypatch.setattr(export_onnx, "MOST_LOST", 1.0)
+    monkeypatch.setattr(export_onnx, "MAX_F1_LOSS", 1.0)
     lines = [
         f"{split},{body} In {split} {number}.,{target},{('against', 'favor')[label]}\n"
         for split in ("train", "validation", "test")
@@ -191,7 +191,7 @@ def test_a_run_is_exported_and_fitted_again(
     ]
     Path("rows.csv").write_text("split,body,target,label\n" + "".join(lines))
     Path("siamese.yaml").write_text(CONFIG.format(encoder=tiny_encoder))
-    result = train(load_config(Path("siamese.yaml")), name="siamese", reporter=Heard())
+    result = train(load_config(Path("siamese.yaml")), name="siamese", reporter=RecordingReporter())
     assert (Path(result.bundle) / "encoder.int8.onnx").exists()
     assert "export/agreement" in result.metrics
 

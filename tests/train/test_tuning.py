@@ -1,4 +1,4 @@
-"""How fine-tuning weighs errors, moves layers, and orders rows."""
+"""Settings of fine-tuning: loss, learning rates by layer, and the order of rows."""
 
 from pathlib import Path
 from typing import Any
@@ -10,19 +10,19 @@ from accelerate.data_loader import BatchSamplerShard
 from torch.utils.data import BatchSampler
 
 from newsstand.encoders.torch_encoder import Encoder
-from newsstand.train.finetune.order import LengthGrouped, Staged
+from newsstand.train.finetune.order import CurriculumOrder, LengthGrouped
 from newsstand.train.finetune.tuning import Loss, Tuning, freeze, parameter_groups
 
 
 def test_losses_are_weighted_smoothed_and_focal() -> None:
     logits = torch.tensor([[2.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 0.0]])
     labels = torch.tensor([0, 1, 1])
-    told = np.array([0, 1, 1])
+    targets = np.array([0, 1, 1])
     p = torch.softmax(logits, dim=1)
     own = -torch.log(p[range(3), labels])
 
     def loss(items: int | None = None, **settings: Any) -> float:
-        found = Loss(told, 3, Tuning(**settings))({"logits": logits}, labels, items)
+        found = Loss(targets, 3, Tuning(**settings))({"logits": logits}, labels, items)
         return float(found)
 
     assert loss() == pytest.approx(float(own.mean()))
@@ -57,7 +57,7 @@ def test_lower_layers_learn_less_and_frozen_ones_not_at_all(tiny_encoder: Path) 
     assert len(parameter_groups(network, tuning)) == 4
 
 
-def test_an_epoch_of_some_rows_has_others_each_time() -> None:
+def test_epochs_with_a_row_limit_have_different_rows() -> None:
     sampler = LengthGrouped(range(1, 101), 8, seed=3, most=40)
     first = list(sampler)
     assert len(sampler) == len(first) == len(set(first)) == 40
@@ -66,13 +66,13 @@ def test_an_epoch_of_some_rows_has_others_each_time() -> None:
 
 
 @pytest.mark.parametrize("processes", [1, 2])
-def test_a_curriculum_shows_rows_from_their_stage_on(processes: int) -> None:
+def test_a_curriculum_uses_rows_from_their_stage_on(processes: int) -> None:
     stages = np.array([1, 2, 3, 4] * 25)
     tuning = Tuning(curriculum=(2, 0, 1), batch_size=4)
-    sampler = Staged([5] * 100, stages, tuning, seed=3, processes=processes)
+    sampler = CurriculumOrder([5] * 100, stages, tuning, seed=3, processes=processes)
     order = list(sampler)
     assert len(sampler) == len(order)
-    assert order == list(Staged([5] * 100, stages, tuning, seed=3, processes=processes))
+    assert order == list(CurriculumOrder([5] * 100, stages, tuning, seed=3, processes=processes))
     # Of the first epochs, 25 rows each, those that fill no batch are left out.
     early, late = (order[:48], order[48:]) if processes == 1 else (order[:64], order[64:])
     assert {stages[row] for row in early if row < 100} == {1}
@@ -82,7 +82,7 @@ def test_a_curriculum_shows_rows_from_their_stage_on(processes: int) -> None:
     assert order.count(100) == filled
 
 
-def test_rows_of_like_length_are_together_in_an_order_of_seed_and_epoch() -> None:
+def test_batches_have_similar_lengths_in_an_order_of_seed_and_epoch() -> None:
     lengths = np.random.default_rng(0).integers(1, 500, size=1003).tolist()
     sampler = LengthGrouped(lengths, 8, seed=3)
     first = list(sampler)
@@ -99,7 +99,7 @@ def test_rows_of_like_length_are_together_in_an_order_of_seed_and_epoch() -> Non
     assert tops != sorted(tops, reverse=True)
 
 
-def test_processes_take_the_batches_of_one_in_turn() -> None:
+def test_processes_take_batches_in_turn() -> None:
     lengths = [3, 9, 4, 4, 8, 5, 5, 6, 7, 2, 9, 1, 3]
 
     def batches(processes: int) -> list[list[int]]:

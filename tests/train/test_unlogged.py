@@ -1,4 +1,4 @@
-"""What MLflow refuses: asked before a fit; after it, the model is kept and can be logged."""
+"""Failures of MLflow: checked before a fit; after it, the model is saved and can be logged."""
 
 import errno
 import json
@@ -55,18 +55,18 @@ def server(answer: Callable[[BaseHTTPRequestHandler], None]) -> Iterator[str]:
 
 
 def answers(status: int, body: dict[str, Any] | str) -> Callable[[BaseHTTPRequestHandler], None]:
-    told = (body if isinstance(body, str) else json.dumps(body)).encode()
+    content = (body if isinstance(body, str) else json.dumps(body)).encode()
 
     def answer(request: BaseHTTPRequestHandler) -> None:
         request.send_response(status)
-        request.send_header("Content-Length", str(len(told)))
+        request.send_header("Content-Length", str(len(content)))
         request.end_headers()
-        request.wfile.write(told)
+        request.wfile.write(content)
 
     return answer
 
 
-def test_a_server_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_does_not_respond_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     timeout = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "1"}
     monkeypatch.setattr("newsstand.io.mlflow_settings._ASKING", timeout)
@@ -81,14 +81,14 @@ def test_a_server_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch
             newsstand.load("models:/x@y")
 
 
-def test_small_questions_are_given_up_within_twenty_seconds() -> None:
+def test_requests_of_checks_time_out_within_twenty_seconds() -> None:
     with mlflow_settings(asking=True):
         timeout = int(os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"])
         tries = 1 + int(os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"])
     assert timeout * tries + 3 < 20  # MLflow waits up to 3 seconds between two tries
 
 
-def test_settings_of_mlflow_are_put_back(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_of_mlflow_are_restored(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "33")
     before = dict(os.environ)
     with mlflow_settings(), mlflow_settings(asking=True):
@@ -98,7 +98,7 @@ def test_settings_of_mlflow_are_put_back(monkeypatch: pytest.MonkeyPatch) -> Non
     assert dict(os.environ) == before
 
 
-def test_an_old_server_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_old_server_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     absent = {"error_code": "RESOURCE_DOES_NOT_EXIST", "message": "no such experiment"}
 
     def answer(request: BaseHTTPRequestHandler) -> None:
@@ -111,14 +111,14 @@ def test_an_old_server_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
             check_tracking("x", register_as=None, resume=None)
 
 
-def test_a_missing_driver_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_driver_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "mysql+nodriver://me:secret@localhost/x")
     with pytest.raises(NewsstandError, match="nodriver") as caught:
         check_tracking("x", register_as=None, resume=None)
     assert "secret" not in str(caught.value)
 
 
-def test_a_model_that_cannot_be_logged_is_kept_and_logged_later(
+def test_a_model_whose_logging_fails_is_saved_and_logged_later(
     quick: Callable[..., Result], monkeypatch: pytest.MonkeyPatch, cli: Cli
 ) -> None:
     names = {"tracking__experiment": "late", "tracking__register_as": "late"}
@@ -132,8 +132,8 @@ def test_a_model_that_cannot_be_logged_is_kept_and_logged_later(
         with pytest.raises(NewsstandError) as caught:
             quick(**names)
     assert str(caught.value).endswith(
-        "No space left on device: '/full/x'; the trained model is kept in "
-        "newsstand-unlogged-quick; to log it: newsstand log newsstand-unlogged-quick"
+        "No space left on device: '/full/x'; the trained model is saved in "
+        "newsstand-unlogged-quick; log it with: newsstand log newsstand-unlogged-quick"
     )
     assert bundle_hash(Path("newsstand-unlogged-quick/bundle")) == logged.bundle_hash
     failed = next(run for run in runs("late") if run.info.status == "FAILED")
@@ -149,11 +149,11 @@ def test_a_model_that_cannot_be_logged_is_kept_and_logged_later(
     first = MlflowClient().get_run(logged.run_id)
     assert (late.info.status, late.info.run_name) == ("FINISHED", "quick")
     assert late.data.params == first.data.params
-    figures = [
+    metrics = [
         {k: v for k, v in run.data.metrics.items() if not k.startswith("seconds/")}
         for run in (late, first)
     ]
-    assert figures[0] == figures[1]
+    assert metrics[0] == metrics[1]
     assert late.data.tags["newsstand.data_digest"] == first.data.tags["newsstand.data_digest"]
     assert late.inputs.dataset_inputs[0].dataset.digest == (
         first.inputs.dataset_inputs[0].dataset.digest
@@ -161,14 +161,14 @@ def test_a_model_that_cannot_be_logged_is_kept_and_logged_later(
     assert newsstand.load(f"runs:/{version.run_id}").score("the goal").label == "sport"
 
 
-def test_a_folder_that_no_training_kept_is_told(cli: Cli, folder: Path) -> None:
+def test_another_folder_is_refused(cli: Cli, folder: Path) -> None:
     done = cli("log", folder)
     assert (done.code, done.out) == (2, "")
-    assert done.err.startswith(f"newsstand: {folder}: no run that `newsstand train` kept")
+    assert done.err.startswith(f"newsstand: {folder}: expected a folder that `newsstand train`")
     assert done.err.count("\n") == 1
 
 
-def test_where_there_is_no_space_a_model_stays_in_the_temporary_folder(
+def test_without_space_the_model_stays_in_the_temporary_folder(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object) -> None:
@@ -182,7 +182,7 @@ def test_where_there_is_no_space_a_model_stays_in_the_temporary_folder(
     outcome.shutil.rmtree(place)
 
 
-def test_a_point_of_a_curve_that_is_refused_is_logged_later(
+def test_points_that_mlflow_does_not_accept_are_logged_later(
     workplace: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(tracking, "_PAUSE", 0.0)
@@ -196,8 +196,8 @@ def test_a_point_of_a_curve_that_is_refused_is_logged_later(
         run.log_step({"loss": 2.0}, 1)
         monkeypatch.setattr(mlflow, "log_metrics", log_metrics)
         run.log_step({"loss": 1.0}, 2)
-    [told] = caplog.messages
-    assert told.endswith("no answer; its curves are logged later")
+    [message] = caplog.messages
+    assert message.endswith("no answer; the points are logged later")
     found = MlflowClient().get_metric_history(run.run_id, "fit/loss")
     assert [(point.step, point.value) for point in found] == [(1, 2.0), (2, 1.0)]
 
@@ -232,7 +232,7 @@ def test_a_terminated_command_leaves_no_folder_and_a_killed_run(workplace: Path)
     assert run.info.status == "KILLED"
 
 
-def test_files_that_may_not_grow_are_one_line(
+def test_a_file_size_limit_is_an_os_error(
     small: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import resource
@@ -242,8 +242,8 @@ def test_files_that_may_not_grow_are_one_line(
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
     try:
-        told = pytest.raises(OSError, match="the trained model cannot be saved: File too large")
-        with told, plain_disk_errors():
+        refused = pytest.raises(OSError, match="the trained model cannot be saved: File too large")
+        with refused, plain_disk_errors():
             small.save(folder / "b")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)

@@ -1,4 +1,4 @@
-"""Cached vectors: the encoder's own, computed once, and never from a damaged file."""
+"""Cached vectors: equal to the encoder's, computed once, and never from a damaged file."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,14 +17,14 @@ TEXTS = [f"{word} on day {day}" for day in range(4) for word in ("rain", "Snow",
 
 
 class Counting(Encoder):
-    """An encoder that notes what it is asked for."""
+    """An encoder that records the texts it encodes."""
 
     def __init__(self, inner: Encoder) -> None:
         super().__init__(inner.network, inner.tokenizer, inner.max_tokens)
-        self.asked: list[str] = []
+        self.encoded: list[str] = []
 
     def vectors(self, texts: Sequence[str]) -> Float32s:
-        self.asked += texts
+        self.encoded += texts
         return super().vectors(texts)
 
 
@@ -33,15 +33,15 @@ def encoder(tiny_encoder: Path) -> Counting:
     return Counting(Encoder.open(tiny_encoder, max_tokens=16, device="cpu"))
 
 
-def test_each_text_is_encoded_once_whatever_the_run(encoder: Counting, tmp_path: Path) -> None:
+def test_each_text_is_encoded_once_in_all_runs(encoder: Counting, tmp_path: Path) -> None:
     found = CachedVectors(encoder, tmp_path)([*TEXTS, *TEXTS])
-    assert sorted(encoder.asked) == sorted(TEXTS)
+    assert sorted(encoder.encoded) == sorted(TEXTS)
     fresh = Encoder.vectors(encoder, TEXTS)
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, np.vstack([fresh, fresh]), atol=1e-6)
     again = CachedVectors(encoder, tmp_path)
     assert (again([*TEXTS[::-1], "new"])[: len(TEXTS)] == found[: len(TEXTS)][::-1]).all()
-    assert encoder.asked[len(TEXTS) :] == ["new"]
+    assert encoder.encoded[len(TEXTS) :] == ["new"]
     assert again([]).shape == (0, 24)
 
 
@@ -63,37 +63,37 @@ def test_half_precision_is_close_and_kept_apart(tiny_encoder: Path, tmp_path: Pa
 def test_in_memory_each_text_is_encoded_once(encoder: Counting) -> None:
     vectors = RememberedVectors(encoder)
     found = vectors([*TEXTS, *TEXTS])
-    assert sorted(encoder.asked) == sorted(TEXTS)
+    assert sorted(encoder.encoded) == sorted(TEXTS)
     fresh = Encoder.vectors(encoder, TEXTS)
     np.testing.assert_allclose(found, np.vstack([fresh, fresh]), atol=1e-6)
     assert (vectors([*TEXTS[::-1], "new"])[: len(TEXTS)] == found[: len(TEXTS)][::-1]).all()
-    assert encoder.asked[len(TEXTS) :] == ["new"]
+    assert encoder.encoded[len(TEXTS) :] == ["new"]
     assert vectors([]).shape == (0, 24)
 
 
-def test_what_was_encoded_before_a_crash_is_kept(
+def test_vectors_from_before_a_crash_are_kept(
     encoder: Counting, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(vector_cache, "_CHUNK", 5)
-    heard: list[tuple[int, int]] = []
+    reported: list[tuple[int, int]] = []
 
     def crash(done: int, total: int) -> None:
-        heard.append((done, total))
+        reported.append((done, total))
         if done == 10:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         CachedVectors(encoder, tmp_path, crash)(TEXTS)
-    assert heard == [(5, 12), (10, 12)]
-    before = len(encoder.asked)
+    assert reported == [(5, 12), (10, 12)]
+    before = len(encoder.encoded)
     CachedVectors(encoder, tmp_path)(TEXTS)
-    assert len(encoder.asked) - before == 2
-    # An unfinished file has no name that is looked for.
+    assert len(encoder.encoded) - before == 2
+    # Temporary files are ignored.
     (tmp_path / "tmp1").write_bytes(b"half")
     CachedVectors(encoder, tmp_path)(TEXTS)
 
 
-def test_a_damaged_file_is_named_and_made_again(
+def test_a_damaged_file_is_reported_and_replaced(
     encoder: Counting, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     found = CachedVectors(encoder, tmp_path)(TEXTS)
@@ -101,6 +101,6 @@ def test_a_damaged_file_is_named_and_made_again(
     path.write_bytes(path.read_bytes()[:-8])
     again = CachedVectors(encoder, tmp_path)(TEXTS)
     assert (again == found).all()
-    assert len(encoder.asked) == 2 * len(TEXTS)
-    [said] = [record.getMessage() for record in caplog.records]
-    assert said == f"{path}: damaged (checksum); its texts are encoded again"
+    assert len(encoder.encoded) == 2 * len(TEXTS)
+    [message] = [record.getMessage() for record in caplog.records]
+    assert message == f"{path}: damaged (checksum); its texts are encoded again"

@@ -1,4 +1,4 @@
-"""What fits models of a family, what it is lent by the run, and what it gives back."""
+"""The interface of trainers: how a model family is fitted within a run."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -11,32 +11,32 @@ from newsstand.config.schema import Config
 from newsstand.errors import NewsstandError
 from newsstand.models.base import Model
 from newsstand.progress import ProgressCallback
-from newsstand.train.dataset import Rows
+from newsstand.train.dataset import LabelledRows
 from newsstand.train.families.linear_search import Trial
 from newsstand.train.finetune.processes import processes
-from newsstand.train.fit_checkpoint import Unfinished
-from newsstand.train.stage_timer import Clock, Silent
+from newsstand.train.fit_checkpoint import FitCheckpoints
+from newsstand.train.stage_timer import SilentReporter, StageTimer
 from newsstand.train.tracked_run import TrackedRun, untracked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunContext:
-    """What a run lends the trainer of its model.
+    """The parts of a run that trainers use.
 
     Args:
-        stages: Times the stages of the run.
-        progress: Called with what is being done, how much is done, and of how much.
-        checkpoints: Files of fits that can go on after they were interrupted.
-        scratch: A folder that lasts as long as the run.
+        timer: Times the stages of the run.
+        progress: Called with a description, the amount done, and the total or None.
+        checkpoints: Checkpoint files, from which interrupted fits resume.
+        scratch: A temporary folder, removed at the end of the run.
         digest: Of the data.
-        tracked: The run in MLflow, which a trainer may begin before it fits.
-        resume: The interrupted run to go on with, or None.
-        evaluate: Metrics of a model, calibrated, on validation and test rows.
+        tracked: The tracked run, which a trainer may begin before it fits.
+        resume: The id of the interrupted run to resume, or None.
+        evaluate: Returns the metrics of a model, calibrated, on validation and test rows.
     """
 
-    stages: Clock
+    timer: StageTimer
     progress: ProgressCallback
-    checkpoints: Unfinished
+    checkpoints: FitCheckpoints
     scratch: Path
     digest: str
     tracked: TrackedRun
@@ -45,21 +45,21 @@ class RunContext:
 
     @classmethod
     def alone(
-        cls, checkpoints: Unfinished, scratch: Path, progress: ProgressCallback | None = None
+        cls, checkpoints: FitCheckpoints, scratch: Path, progress: ProgressCallback | None = None
     ) -> Self:
-        """The context of a fit that is no part of a run: nothing is tracked or evaluated.
+        """The context of a fit outside of a run: nothing is tracked or evaluated.
 
         Args:
-            checkpoints: Files of fits that can go on after they were interrupted.
-            scratch: A folder for files that are not kept.
-            progress: As above; None for none.
+            checkpoints: Checkpoint files, from which interrupted fits resume.
+            scratch: A folder for temporary files.
+            progress: Called as in a run, or None.
         """
-        silent = Silent()
+        silent = SilentReporter()
         tracked = TrackedRun(
             untracked, experiment="", name="", tags={}, started=time.time, stack=ExitStack()
         )
         return cls(
-            stages=Clock(silent),
+            timer=StageTimer(silent),
             progress=progress or silent.progress,
             checkpoints=checkpoints,
             scratch=scratch,
@@ -71,16 +71,16 @@ class RunContext:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fitted:
-    """What a trainer gives back.
+class FitResult:
+    """The result of a fit.
 
     Args:
         model: The fitted model.
-        metrics: Of the fit, by name, for the run.
-        chosen: Settings of the config's model section that the fit has chosen.
-        trials: Settings that were tried, in order; empty without a search.
-        seed: Of the model, where the fit has chosen among several.
-        share: Of the training steps, how much was done when the model was at its best; 0 to 1.
+        metrics: Metrics of the fit, by name.
+        chosen: Settings of the config's model section that a search has chosen.
+        trials: The trials of the search, in order; empty without a search.
+        seed: The seed of the model, if the fit has chosen among several.
+        share: Share of the training steps after which the model was best, 0 to 1.
     """
 
     model: Model
@@ -92,10 +92,10 @@ class Fitted:
 
 
 class ExportCost(Protocol):
-    """What an export changed, measured on validation rows; `str` gives it in a line."""
+    """The effect of an export on validation rows; `str` gives it in a line."""
 
     def metrics(self) -> dict[str, float]:
-        """By name, for the run."""
+        """The effect as metrics of the run, by name."""
         ...
 
 
@@ -104,7 +104,7 @@ class Trainer(Protocol):
 
     @classmethod
     def check(cls, config: Config, resume: str | None) -> None:
-        """Refuses what cannot work, before any data is read.
+        """Checks the config before any data is read.
 
         Raises:
             NewsstandError: What cannot work, and what to change.
@@ -113,52 +113,60 @@ class Trainer(Protocol):
 
     @classmethod
     def of(cls, config: Config, context: RunContext) -> Self:
-        """The trainer that a config asks for."""
+        """Creates the trainer from a config."""
         ...
 
-    def fit(self, rows: Rows, validation: Rows) -> Fitted:
-        """Fits a model, with all that belongs to it: search, several seeds, going on.
+    def fit(self, train_rows: LabelledRows, validation_rows: LabelledRows) -> FitResult:
+        """Fits a model, including search, several seeds and resuming.
 
         Args:
-            rows: Training rows.
-            validation: What to choose by.
+            train_rows: Training rows.
+            validation_rows: Rows to choose settings, seeds and checkpoints by.
 
         Raises:
-            NewsstandError: Rows that cannot be learned from.
+            NewsstandError: No model can be fitted to the rows.
         """
         ...
 
-    def refit(self, rows: Rows, fitted: Fitted) -> Model:
-        """Fits once more, from the start, with what `fit` has chosen.
+    def refit(self, rows: LabelledRows, result: FitResult) -> Model:
+        """Fits a model from the start with the settings that `fit` has chosen.
 
         Args:
             rows: All rows that are not test rows.
-            fitted: What `fit` gave.
+            result: The result of `fit`.
         """
         ...
 
-    def export(self, model: Model, validation: Rows) -> tuple[Model, ExportCost | None]:
-        """The model as its bundle is to keep it, and what that costs on validation rows.
+    def export(
+        self, model: Model, validation_rows: LabelledRows
+    ) -> tuple[Model, ExportCost | None]:
+        """The model as its bundle stores it, and the effect on validation rows.
 
-        The cost is None where the config asks for no export, or nothing new was measured.
+        The effect is None if the config requests no export, or nothing new was measured.
         """
         ...
 
 
 class BaseTrainer:
-    """What most families have in common: one process, no going on by run, no export."""
+    """A base class of trainers with one process, no resuming by run id, and no export."""
 
     @classmethod
     def check(cls, config: Config, resume: str | None) -> None:
-        """Refuses several processes and `--resume`, which only fine-tuning can use."""
+        """Refuses several processes and `--resume`, which only fine-tuning supports."""
         if processes() > 1:
             raise NewsstandError(
-                "torchrun: only fine-tuning (model.kind: transformer) is shared by several "
-                f"processes; model.kind is '{config.model.kind}', so use `newsstand train`"
+                "torchrun: only fine-tuning (model.kind: transformer) supports several processes; "
+                f"model.kind is '{config.model.kind}', so use `newsstand train`"
             )
         if resume is not None:
-            raise NewsstandError("--resume: only fine-tuning (model.kind: transformer) can go on")
+            raise NewsstandError(
+                "--resume: only fine-tuning (model.kind: transformer) can be resumed"
+            )
 
-    def export(self, model: Model, validation: Rows) -> tuple[Model, ExportCost | None]:  # noqa: ARG002
-        """The model itself."""
+    def export(
+        self,
+        model: Model,
+        validation_rows: LabelledRows,  # noqa: ARG002
+    ) -> tuple[Model, ExportCost | None]:
+        """Returns the model itself."""
         return model, None

@@ -1,4 +1,4 @@
-"""Fits the embedding family: a classifier on an encoder's vectors."""
+"""The trainer of the embedding family: a classifier on an encoder's vectors."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -13,8 +13,8 @@ from newsstand.encoders.long_text import LongText
 from newsstand.encoders.torch_encoder import Encoder
 from newsstand.models.base import Model
 from newsstand.models.embedding import EmbeddingModel
-from newsstand.train.dataset import Rows
-from newsstand.train.families.base import BaseTrainer, ExportCost, Fitted, RunContext
+from newsstand.train.dataset import LabelledRows
+from newsstand.train.families.base import BaseTrainer, ExportCost, FitResult, RunContext
 from newsstand.train.families.export_onnx import OnnxExport, export_encoder
 from newsstand.train.families.vector_cache import RememberedVectors
 from newsstand.train.families.vectors_head import fit_embedding, fit_ngrams, open_encoder
@@ -30,22 +30,22 @@ class EmbeddingTrainer(BaseTrainer):
 
     Args:
         encoder: A folder, or a name on the hub.
-        encoder_sha256: What its weights must have; None for any.
-        max_tokens: Tokens read at once.
-        long_text: What is read of longer articles.
-        device: Where the encoder runs.
-        precision: Of vectors that are computed in training.
+        encoder_sha256: Expected SHA-256 of the weights; None for any.
+        max_tokens: Maximum number of tokens of an input.
+        long_text: How longer articles are read.
+        device: The device of the encoder.
+        precision: Precision of vectors that are computed in training.
         cross_target: Whether the target is read, too.
-        classifier: Of scikit-learn.
+        classifier: `svc` or `logistic`, of scikit-learn.
         C: Inverse strength of the L2 penalty.
         class_weight: `balanced` or None.
-        ngrams: Arguments of `fit_ngrams`, or None for none.
-        tuning: How the encoder is fine-tuned, or None to leave it as it is.
-        classifier_rate: Times the learning rate, that of the classifier in fine-tuning.
+        ngrams: Arguments of `fit_ngrams`, or None.
+        tuning: Settings of fine-tuning; None for a frozen encoder.
+        classifier_rate: Ratio of the classifier's learning rate to the encoder's in fine-tuning.
         export_onnx: Exports the encoder; None for no export.
-        seed: Seed of everything random.
-        context: What the run lends.
-        settings: All settings of the run, which name the file of an interrupted fit.
+        seed: Random seed.
+        context: The parts of the run that trainers use.
+        settings: All settings of the run, which are part of a checkpoint's name.
     """
 
     encoder: str
@@ -76,7 +76,7 @@ class EmbeddingTrainer(BaseTrainer):
 
     @classmethod
     def of(cls, config: Config, context: RunContext) -> Self:
-        """The trainer that a config asks for."""
+        """Creates the trainer from a config."""
         model = cast(EmbeddingConfig, config.model)
         given = model.model_dump(exclude={"kind", "refit", "fine_tune"})
         tuning, classifier_rate = None, 1.0
@@ -97,32 +97,38 @@ class EmbeddingTrainer(BaseTrainer):
             settings=flatten(config),
         )
 
-    def fit(self, rows: Rows, validation: Rows) -> Fitted:  # noqa: ARG002 - nothing to choose
+    def fit(
+        self,
+        train_rows: LabelledRows,
+        validation_rows: LabelledRows,  # noqa: ARG002 - nothing to choose
+    ) -> FitResult:
         """Fits a model to training rows."""
-        with self.context.stages.stage("fit") as note:
-            model = self._fit(rows)
+        with self.context.timer.stage("fit") as note:
+            model = self._fit(train_rows)
             note(f"{model.summary()}{self.context.checkpoints.note}")
-        return Fitted(model=model)
+        return FitResult(model=model)
 
-    def refit(self, rows: Rows, fitted: Fitted) -> Model:  # noqa: ARG002 - nothing was chosen
-        """Fits once more, to other rows."""
+    def refit(self, rows: LabelledRows, result: FitResult) -> Model:  # noqa: ARG002 - nothing was chosen
+        """Fits a model to other rows."""
         return self._fit(rows)
 
-    def export(self, model: Model, validation: Rows) -> tuple[Model, ExportCost | None]:
-        """The model with its encoder exported, where asked for and not too costly.
+    def export(
+        self, model: Model, validation_rows: LabelledRows
+    ) -> tuple[Model, ExportCost | None]:
+        """The model with its encoder exported, if requested and within tolerance.
 
         A frozen encoder is exported and measured once.
         """
-        fitted = cast(EmbeddingModel, model)
+        embedding = cast(EmbeddingModel, model)
         if self.export_onnx is None:
-            return fitted, None
+            return embedding, None
         if self._exported is not None and self.tuning is None:
             first = self._exported
-            return replace(fitted, encoder=first.encoder, vectors=first.vectors), None
-        self._exported, cost = self.export_onnx(fitted, validation)
+            return replace(embedding, encoder=first.encoder, vectors=first.vectors), None
+        self._exported, cost = self.export_onnx(embedding, validation_rows)
         return self._exported, cost
 
-    def _fit(self, rows: Rows) -> EmbeddingModel:
+    def _fit(self, rows: LabelledRows) -> EmbeddingModel:
         if self.tuning:
             return self._fine_tuned(rows, self.tuning)
         encoder, vectors = open_encoder(
@@ -134,7 +140,7 @@ class EmbeddingTrainer(BaseTrainer):
             precision=self.precision,
             progress=lambda done, total: self.context.progress("encoding", done, total),
         )
-        fitted = fit_embedding(
+        model = fit_embedding(
             list(rows.examples),
             rows.labels,
             encoder=encoder,
@@ -147,8 +153,8 @@ class EmbeddingTrainer(BaseTrainer):
             weights=rows.weights,
         )
         if self.ngrams is None:
-            return fitted
-        beside = fit_ngrams(
+            return model
+        ngrams = fit_ngrams(
             list(rows.examples),
             rows.labels,
             **self.ngrams,
@@ -157,18 +163,16 @@ class EmbeddingTrainer(BaseTrainer):
             seed=self.seed,
             weights=rows.weights,
         )
-        return replace(fitted, ngrams=beside)
+        return replace(model, ngrams=ngrams)
 
-    def _fine_tuned(self, rows: Rows, tuning: "Tuning") -> EmbeddingModel:
-        from newsstand.train.finetune.siamese import (
-            fine_tune_vectors,  # imports of seconds, here alone
-        )
+    def _fine_tuned(self, rows: LabelledRows, tuning: "Tuning") -> EmbeddingModel:
+        from newsstand.train.finetune.siamese import fine_tune_vectors  # imports torch
 
         folder = find_encoder(self.encoder, self.encoder_sha256)
         encoder = Encoder.open(
             folder, max_tokens=self.max_tokens, long_text=self.long_text, device=self.device
         )
-        decisive = {
+        key = {
             "model": self.settings,
             "encoder": fingerprint(folder),
             "rows": rows.digest(),
@@ -182,9 +186,9 @@ class EmbeddingTrainer(BaseTrainer):
             tuning=tuning,
             classifier_rate=self.classifier_rate,
             seed=self.seed,
-            file=self.context.checkpoints.file(**decisive),
-            progress=lambda said, done, total: self.context.progress(
-                f"fine-tuning: {said}", done, total
+            file=self.context.checkpoints.file(**key),
+            progress=lambda step, done, total: self.context.progress(
+                f"fine-tuning: {step}", done, total
             ),
             weights=rows.weights,
             stages=stages_of(rows),
@@ -194,6 +198,6 @@ class EmbeddingTrainer(BaseTrainer):
 def export_model(model: EmbeddingModel, folder: Path) -> EmbeddingModel:
     """The model with its encoder exported into a folder."""
     assert isinstance(model.encoder, Encoder)  # noqa: S101 - was just fitted
-    # Products of two vectors double what rounding costs.
+    # Products of two vectors double the rounding error.
     encoder = export_encoder(model.encoder, folder, gives="states", careful=model.cross_target)
     return replace(model, encoder=encoder, vectors=RememberedVectors(encoder))

@@ -1,4 +1,4 @@
-"""Makes a fitted linear model smaller: features that matter least go, weights are rounded."""
+"""Makes a fitted linear model smaller: prunes features and rounds weights."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -12,22 +12,22 @@ from newsstand.features.weighting import Block, Features
 from newsstand.models.linear import LinearModel
 from newsstand.models.quantize import Stored, packed_buckets_size
 from newsstand.text.example import Example
-from newsstand.train.evaluate import quality
+from newsstand.train.evaluate import accuracy, macro_f1
 
 _BYTES = {"float32": 4, "float16": 2, "int8": 1}
-_HEADER = 2000  # bytes of a weights file beside its numbers, at most
+_HEADER = 2000  # upper bound on the bytes of a weights file beside its numbers
 
 
 def export_linear(model: LinearModel, *, weights: Stored, size_mb: float | None) -> LinearModel:
-    """The model as its bundle is to keep it.
+    """The model as its bundle stores it.
 
     Args:
         model: A fitted model.
-        weights: In which numbers.
-        size_mb: Megabytes (of 1,000,000 bytes) that its weights file may have; None: any.
+        weights: Number format of the weights.
+        size_mb: Maximum size of the weights file in megabytes (1,000,000 bytes); None for no limit.
 
     Raises:
-        DataError: The file cannot be so small.
+        DataError: The maximum size is too small for any model.
     """
     if size_mb is not None:
         model = _pruned(model, weights, int(size_mb * 1e6) - _HEADER)
@@ -36,10 +36,10 @@ def export_linear(model: LinearModel, *, weights: Stored, size_mb: float | None)
 
 @dataclass(frozen=True, slots=True)
 class LinearCost:
-    """What an export changed, measured on validation rows.
+    """The effect of an export, measured on validation rows.
 
     Args:
-        megabytes: Of the weights, before and after.
+        megabytes: Size of the weights before and after.
         accuracy: Before and after.
         macro_f1: Before and after.
     """
@@ -56,14 +56,18 @@ class LinearCost:
         examples: Sequence[Example],
         labels: NDArray[np.int64],
     ) -> Self:
-        """Scores the examples with both models."""
+        """Evaluates both models on the examples."""
         models = (before, after)
-        first, second = (quality(model.forward(examples), labels) for model in models)
+        first, second = (model.forward(examples) for model in models)
         sizes = tuple(sum(x.nbytes for x in y.tensors(y.stored).values()) / 1e6 for y in models)
-        return cls((sizes[0], sizes[1]), (first[0], second[0]), (first[1], second[1]))
+        return cls(
+            (sizes[0], sizes[1]),
+            (accuracy(first, labels), accuracy(second, labels)),
+            (macro_f1(first, labels), macro_f1(second, labels)),
+        )
 
     def metrics(self) -> dict[str, float]:
-        """By name, for the run."""
+        """The effect as metrics of the run, by name."""
         return {
             f"export/{when}_{name}": value
             for name, values in asdict(self).items()
@@ -83,43 +87,43 @@ class LinearCost:
 
 
 def _pruned(model: LinearModel, stored: Stored, size: int) -> LinearModel:
-    """The features that matter most, as many as fit into so many bytes."""
+    """The model with its most important features, as many as fit into `size` bytes."""
     features, labels = model.features, len(model.intercepts)
     block_of = np.repeat(
         np.arange(len(features.blocks)), [len(block.buckets) for block in features.blocks]
     )
-    order = np.argsort(-_worth(model), kind="stable")
+    order = np.argsort(-_importance(model), kind="stable")
 
     def size_of(count: int) -> int:
         numbers = np.bincount(block_of[order[:count]], minlength=len(features.blocks))
         buckets = sum(packed_buckets_size(n, features.spec.bits) for n in numbers.tolist())
-        a_feature = _BYTES[stored] * labels + (4 if stored == "float32" else 2)
-        return buckets + a_feature * count + 8 * labels
+        bytes_per_feature = _BYTES[stored] * labels + (4 if stored == "float32" else 2)
+        return buckets + bytes_per_feature * count + 8 * labels
 
-    low, high = 0, len(order)  # the first so many fit; one more than the last do not
+    low, high = 0, len(order)  # bisection: `low` features fit, `high` + 1 do not
     while low < high:
         middle = (low + high + 1) // 2
         low, high = (middle, high) if size_of(middle) <= size else (low, middle - 1)
     if low < labels:
-        raise DataError("export.size_mb: too small, not even one feature a label would be left")
+        raise DataError("export.size_mb: too small, fewer features than labels would remain")
     return _only(model, np.sort(order[:low]), block_of)
 
 
-def _worth(model: LinearModel) -> NDArray[np.float64]:
-    """How far apart a feature sets the labels: its coefficients' squared distance from their mean.
+def _importance(model: LinearModel) -> NDArray[np.float64]:
+    """Importance of each feature: the squared distance of its coefficients from their mean.
 
-    What they have in common moves no label before another.
+    The mean does not change the order of the labels.
     """
     coefficients = model.coefficients.astype(np.float64)
     common = coefficients.mean(axis=1, keepdims=True)
-    worth: NDArray[np.float64] = ((coefficients - common) ** 2).sum(axis=1)
-    return worth
+    importance: NDArray[np.float64] = ((coefficients - common) ** 2).sum(axis=1)
+    return importance
 
 
 def _only(
     model: LinearModel, columns: NDArray[np.int64], block_of: NDArray[np.int64]
 ) -> LinearModel:
-    """The model with these of its columns, ascending."""
+    """The model with only the given columns, which must be ascending."""
     blocks = []
     for number, block in enumerate(model.features.blocks):
         first = np.searchsorted(block_of, number)

@@ -1,4 +1,4 @@
-"""Exports a fitted encoder to ONNX with weights of one byte, and measures what that changes."""
+"""Exports a fitted encoder to ONNX with int8 weights, and measures the effect."""
 
 import logging
 import tempfile
@@ -22,24 +22,24 @@ from newsstand.errors import NewsstandError
 from newsstand.models.base import Model
 from newsstand.models.decision import MOST_PROBABLE
 from newsstand.train.calibrate import fit_calibration
-from newsstand.train.dataset import Rows
-from newsstand.train.evaluate import expected_calibration_error, quality
+from newsstand.train.dataset import LabelledRows
+from newsstand.train.evaluate import expected_calibration_error, macro_f1
 from newsstand.types import Floats
 
 Method: TypeAlias = Literal["temperature", "sigmoid"]
-MOST_LOST = 0.005  # macro-F1 on validation rows
-_MEASURED = 2_000  # validation rows that an exported network is compared on, at most
+MAX_F1_LOSS = 0.005  # on validation rows
+_MAX_ROWS = 2_000  # validation rows on which the effect is measured
 _M = TypeVar("_M", bound=Model)
 
 
 class OnnxExport(Generic[_M]):
-    """Exports the encoder of models, unless that costs too much on validation rows.
+    """Exports the encoder of models, unless validation macro-F1 falls by more than a tolerance.
 
     Args:
-        export: Writes a model's encoder into a folder; gives the model that reads it.
-        scratch: Where the folders go, and stay until the models are saved.
-        method: How scores are calibrated.
-        seed: Of the validation rows that are drawn.
+        export: Writes a model's encoder into a folder, and returns the model that uses it.
+        scratch: Parent of the folders, which must exist until the models are saved.
+        method: The calibration method.
+        seed: Of the sample of validation rows.
     """
 
     def __init__(
@@ -51,22 +51,22 @@ class OnnxExport(Generic[_M]):
 
     @classmethod
     def of(cls, config: Config, export: Callable[[_M, Path], _M], scratch: Path) -> Self | None:
-        """What a config asks for; None for no export."""
+        """Creates the export from a config; None if it requests none."""
         if config.export.onnx is None:
             return None
         return cls(export, scratch, method=config.calibration.method, seed=config.seed)
 
-    def __call__(self, model: _M, validation: Rows) -> tuple[_M, "OnnxCost | None"]:
-        """The exported model and its cost; the model given where that is, or was, too much.
+    def __call__(self, model: _M, validation_rows: LabelledRows) -> tuple[_M, "OnnxCost | None"]:
+        """The exported model and the effect; the given model if the loss is not within tolerance.
 
-        A model that was fitted once more is another one, so it is measured and may be refused
-        again, though it has learned from the validation rows.
+        A refitted model is measured again, although the validation rows are among its training
+        rows. After a refusal, nothing is exported any more.
         """
         if self._refused:
             return model, None
         self._count += 1
         exported = self._export(model, self._scratch / f"export-{self._count}")
-        sample = validation.drawn(_MEASURED, self._seed)
+        sample = validation_rows.drawn(_MAX_ROWS, self._seed)
         before, after = (x.forward(sample.examples) for x in (model, exported))
         cost = OnnxCost.measure(before, after, sample.labels, self._method)
         self._refused = not cost.within_tolerance
@@ -81,17 +81,17 @@ def export_encoder(
     compares: bool = False,
     careful: bool = False,
 ) -> ExportedEncoder:
-    """The encoder as ONNX Runtime computes it, its weights in int8 with a scale for each output.
+    """The encoder in ONNX Runtime, with int8 weights that have a scale for each output.
 
-    What goes through it is rounded as it comes (dynamic quantisation).
+    Activations are quantised at run time (dynamic quantisation).
 
     Args:
         encoder: With a classifier on top for `scores`, without for `states`.
-        folder: Where its files go, and stay until the model is saved.
+        folder: The folder of its files, which must exist until the model is saved.
         gives: The classifier's scores, or a state for each token.
-        compares: Keep the table of input embeddings at hand, where it is one, for `similarity`.
-        careful: Leave the second matrix of each feed-forward block in fp32. What it reads has
-            outliers, which cost the other numbers their precision; it takes half as long again.
+        compares: Whether to keep the table of input embeddings, if there is one, for `similarity`.
+        careful: Whether to leave the second matrix of each feed-forward block in fp32. Its inputs
+            have outliers, which reduce the precision of other values; takes 1.5 times as long.
     """
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
@@ -102,7 +102,7 @@ def export_encoder(
         quantize_dynamic(
             path,
             folder / ONNX_FILE,
-            # Not the table of embeddings, which costs no time and much exactness.
+            # Not the embeddings, which take no time and need precision.
             op_types_to_quantize=["MatMul", "Gemm"],
             nodes_to_exclude=_narrowing(path) if careful else [],
             extra_options={"MatMulConstBOnly": True},
@@ -118,7 +118,7 @@ def export_encoder(
 
 
 def _narrowing(path: Path) -> list[str]:
-    """The products of a network in ONNX with a matrix that has far more rows than columns."""
+    """The products of an ONNX network with a matrix of at least twice as many rows as columns."""
     import onnx
 
     graph = onnx.load(path).graph
@@ -132,10 +132,10 @@ def _narrowing(path: Path) -> list[str]:
 
 
 def _table(encoder: Encoder, folder: Path, *, compares: bool) -> str | None:
-    """The name of the table of input embeddings, where it is to be at hand.
+    """The name of the table of input embeddings; None if it is not needed or not one table.
 
     Raises:
-        NewsstandError: `relevant` reads it, and it is not one table.
+        NewsstandError: `relevant` needs it, and it is not one table.
     """
     if not compares and encoder.long_text != "relevant":
         return None
@@ -143,15 +143,15 @@ def _table(encoder: Encoder, folder: Path, *, compares: bool) -> str | None:
     if name is None and encoder.long_text == "relevant":
         raise NewsstandError(
             "export.onnx: with long_text 'relevant', the encoder's input embeddings must be one "
-            "table of model.safetensors; leave export.onnx or long_text out"
+            "table of model.safetensors; remove export.onnx or long_text"
         )
     return name
 
 
 def _table_name(encoder: Encoder, folder: Path) -> str | None:
-    """What the saved network calls its table of input embeddings; None if it is not one table.
+    """The name of the table of input embeddings in the saved weights; None if it is not one table.
 
-    Found by its numbers, as a name in the file need not be the network's own.
+    It is found by its values, as names in the file may differ from the network's.
     """
     table = encoder.network.get_input_embeddings().weight.detach().cpu().numpy()
     path = folder / ENCODER_FOLDER / "model.safetensors"
@@ -166,7 +166,7 @@ def _table_name(encoder: Encoder, folder: Path) -> str | None:
 
 
 def _write(encoder: Encoder, path: Path, gives: str) -> None:
-    """The network in ONNX, in fp32, for one input of any number of tokens."""
+    """Writes the network in ONNX, in fp32, for one input of any number of tokens."""
     torch, _ = libraries()
     device = encoder.network.device
     network = encoder.network.to("cpu").eval()
@@ -179,8 +179,8 @@ def _write(encoder: Encoder, path: Path, gives: str) -> None:
         def forward(self, input_ids: Any, token_type_ids: Any = None) -> Any:
             more = {} if token_type_ids is None else {"token_type_ids": token_type_ids}
             mask = torch.ones_like(input_ids)
-            found = self.network(input_ids=input_ids, attention_mask=mask, **more)
-            return found.logits if gives == "scores" else found.last_hidden_state
+            outputs = self.network(input_ids=input_ids, attention_mask=mask, **more)
+            return outputs.logits if gives == "scores" else outputs.last_hidden_state
 
     ids = torch.tensor(encoder.tokens(["one two three"]).ids)
     names = ["input_ids", "token_type_ids"][: 1 + encoder.typed]
@@ -197,7 +197,7 @@ def _write(encoder: Encoder, path: Path, gives: str) -> None:
         verbose=False,
     )
     network.to(device)
-    # Shapes noted for the fp32 network are in the way of the quantiser.
+    # The quantiser fails on shapes recorded for the fp32 network.
     import onnx
 
     written = onnx.load(path)
@@ -207,12 +207,12 @@ def _write(encoder: Encoder, path: Path, gives: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class OnnxCost:
-    """What an export changed, measured on validation rows.
+    """The effect of an export, measured on validation rows.
 
     Args:
-        agreement: Share of the rows that get the same label from both.
+        agreement: Share of the rows with equal predictions of both models.
         macro_f1: Before and after.
-        ece: Before and after, each with a calibration of its own.
+        ece: Before and after, each with its own calibration.
     """
 
     agreement: float
@@ -226,14 +226,14 @@ class OnnxCost:
         """Compares uncalibrated scores, float64, shape (rows, labels), of both models.
 
         Args:
-            before: As the network gives them.
-            after: As the exported one does.
+            before: Of the network.
+            after: Of the exported network.
             labels: int64, shape (rows,).
-            method: How scores are calibrated.
+            method: The calibration method.
         """
-        # A label's own slope and offset may put it before another.
+        # Calibration by label may change predictions.
         both = [fit_calibration(method, x, labels).apply(x) for x in (before, after)]
-        f1, f1_now = (quality(x, labels)[1] for x in both)
+        f1, f1_now = (macro_f1(x, labels) for x in both)
         ece, ece_now = (expected_calibration_error(x, labels) for x in both)
         first, second = (MOST_PROBABLE.predict(x) for x in both)
         agreement = float(np.mean(first == second))
@@ -241,20 +241,20 @@ class OnnxCost:
 
     @property
     def within_tolerance(self) -> bool:
-        """Whether the exported model may stand in for the other."""
+        """Whether the loss of macro-F1 is at most `MAX_F1_LOSS`."""
         before, after = self.macro_f1
-        return before - after <= MOST_LOST
+        return before - after <= MAX_F1_LOSS
 
     def metrics(self) -> dict[str, float]:
-        """By name, for the run."""
-        found = {"export/agreement": self.agreement}
+        """The effect as metrics of the run, by name."""
+        metrics = {"export/agreement": self.agreement}
         for name, values in (("macro_f1", self.macro_f1), ("ece", self.ece)):
-            found |= {f"export/before_{name}": values[0], f"export/after_{name}": values[1]}
-        return found
+            metrics |= {f"export/before_{name}": values[0], f"export/after_{name}": values[1]}
+        return metrics
 
     def __str__(self) -> str:
         (f1, f1_now), (ece, ece_now) = self.macro_f1, self.ece
-        verdict = "int8" if self.within_tolerance else "left out, as int8 costs too much"
+        verdict = "int8" if self.within_tolerance else "not exported, as int8 loses too much"
         return (
             f"{verdict}: the same label for {self.agreement:.1%} of the validation rows, "
             f"macro-F1 {f1:.4f} to {f1_now:.4f}, ECE {ece:.3f} to {ece_now:.3f}"
@@ -263,7 +263,7 @@ class OnnxCost:
 
 @contextmanager
 def _muted() -> Iterator[None]:
-    """Keeps exporter and quantiser from writing about their work."""
+    """Silences exporter and quantiser."""
     before = logging.root.manager.disable
     logging.disable(logging.ERROR)
     try:

@@ -15,9 +15,9 @@ from newsstand.features.weighting import FeatureSpec, count, merge_buckets
 from newsstand.models.base import Model
 from newsstand.models.linear import LinearModel
 from newsstand.models.quantize import Stored
-from newsstand.train.dataset import Rows
-from newsstand.train.evaluate import quality
-from newsstand.train.families.base import BaseTrainer, Fitted, RunContext
+from newsstand.train.dataset import LabelledRows
+from newsstand.train.evaluate import macro_f1
+from newsstand.train.families.base import BaseTrainer, FitResult, RunContext
 from newsstand.train.families.export_linear import LinearCost, export_linear
 from newsstand.train.families.linear_search import Trial, search
 from newsstand.train.families.linear_solver import fit_linear, outlet_weights
@@ -29,18 +29,18 @@ class LinearTrainer(BaseTrainer):
     """Fits linear models.
 
     Args:
-        spec: What is counted.
+        spec: Which features are counted.
         classifier: `svc` and `logistic` fit in memory, `sgd` from disk.
         C: Inverse strength of the L2 penalty.
-        epochs: Of `sgd`; None for its own choice.
+        epochs: Of `sgd`; None to derive it from the number of rows.
         class_weight: `balanced` or None.
-        outlet_balance: As in the config.
-        searches: Whether to search for C and bits, beginning with those given.
-        stored: In which numbers a bundle keeps the weights.
-        size_mb: Megabytes that they may take; None for any.
+        outlet_balance: The exponent of `outlet_weights`.
+        searches: Whether to search for C and bits, starting from those given.
+        stored: Number format of the weights in a bundle.
+        size_mb: Maximum size of the weights in megabytes; None for no limit.
         seed: Seed of the solver.
-        context: What the run lends.
-        settings: All settings of the model, which name the file of an interrupted fit.
+        context: The parts of the run that trainers use.
+        settings: All settings of the model, which are part of a checkpoint's name.
     """
 
     spec: FeatureSpec
@@ -58,7 +58,7 @@ class LinearTrainer(BaseTrainer):
 
     @classmethod
     def of(cls, config: Config, context: RunContext) -> Self:
-        """The trainer that a config asks for."""
+        """Creates the trainer from a config."""
         model = cast(LinearConfig, config.model)
         spec = FeatureSpec(
             words=model.words,
@@ -86,75 +86,79 @@ class LinearTrainer(BaseTrainer):
             settings=model.model_dump(),
         )
 
-    def fit(self, rows: Rows, validation: Rows) -> Fitted:
+    def fit(self, train_rows: LabelledRows, validation_rows: LabelledRows) -> FitResult:
         """Fits with the given C and bits, or with the best that a search finds."""
         if self.searches:
-            return self._search(rows, validation)
-        with self.context.stages.stage("fit") as note:
-            model = self._fit(rows, self.C, self.spec.bits)
+            return self._search(train_rows, validation_rows)
+        with self.context.timer.stage("fit") as note:
+            model = self._fit(train_rows, self.C, self.spec.bits)
             note(f"{model.summary()}{self.context.checkpoints.note}")
-        return Fitted(model=model)
+        return FitResult(model=model)
 
-    def refit(self, rows: Rows, fitted: Fitted) -> Model:
-        """Fits once more, with the C and bits of the first fit."""
-        chosen = {"C": self.C, "bits": self.spec.bits, **fitted.chosen}
+    def refit(self, rows: LabelledRows, result: FitResult) -> Model:
+        """Fits again with the C and bits of the first fit."""
+        chosen = {"C": self.C, "bits": self.spec.bits, **result.chosen}
         return self._fit(rows, chosen["C"], chosen["bits"])
 
-    def export(self, model: Model, validation: Rows) -> tuple[Model, LinearCost | None]:
-        """The model with fewer features or smaller numbers, where asked for."""
-        fitted = cast(LinearModel, model)
+    def export(
+        self, model: Model, validation_rows: LabelledRows
+    ) -> tuple[Model, LinearCost | None]:
+        """The model with fewer features or smaller numbers, if requested."""
+        linear = cast(LinearModel, model)
         if self.size_mb is None and self.stored == "float32":
-            return fitted, None
-        smaller = export_linear(fitted, weights=self.stored, size_mb=self.size_mb)
-        cost = LinearCost.measure(fitted, smaller, validation.examples, validation.labels)
+            return linear, None
+        smaller = export_linear(linear, weights=self.stored, size_mb=self.size_mb)
+        cost = LinearCost.measure(linear, smaller, validation_rows.examples, validation_rows.labels)
         return smaller, cost
 
-    def _search(self, rows: Rows, validation: Rows) -> Fitted:
-        tried = 0
+    def _search(self, train_rows: LabelledRows, validation_rows: LabelledRows) -> FitResult:
+        trials = 0
 
         def report(trial: Trial) -> None:
-            nonlocal tried
-            tried += 1
-            self.context.progress(f"search, C {trial.C:g}, {trial.bits} bits", tried, None)
+            nonlocal trials
+            trials += 1
+            self.context.progress(f"search, C {trial.C:g}, {trial.bits} bits", trials, None)
 
-        with self.context.stages.stage("search") as note:
-            found = search(
-                self._fitter(rows),
-                lambda model: quality(model.forward(validation.examples), validation.labels)[1],
-                C=self.C,
-                bits=self.spec.bits,
-                tell=report,
+        def evaluate(model: LinearModel) -> float:
+            return macro_f1(model.forward(validation_rows.examples), validation_rows.labels)
+
+        with self.context.timer.stage("search") as note:
+            result = search(
+                self._fitter(train_rows), evaluate, C=self.C, bits=self.spec.bits, report=report
             )
+            best = result.best
             note(
-                f"C {found.best.C:g}, {found.best.bits} bits: validation macro-F1 "
-                f"{found.best.macro_f1:.3f}, the best of {len(found.trials)} tried; "
-                f"{found.model.summary()}{self.context.checkpoints.note}"
+                f"C {best.C:g}, {best.bits} bits: validation macro-F1 {best.macro_f1:.3f}, the "
+                f"best of {len(result.trials)} trials; "
+                f"{result.model.summary()}{self.context.checkpoints.note}"
             )
-        chosen = {"C": found.best.C, "bits": found.best.bits}
-        return Fitted(
-            model=found.model,
+        chosen = {"C": best.C, "bits": best.bits}
+        return FitResult(
+            model=result.model,
             metrics={f"search/{name}": float(value) for name, value in chosen.items()},
             chosen=chosen,
-            trials=found.trials,
+            trials=result.trials,
         )
 
-    def _fit(self, rows: Rows, C: float, bits: int) -> LinearModel:  # noqa: N803 - scikit-learn's name
+    def _fit(self, rows: LabelledRows, C: float, bits: int) -> LinearModel:  # noqa: N803 - scikit-learn's name
         return self._fitter(rows)(C, bits)
 
-    def _fitter(self, rows: Rows) -> Callable[[float, int], LinearModel]:
-        """A function that fits a model to the rows by C and bits."""
+    def _fitter(self, rows: LabelledRows) -> Callable[[float, int], LinearModel]:
+        """A function that fits a model to the rows, given C and bits."""
         weights = np.ones(len(rows))
         if self.outlet_balance:
             weights = outlet_weights(rows.codes("outlet"), self.outlet_balance)
         if rows.weights is not None:
             weights = weights * rows.weights
-        counted: list[csr_array] = []  # once for all fits: fewer buckets follow from more
+        counted: list[
+            csr_array
+        ] = []  # once for all fits: counts of fewer buckets are sums of these
 
         def in_memory(C: float, bits: int) -> LinearModel:  # noqa: N803
             if not counted or counted[0].shape[1] < 1 << bits:
                 counted[:] = count(replace(self.spec, bits=bits), list(rows.examples))
             return fit_linear(
-                [merge_buckets(found, bits) for found in counted],
+                [merge_buckets(counts, bits) for counts in counted],
                 rows.labels,
                 spec=replace(self.spec, bits=bits),
                 classifier="logistic" if self.classifier == "logistic" else "svc",
@@ -176,7 +180,7 @@ class LinearTrainer(BaseTrainer):
                 epochs=self.epochs,
                 seed=self.seed,
                 file=self.context.checkpoints.file(
-                    rows=len(rows), seed=self.seed, **settings, **rows.weighing()
+                    rows=len(rows), seed=self.seed, **settings, **rows.weights_key()
                 ),
                 progress=self.context.progress,
             )

@@ -1,11 +1,11 @@
-"""Chooses C and the number of buckets of a linear model on validation rows, within a run."""
+"""A search over C and the number of buckets of a linear model, by validation macro-F1."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 _M = TypeVar("_M")
-# C by half powers of ten, the buckets by factors of four.
+# Exponents: half powers of ten for C, factors of four for buckets.
 _C_STEPS = (0.5, 1.0, 1.5, 2.0)
 _BITS_STEPS = (2, 4)
 _BITS = range(10, 25)
@@ -13,7 +13,7 @@ _BITS = range(10, 25)
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """Settings that were tried, and the macro-F1 on the validation rows."""
+    """Settings and their macro-F1 on the validation rows."""
 
     C: float
     bits: int
@@ -21,8 +21,8 @@ class Trial:
 
 
 @dataclass(frozen=True, slots=True)
-class Found(Generic[_M]):
-    """The best trial, its model, and all trials in their order."""
+class SearchResult(Generic[_M]):
+    """The best trial, its model, and all trials in order."""
 
     best: Trial
     model: _M
@@ -35,28 +35,28 @@ def search(
     *,
     C: float,  # noqa: N803 - scikit-learn's name
     bits: int,
-    tell: Callable[[Trial], None],
-) -> Found[_M]:
-    """Climbs from the given settings to better ones: first by C, then by bits.
+    report: Callable[[Trial], None],
+) -> SearchResult[_M]:
+    """Hill climbing from the given settings: first over C, then over bits.
 
-    It goes up for as long as that helps; where the first step up does not, it goes down in the same
-    way. So it takes few fits where the settings are good already. A tie is no gain.
+    Each setting is increased for as long as macro-F1 rises; if the first step up does not raise it,
+    the setting is decreased in the same way. A tie ends the climb.
 
     Args:
         fit: Fits a model with C and bits.
-        macro_f1: The figure to raise.
-        C: Where to start.
-        bits: Where to start.
-        tell: Hears of each trial.
+        macro_f1: Evaluates a model on the validation rows.
+        C: The initial value.
+        bits: The initial value.
+        report: Called with each trial.
     """
     trials: list[Trial] = []
-    best: list[tuple[Trial, _M]] = []  # one at most
+    best: list[tuple[Trial, _M]] = []  # at most one
 
-    def gains(tried_c: float, tried_bits: int) -> bool:
-        model = fit(tried_c, tried_bits)
-        trial = Trial(tried_c, tried_bits, macro_f1(model))
+    def improves(new_c: float, new_bits: int) -> bool:
+        model = fit(new_c, new_bits)
+        trial = Trial(new_c, new_bits, macro_f1(model))
         trials.append(trial)
-        tell(trial)
+        report(trial)
         if best and trial.macro_f1 <= best[0][0].macro_f1:
             return False
         best[:] = [(trial, model)]
@@ -65,18 +65,18 @@ def search(
     def climbs(values: Iterable[tuple[float, int]]) -> bool:
         steps = 0
         for value in values:
-            if not gains(*value):
+            if not improves(*value):
                 break
             steps += 1
         return steps > 0
 
-    gains(C, bits)
+    improves(C, bits)
     if not climbs((_four_digits(C * 10**step), bits) for step in _C_STEPS):
         climbs((_four_digits(C / 10**step), bits) for step in _C_STEPS)
     chosen = best[0][0].C
     if not climbs((chosen, bits + step) for step in _BITS_STEPS if bits + step in _BITS):
         climbs((chosen, bits - step) for step in _BITS_STEPS if bits - step in _BITS)
-    return Found(*best[0], tuple(trials))
+    return SearchResult(*best[0], tuple(trials))
 
 
 def _four_digits(value: float) -> float:

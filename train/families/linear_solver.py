@@ -35,19 +35,19 @@ def fit_linear(
     """Fits features and weights.
 
     Args:
-        counts: What `count` of `newsstand.models.linear` finds in the training examples.
+        counts: Features of the training examples, from `newsstand.features.weighting.count`.
         labels: int64, shape (examples,); every label from 0 to the highest must occur.
-        spec: What was counted.
+        spec: Which features were counted.
         classifier: LinearSVC or LogisticRegression.
         C: Inverse strength of the L2 penalty.
         class_weight: `balanced` or None.
         seed: Seed of the solver; the same seed gives the same weights.
-        weights: What each example weighs; None: all the same.
+        weights: float64, shape (examples,): sample weights; None for equal ones.
 
     Raises:
         DataError: No n-gram occurs often enough to be a feature.
     """
-    frequency = [document_frequencies(found) for found in counts]
+    frequency = [document_frequencies(block) for block in counts]
     check_features(spec, frequency, len(labels))
     features = Features.from_frequencies(spec, frequency, len(labels))
     estimator: Any
@@ -63,16 +63,16 @@ def fit_linear(
         estimator = LogisticRegression(
             C=C, class_weight=class_weight, random_state=seed, max_iter=_ITERATIONS
         )
-    with unconverged_too():
+    with ignore_convergence_warnings():
         estimator.fit(features.transform_counts(counts), labels, sample_weight=weights)
     return linear_model(features, estimator.coef_, estimator.intercept_)
 
 
 @contextmanager
-def unconverged_too() -> Iterator[None]:
-    """Keeps scikit-learn from warning of a solver that stopped at its limit.
+def ignore_convergence_warnings() -> Iterator[None]:
+    """Silences scikit-learn's warning about a solver that reached its iteration limit.
 
-    It has still found weights; validation judges them.
+    Its weights are usable, and are evaluated on validation rows.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
@@ -82,10 +82,10 @@ def unconverged_too() -> Iterator[None]:
 def check_features(
     spec: FeatureSpec, frequency: Sequence[NDArray[np.int64]], examples: int
 ) -> None:
-    """Refuses to fit where no bucket is held by enough examples.
+    """Checks that some bucket occurs in at least `spec.min_df` examples.
 
     Raises:
-        DataError: That is so.
+        DataError: None does.
     """
     if not any((df >= spec.min_df).any() for df in frequency):
         raise DataError(
@@ -97,12 +97,12 @@ def check_features(
 def linear_model(
     features: Features, coefficients: NDArray[np.floating], intercepts: NDArray[np.floating]
 ) -> LinearModel:
-    """The model of a linear classifier's weights, as scikit-learn gives them.
+    """The model with the weights of one of scikit-learn's linear classifiers.
 
     Args:
-        features: From example to feature row.
-        coefficients: Shape (labels, columns); of two labels there is only the second one's row.
-        intercepts: Shape (labels,), or (1,).
+        features: Computes feature rows of examples.
+        coefficients: Shape (labels, columns), or (1, columns) for two labels.
+        intercepts: Shape (labels,), or (1,) for two labels.
     """
     return LinearModel(features, *both_sides(coefficients, intercepts))
 
@@ -110,10 +110,10 @@ def linear_model(
 def both_sides(
     coefficients: NDArray[np.floating], intercepts: NDArray[np.floating]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Weights for each label, float32, from scikit-learn's, which of two labels keep one side.
+    """Weights for each label, from scikit-learn's, which has only one row for two labels.
 
     Returns:
-        Coefficients of shape (columns, labels), and intercepts of shape (labels,).
+        Coefficients, float32, shape (columns, labels), and intercepts, float32, shape (labels,).
     """
     coefficients = coefficients.T
     if coefficients.shape[1] == 1:
@@ -123,11 +123,11 @@ def both_sides(
 
 
 def outlet_weights(outlets: NDArray[np.int64], balance: float) -> NDArray[np.float64]:
-    """A weight for each row, 1 on average: its outlet's number of rows to the power of -balance.
+    """Row weights with mean 1, proportional to the outlet's number of rows to the power -balance.
 
     Args:
         outlets: int64, shape (rows,): the outlet of each row, as a number from 0.
-        balance: 0 weighs all rows the same, 1 all outlets.
+        balance: 0 for equal weights of all rows, 1 for equal total weights of all outlets.
     """
     weights = np.power(np.bincount(outlets)[outlets].astype(np.float64), -balance)
     normalised: NDArray[np.float64] = weights / weights.mean()

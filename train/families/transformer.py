@@ -1,4 +1,4 @@
-"""Fits the transformer family: an encoder fine-tuned with a classifier, resumable, by seeds."""
+"""The trainer of the transformer family: fine-tunes an encoder with a classifier."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
@@ -16,16 +16,16 @@ from newsstand.io.bundle_uri import MLFLOW, located
 from newsstand.models.base import Model
 from newsstand.models.hypotheses import Hypotheses, nli_classes
 from newsstand.models.transformer import TransformerModel
-from newsstand.train.dataset import Rows
-from newsstand.train.families.base import ExportCost, Fitted, RunContext
+from newsstand.train.dataset import LabelledRows
+from newsstand.train.families.base import ExportCost, FitResult, RunContext
 from newsstand.train.families.export_onnx import OnnxExport, export_encoder
 from newsstand.train.finetune.checkpoints import (
     best_share,
     check_settings,
     checkpoint_folder,
-    note_settings,
+    save_settings,
 )
-from newsstand.train.finetune.entailment import hypotheses_of, own_classes
+from newsstand.train.finetune.entailment import encoder_classes, hypotheses_of
 from newsstand.train.finetune.processes import check_sharding, processes
 from newsstand.train.finetune.seeds import fit_seeds
 from newsstand.train.finetune.training_targets import Teacher, TrainingTargets
@@ -44,23 +44,23 @@ class TransformerTrainer:
 
     Args:
         encoder: A folder, or a name on the hub.
-        encoder_sha256: What its weights must have; None for any.
-        max_tokens: Tokens read at once.
-        long_text: What is read of longer articles.
-        device: Where the encoder runs.
-        tuning: How it is fine-tuned.
+        encoder_sha256: Expected SHA-256 of the weights; None for any.
+        max_tokens: Maximum number of tokens of an input.
+        long_text: How longer articles are read.
+        device: The device of the encoder.
+        tuning: Settings of fine-tuning.
         lora: Low-rank adapters, or None.
-        hypotheses: What a network for NLI is asked, by label; None for a classifier of labels.
-        target_as: How a target is worded.
-        mark_target: Whether it is marked in the text.
-        soft_labels: Whether votes count by their shares.
-        teacher: What to distil from, or None.
-        seeds: How many fits, of which the median one is kept.
+        hypotheses: Hypotheses of an NLI network, by label; None for a classifier of labels.
+        target_as: The wording of a target.
+        mark_target: Whether the target is marked in the text.
+        soft_labels: Whether annotators' votes are training targets, by their shares.
+        teacher: The model to distil from, or None.
+        seeds: Number of fits, of which the median one is kept.
         stance: Whether texts have targets.
         export_onnx: Exports the encoder; None for no export.
-        hint: What to add where nothing is fitted.
-        seed: Of the first fit.
-        context: What the run lends.
+        hint: Appended to the note if nothing is fitted.
+        seed: Seed of the first fit.
+        context: The parts of the run that trainers use.
         settings: All settings of the run, by dotted key.
     """
 
@@ -86,30 +86,32 @@ class TransformerTrainer:
 
     @classmethod
     def check(cls, config: Config, resume: str | None) -> None:
-        """Refuses what several processes cannot share, and a run that cannot go on."""
+        """Checks processes, encoder, teacher, and the run to resume."""
         model = cast(TransformerConfig, config.model)
         check_sharding(model.device, fsdp=model.fsdp)
         if processes() > 1 and model.seeds > 1:
             raise NewsstandError(
-                "torchrun: processes share the fit of one seed; set model.seeds: 1"
+                "torchrun: several processes can fit only one seed; set model.seeds: 1"
             )
         if processes() > 1 and model.refit:
-            raise NewsstandError("torchrun: processes share one fit; set model.refit: false")
+            raise NewsstandError(
+                "torchrun: several processes can fit only once; set model.refit: false"
+            )
         if processes() > 1 and not model.epochs:
-            raise NewsstandError("torchrun: model.epochs: 0 leaves nothing to share out")
+            raise NewsstandError("torchrun: model.epochs: 0 leaves nothing to fit; use one process")
         folder = find_encoder(model.encoder, model.encoder_sha256)
         if model.hypotheses:
-            own_classes(folder)
+            encoder_classes(folder)
         if model.teacher is not None and not model.teacher.bundle.startswith(MLFLOW):
-            with located(model.teacher.bundle):  # what is in MLflow is not downloaded twice
+            with located(model.teacher.bundle):  # a model in MLflow is downloaded only once, later
                 pass
         if resume is not None:
-            check_settings(checkpoint_folder(resume), _decisive(flatten(config)))
+            check_settings(checkpoint_folder(resume), _fit_settings(flatten(config)))
 
     @classmethod
     def of(cls, config: Config, context: RunContext) -> Self:
-        """The trainer that a config asks for."""
-        from newsstand.train.finetune.lora import Lora  # imports of seconds, here alone
+        """Creates the trainer from a config."""
+        from newsstand.train.finetune.lora import Lora  # imports torch
         from newsstand.train.finetune.tuning import Tuning
 
         model = cast(TransformerConfig, config.model)
@@ -132,7 +134,7 @@ class TransformerTrainer:
             *("encoder", "encoder_sha256", "max_tokens", "long_text", "device", "hypotheses"),
             *("target_as", "mark_target", "soft_labels", "seeds"),
         )
-        hint = "; calibration.method: sigmoid would weigh each label by itself"
+        hint = "; calibration.method: sigmoid would calibrate each label separately"
         export = partial(export_model, compares=stance)
         return cls(
             **{name: getattr(model, name) for name in same},
@@ -147,32 +149,32 @@ class TransformerTrainer:
             settings=flatten(config),
         )
 
-    def fit(self, rows: Rows, validation: Rows) -> Fitted:
-        """Fine-tunes with one seed or several, in a tracked run that can go on."""
-        stages = self.context.stages
-        with stages.stage("begin") as note:
-            encoder, targets = self.open(rows), self.targets(rows)
-            folder, told = self._begin(targets)
-            note(told)
+    def fit(self, train_rows: LabelledRows, validation_rows: LabelledRows) -> FitResult:
+        """Fine-tunes with one seed or several, in a tracked run that can be resumed."""
+        timer = self.context.timer
+        with timer.stage("begin") as note:
+            encoder, targets = self.open(train_rows), self.targets(train_rows)
+            folder, run_note = self._begin(targets)
+            note(run_note)
         if self.seeds > 1:
-            found = fit_seeds(self, rows, targets, validation, folder)
-            with stages.stage("seeds") as note:
-                note(str(found))
-            return Fitted(
-                model=found.model, metrics=found.metrics, seed=found.seed, share=found.share
+            result = fit_seeds(self, train_rows, targets, validation_rows, folder)
+            with timer.stage("seeds") as note:
+                note(str(result))
+            return FitResult(
+                model=result.model, metrics=result.metrics, seed=result.seed, share=result.share
             )
         run = self.context.tracked.begin(self.settings)
-        with stages.stage("fit") as note:
+        with timer.stage("fit") as note:
             model = self.tune(
-                encoder, targets, validation, folder=folder, seed=self.seed, log=run.log_step
+                encoder, targets, validation_rows, folder=folder, seed=self.seed, log=run.log_step
             )
-            note(self._fitted())
-        return Fitted(model=model, share=best_share(folder))
+            note(self._fit_note())
+        return FitResult(model=model, share=best_share(folder))
 
-    def refit(self, rows: Rows, fitted: Fitted) -> Model:
-        """Fine-tunes from the start, up to the share of steps at which the kept model was best."""
+    def refit(self, rows: LabelledRows, result: FitResult) -> Model:
+        """Fine-tunes from the start, up to the share of steps at which the first fit was best."""
         run = self.context.tracked.begin(self.settings)
-        seed = self.seed if fitted.seed is None else fitted.seed
+        seed = self.seed if result.seed is None else result.seed
         return self.tune(
             self.open(rows, seed=seed),
             self.targets(rows),
@@ -180,16 +182,18 @@ class TransformerTrainer:
             folder=checkpoint_folder(run.run_id) / "again",
             seed=seed,
             log=partial(run.log_step, group="refit"),
-            until=fitted.share,
+            until=result.share,
         )
 
-    def export(self, model: Model, validation: Rows) -> tuple[Model, ExportCost | None]:
-        """The model with its encoder exported, where asked for and within tolerance."""
+    def export(
+        self, model: Model, validation_rows: LabelledRows
+    ) -> tuple[Model, ExportCost | None]:
+        """The model with its encoder exported, if requested and within tolerance."""
         if self.export_onnx is None:
             return model, None
-        return self.export_onnx(cast(TransformerModel, model), validation)
+        return self.export_onnx(cast(TransformerModel, model), validation_rows)
 
-    def open(self, rows: Rows, seed: int | None = None) -> Encoder:
+    def open(self, rows: LabelledRows, seed: int | None = None) -> Encoder:
         """The encoder with an untrained classifier for the rows' labels, or with its own for NLI.
 
         Args:
@@ -198,11 +202,9 @@ class TransformerTrainer:
 
         Raises:
             NewsstandError: The encoder is not found or unreadable, its classifier is not one for
-                NLI, or hypotheses do not fit the rows' labels, or the tokens that are read.
+                NLI, or hypotheses do not match the rows' labels or are too long for `max_tokens`.
         """
-        from newsstand.train.finetune.fit_encoder import (
-            open_classifier,  # imports of seconds, here alone
-        )
+        from newsstand.train.finetune.fit_encoder import open_classifier  # imports torch
 
         encoder = open_classifier(
             self.encoder,
@@ -214,7 +216,7 @@ class TransformerTrainer:
             seed=self.seed if seed is None else seed,
             lora=self.lora,
         )
-        self._asked(encoder, rows.names)
+        self._hypotheses(encoder, rows.names)
         key = "hypotheses" if self.hypotheses else "target_as"
         wordings = [self.target_as] if self.stance else []
         for wording in self.hypotheses.values() if self.hypotheses else wordings:
@@ -225,8 +227,8 @@ class TransformerTrainer:
                 )
         return encoder
 
-    def targets(self, rows: Rows) -> TrainingTargets:
-        """What is to be learned of some rows."""
+    def targets(self, rows: LabelledRows) -> TrainingTargets:
+        """The training targets of rows."""
         return TrainingTargets.of(
             rows,
             soft_labels=self.soft_labels,
@@ -239,7 +241,7 @@ class TransformerTrainer:
         self,
         encoder: Encoder,
         targets: TrainingTargets,
-        validation: Rows | None,
+        validation_rows: LabelledRows | None,
         *,
         folder: Path,
         seed: int,
@@ -249,21 +251,23 @@ class TransformerTrainer:
         """Fine-tunes an encoder.
 
         Args:
-            encoder: As `open` gives it.
-            targets: What to learn.
-            validation: What to choose the best checkpoint by; None for the last one.
-            folder: Where checkpoints are kept.
+            encoder: From `open`.
+            targets: The training targets.
+            validation_rows: Rows to choose the best checkpoint by; None to end with the last one.
+            folder: The folder of checkpoints.
             seed: Of the order of the rows and of dropout.
             log: Called with losses and validation metrics, and their step.
-            until: Without validation rows, the share of all steps to end after.
+            until: Without validation rows, the share of all steps after which the fit ends.
         """
         from newsstand.train.finetune.fit_encoder import fit_encoder
 
-        held_out = None if validation is None else (list(validation.examples), validation.labels)
+        validation = None
+        if validation_rows is not None:
+            validation = list(validation_rows.examples), validation_rows.labels
         return fit_encoder(
             targets.examples,
             targets.targets,
-            validation=held_out,
+            validation=validation,
             encoder=encoder,
             tuning=self.tuning,
             folder=folder,
@@ -272,7 +276,7 @@ class TransformerTrainer:
             progress=self.context.progress,
             mark_target=self.mark_target,
             target_as=self.target_as,
-            hypotheses=self._asked(encoder, targets.labels),
+            hypotheses=self._hypotheses(encoder, targets.labels),
             until=until,
             weights=targets.weights,
             stages=targets.stages,
@@ -280,39 +284,42 @@ class TransformerTrainer:
         )
 
     def _begin(self, targets: TrainingTargets) -> tuple[Path, str]:
-        """Begins the tracked run, or goes on with one: the folder of its checkpoints, and a note.
+        """Begins or resumes the tracked run.
+
+        Returns:
+            The folder of its checkpoints, and a note.
 
         Raises:
-            NewsstandError: Other settings than those that the run was begun with.
+            NewsstandError: The settings differ from those that the run began with.
         """
         context = self.context
-        decisive = _decisive(self.settings) | {"data": context.digest}
-        decisive |= {"teacher": targets.teacher, "unlabelled": targets.unlabelled}
+        settings = _fit_settings(self.settings) | {"data": context.digest}
+        settings |= {"teacher": targets.teacher, "unlabelled": targets.unlabelled}
         run = context.tracked.begin(self.settings, context.resume)
         if targets.teacher:
             run.tag("newsstand.teacher", targets.teacher)
         folder = checkpoint_folder(run.run_id)
         if context.resume is None:
-            note_settings(folder, decisive)
-        check_settings(folder, decisive)
+            save_settings(folder, settings)
+        check_settings(folder, settings)
         if processes() > 1:
-            from newsstand.train.finetune.distributed import call_others
+            from newsstand.train.finetune.distributed import start_others
 
-            call_others(folder)
+            start_others(folder)
         context.checkpoints.add_folder(folder)
-        said = f"{targets.note}; " if targets.note else ""
-        return folder, f"{said}run {run.run_id}; to resume it: --resume {run.run_id}"
+        distilled = f"{targets.note}; " if targets.note else ""
+        return folder, f"{distilled}run {run.run_id}; resume it with --resume {run.run_id}"
 
-    def _asked(self, encoder: Encoder, labels: Sequence[str]) -> Hypotheses | None:
-        """What the encoder is asked about texts of these labels."""
+    def _hypotheses(self, encoder: Encoder, labels: Sequence[str]) -> Hypotheses | None:
+        """The hypotheses of the labels, in order; None for a classifier of labels."""
         if self.hypotheses is None:
             return None
         classes = nli_classes([str(x) for _, x in sorted(encoder.network.config.id2label.items())])
         assert classes is not None  # noqa: S101 - was opened as a classifier for NLI
         return hypotheses_of(self.hypotheses, labels, classes)
 
-    def _fitted(self) -> str:
-        """What was fitted, in a few words."""
+    def _fit_note(self) -> str:
+        """A note on which weights the fit ends with."""
         if not self.tuning.epochs:
             return f"nothing is fitted, as model.epochs is 0{self.hint}"
         if not self.tuning.evaluations:
@@ -325,13 +332,13 @@ def export_model(
 ) -> TransformerModel:
     """The model with its encoder exported into a folder.
 
-    With `compares`, its input embeddings are kept at hand, to compare targets with texts.
+    With `compares`, its input embeddings are kept, to compare targets with texts.
     """
     assert isinstance(model.encoder, Encoder)  # noqa: S101 - was just fitted
     encoder = export_encoder(model.encoder, folder, gives="scores", compares=compares)
     return replace(model, encoder=encoder)
 
 
-def _decisive(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """What decides a fine-tuned model, beside the data."""
+def _fit_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings on which a fine-tuned model depends, beside the data."""
     return {**settings, "torchrun's processes": processes()}

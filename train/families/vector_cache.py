@@ -1,4 +1,4 @@
-"""An encoder's vectors, kept on disk or in memory, so that no text is encoded twice."""
+"""Caches of an encoder's vectors, on disk or in memory, so that no text is encoded twice."""
 
 import hashlib
 import io
@@ -17,24 +17,24 @@ from newsstand.errors import NewsstandError
 from newsstand.io.files import replacing
 from newsstand.types import Float32s
 
-# Called with the texts encoded so far, and how many there are to encode.
+# Called with the number of texts encoded so far, and of all texts to encode.
 Progress = Callable[[int, int], None]
 
-_CHUNK = 512  # texts between two writes: what a crash may cost
+_CHUNK = 512  # texts between two writes
 _INSTEAD = "its texts are encoded again"
 
 
 class CachedVectors:
-    """Gives what `encoder.vectors` gives, and keeps it on disk for later runs.
+    """Float32s of an encoder with a cache on disk.
 
-    What is kept is checked; a damaged file is removed, and its texts are encoded again. A vector
-    that was computed among other texts may differ from a fresh one by rounding, below 1e-6.
+    Files are checked; a damaged one is removed, and its texts are encoded again. A cached vector
+    may differ from a newly computed one by rounding, below 1e-6.
 
     Args:
-        encoder: What computes vectors.
-        folder: Where they are kept: of this encoder with these settings, and of no other.
+        encoder: Computes vectors.
+        folder: The cache of this encoder with these settings, and of no other.
         progress: Called while vectors are computed.
-        half: As `Encoder.vectors` takes it.
+        half: As in `Encoder.vectors`.
     """
 
     def __init__(
@@ -49,36 +49,36 @@ class CachedVectors:
         self._compute = partial(encoder.vectors, half=True) if half else encoder.vectors
         self._folder = folder
         self._progress = progress
-        # Of each key, the file that holds its vector and the row there.
+        # The file and row of each key's vector.
         self._places: dict[bytes, tuple[NDArray[Any], int]] = {}
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for path in sorted(folder.glob("*.npy")):
             self._index(path)
 
     def __call__(self, texts: Sequence[str]) -> Float32s:
-        """Vectors, float32, shape (texts, width), in the order given."""
+        """Float32s, float32, shape (texts, width), in the order of the texts."""
         keys = [_key(text) for text in texts]
         new = {k: text for k, text in zip(keys, texts, strict=True) if k not in self._places}
-        # Texts of like length together, in whatever order they came: less padding.
+        # Sorted by length, for less padding.
         order = sorted(new, key=lambda key: len(new[key]))
         for start in range(0, len(order), _CHUNK):
             chunk = order[start : start + _CHUNK]
             self._keep(chunk, self._compute([new[key] for key in chunk]))
             if self._progress:
                 self._progress(start + len(chunk), len(order))
-        found = np.zeros((len(keys), self._encoder.width), dtype=np.float32)
+        vectors = np.zeros((len(keys), self._encoder.width), dtype=np.float32)
         for row, key in enumerate(keys):
             records, place = self._places[key]
-            found[row] = records["vector"][place]
-        return found
+            vectors[row] = records["vector"][place]
+        return vectors
 
     def _keep(self, keys: Sequence[bytes], vectors: Float32s) -> None:
-        """Writes a file of vectors, whole or not at all."""
+        """Writes a file of vectors atomically."""
         kind = np.dtype([("key", "S32"), ("vector", np.float32, (self._encoder.width,))])
         records = np.empty(len(keys), dtype=kind)
         records["key"], records["vector"] = keys, vectors
         if not np.isfinite(vectors).all():
-            raise NewsstandError("model.encoder: gives vectors that are no numbers (NaN, infinity)")
+            raise NewsstandError("model.encoder: computes vectors with NaN or infinite values")
         content = io.BytesIO()
         np.save(content, records)
         digest = hashlib.sha256(content.getbuffer()).digest()
@@ -88,7 +88,7 @@ class CachedVectors:
         self._index(path)
 
     def _index(self, path: Path) -> None:
-        """Looks up what a file holds, unless it is damaged: its name says what it should hold."""
+        """Adds a file to the index, unless it is damaged: its name depends on its content."""
         try:
             whole = self._name(file_digest(path)) == path.stem
         except OSError as error:
@@ -101,17 +101,15 @@ class CachedVectors:
         self._places |= {key: (records, row) for row, key in enumerate(records["key"].tolist())}
 
     def _name(self, digest: bytes) -> str:
-        """The name of a file, by its content and the encoder."""
+        """The name of a file, from its content and the encoder."""
         return hashlib.sha256(self._folder.name.encode() + digest).hexdigest()[:32]
 
 
 class RememberedVectors:
-    """Gives what `encoder.vectors` gives, and keeps it in memory: a run encodes no text twice.
-
-    For encoders that no other run will use: fine-tuned ones, and exported ones.
+    """Float32s of an encoder with a cache in memory, for the fine-tuned or exported one of a run.
 
     Args:
-        encoder: What computes vectors; its weights must not change any more.
+        encoder: Computes vectors; its weights must not change.
     """
 
     def __init__(self, encoder: Encoder | ExportedEncoder) -> None:
@@ -119,14 +117,14 @@ class RememberedVectors:
         self._known: dict[str, Float32s] = {}
 
     def __call__(self, texts: Sequence[str]) -> Float32s:
-        """Vectors, float32, shape (texts, width), in the order given."""
+        """Float32s, float32, shape (texts, width), in the order of the texts."""
         new = [text for text in dict.fromkeys(texts) if text not in self._known]
         if new:
             self._known |= zip(new, self._encoder.vectors(new), strict=True)
-        found = np.zeros((len(texts), self._encoder.width), dtype=np.float32)
+        vectors = np.zeros((len(texts), self._encoder.width), dtype=np.float32)
         for row, text in enumerate(texts):
-            found[row] = self._known[text]
-        return found
+            vectors[row] = self._known[text]
+        return vectors
 
 
 def _key(text: str) -> bytes:

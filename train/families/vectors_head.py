@@ -1,4 +1,4 @@
-"""Fits the embedding family: a head by scikit-learn on a frozen encoder's vectors, and n-grams."""
+"""Fits the embedding family: scikit-learn classifiers on a frozen encoder's vectors and n-grams."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -18,7 +18,11 @@ from newsstand.features.weighting import FeatureSpec, count
 from newsstand.models.embedding import EmbeddingModel, features
 from newsstand.models.linear import LinearModel
 from newsstand.text.example import Example
-from newsstand.train.families.linear_solver import both_sides, fit_linear, unconverged_too
+from newsstand.train.families.linear_solver import (
+    both_sides,
+    fit_linear,
+    ignore_convergence_warnings,
+)
 from newsstand.train.families.vector_cache import CachedVectors, Progress
 from newsstand.types import Float32s
 
@@ -35,7 +39,7 @@ def open_encoder(
     precision: Literal["auto", "fp32", "bf16"] = "fp32",
     progress: Progress | None = None,
 ) -> tuple[Encoder, CachedVectors]:
-    """An encoder, and its vectors, which the cache folder of `datasets` keeps.
+    """An encoder, and its vectors with a cache in the cache folder of `datasets`.
 
     Raises:
         NewsstandError: The encoder is not found or unreadable.
@@ -65,14 +69,14 @@ def fit_embedding(
     Args:
         examples: Training examples.
         labels: int64, shape (examples,); every label from 0 to the highest must occur.
-        encoder: What the model will compute vectors with.
-        vectors: The same encoder's vectors, from a cache.
+        encoder: The encoder that the model uses.
+        vectors: Computes the same encoder's vectors, with a cache.
         cross_target: Whether to read the target, too.
         classifier: LinearSVC or LogisticRegression.
         C: Inverse strength of the L2 penalty.
         class_weight: `balanced` or None.
         seed: Seed of the solver.
-        weights: What each example counts in the loss; None: all the same.
+        weights: float64, shape (examples,): sample weights; None for equal ones.
     """
     estimator: Any
     if classifier == "svc":
@@ -82,7 +86,7 @@ def fit_embedding(
     else:
         estimator = LogisticRegression(C=C, class_weight=class_weight, max_iter=_ITERATIONS)
     rows = features(examples, encoder, vectors, cross_target=cross_target)
-    with unconverged_too():
+    with ignore_convergence_warnings():
         estimator.fit(rows, labels, sample_weight=weights)
     coefficients, intercepts = both_sides(estimator.coef_, estimator.intercept_)
     return EmbeddingModel(encoder, coefficients, intercepts, vectors)
@@ -102,9 +106,9 @@ def fit_ngrams(
     seed: int,
     weights: NDArray[np.float64] | None = None,
 ) -> LinearModel:
-    """Fits the n-grams beside the vectors, by themselves.
+    """Fits a separate linear model of n-grams, whose scores are added to those of the vectors.
 
-    One classifier over both would leave the n-grams, which are many and rare, to its penalty
+    A joint classifier would suppress the n-grams, which are many and rare, by its penalty
     (docs/experiments.md).
 
     Args:
@@ -112,19 +116,19 @@ def fit_ngrams(
         labels: As in `fit_embedding`.
         words: Shortest and longest word n-gram, or None.
         chars: Shortest and longest character n-gram, or None.
-        bits: They are hashed to 2 to the power of this many buckets.
+        bits: N-grams are hashed to 2**bits buckets.
         cross_target: Whether to read the target, too.
         C: Inverse strength of the L2 penalty of LinearSVC.
-        weight: Scores are multiplied by this.
+        weight: Factor of the scores.
         class_weight: `balanced` or None.
         seed: Seed of the solver.
-        weights: What each example counts in the loss; None: all the same.
+        weights: float64, shape (examples,): sample weights; None for equal ones.
 
     Raises:
         DataError: No n-gram occurs in the examples.
     """
     spec = FeatureSpec(words=words, chars=chars, bits=bits, cross_target=cross_target)
-    found = fit_linear(
+    model = fit_linear(
         count(spec, examples),
         labels,
         spec=spec,
@@ -134,7 +138,7 @@ def fit_ngrams(
         seed=seed,
         weights=weights,
     )
-    times = np.float32(weight)
+    factor = np.float32(weight)
     return replace(
-        found, coefficients=found.coefficients * times, intercepts=found.intercepts * times
+        model, coefficients=model.coefficients * factor, intercepts=model.intercepts * factor
     )

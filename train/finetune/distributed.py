@@ -1,7 +1,7 @@
-"""What the processes that torchrun starts beside the first one do.
+"""The part of the processes that torchrun starts beside process 0.
 
-Process 0 does all that one process would do. The others wait until it has prepared the rows and
-begun the run, then do their part of each training step, and end.
+Process 0 does everything that a single process would do. The others wait until it has prepared the
+rows and begun the run, then compute their part of each training step, and end.
 """
 
 from collections.abc import Sequence
@@ -14,39 +14,39 @@ from newsstand.config.loader import load_config
 from newsstand.config.schema import Config
 from newsstand.data.load import load
 from newsstand.errors import NewsstandError
-from newsstand.train.dataset import Rows
+from newsstand.train.dataset import LabelledRows
 from newsstand.train.families.base import RunContext
 from newsstand.train.families.transformer import TransformerTrainer
 from newsstand.train.finetune.processes import rank
-from newsstand.train.fit_checkpoint import Unfinished
+from newsstand.train.fit_checkpoint import FitCheckpoints
 
 _FOLDER = "newsstand/checkpoints"
-# Until process 0 has prepared the rows. If it ends, torchrun ends the others at once.
-_LONGEST = timedelta(days=7)
+# Time for process 0 to prepare the rows. If it ends, torchrun ends the others at once.
+_TIMEOUT = timedelta(days=7)
 
 
-def call_others(folder: Path) -> None:
-    """Tells the other processes that the run has begun.
+def start_others(folder: Path) -> None:
+    """Starts the fit in the other processes.
 
     Args:
-        folder: Where its checkpoints are.
+        folder: The folder of the run's checkpoints.
     """
     _store().set(_FOLDER, str(folder))
 
 
 def join_fit(path: str, overrides: Sequence[str]) -> None:
-    """Does this process's part of each training step of the run that process 0 has begun.
+    """Computes this process's part of each training step of the run that process 0 has begun.
 
     Args:
-        path: The config's file.
-        overrides: As on the command line.
+        path: The config file.
+        overrides: Overrides, as on the command line.
 
     Raises:
-        NewsstandError: What is wrong in this process alone. What is wrong in all, process 0 says
-            before it calls the others.
+        NewsstandError: An error of this process only; errors of all processes are raised by
+            process 0 before it starts the others.
     """
     store = _store()
-    store.wait([_FOLDER], _LONGEST)
+    store.wait([_FOLDER], _TIMEOUT)
     try:
         _fit(load_config(path, overrides), Path(store.get(_FOLDER).decode()))
     except NewsstandError as error:
@@ -59,13 +59,15 @@ def join_fit(path: str, overrides: Sequence[str]) -> None:
 
 def _fit(config: Config, folder: Path) -> None:
     news = load(config.loading())
-    rows, validation = (Rows(news, news.numbers(split)) for split in ("train", "validation"))
-    checkpoints = Unfinished(news.folder, news.digest)
+    train_rows, validation_rows = (
+        LabelledRows(news, news.numbers(split)) for split in ("train", "validation")
+    )
+    checkpoints = FitCheckpoints(news.folder, news.digest)
     trainer = TransformerTrainer.of(config, RunContext.alone(checkpoints, folder))
     trainer.tune(
-        trainer.open(rows),
-        trainer.targets(rows),
-        validation,
+        trainer.open(train_rows),
+        trainer.targets(train_rows),
+        validation_rows,
         folder=folder,
         seed=config.seed,
         log=lambda _metrics, _step: None,
@@ -73,5 +75,5 @@ def _fit(config: Config, folder: Path) -> None:
 
 
 def _store() -> distributed.Store:
-    """What torchrun gives its processes to tell each other small things by."""
+    """The key-value store that torchrun's processes share."""
     return next(distributed.rendezvous("env://"))[0]

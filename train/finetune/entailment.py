@@ -1,4 +1,4 @@
-"""What a network for NLI is fine-tuned by: all hypotheses of a text in one batch."""
+"""Fine-tuning of an NLI network: batches that hold all hypotheses of each text."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,39 +11,39 @@ from newsstand.errors import DataError, NewsstandError, did_you_mean
 from newsstand.models.hypotheses import Hypotheses, nli_classes, without_a_hypothesis
 
 
-def own_classes(folder: Path) -> tuple[str, ...]:
-    """NLI's classes in the order of an encoder's outputs.
+def encoder_classes(folder: Path) -> tuple[str, ...]:
+    """The NLI classes in the order of an encoder's outputs.
 
     Args:
-        folder: As `find_encoder` gives it.
+        folder: The encoder's folder.
 
     Raises:
-        NewsstandError: It is no classifier for NLI.
+        NewsstandError: The encoder is not a classifier for NLI.
     """
     names = class_names(folder)
-    found = nli_classes(names)
-    if found is None:
-        told = f"has labels {', '.join(names[:6])}" if names else "names no labels"
+    classes = nli_classes(names)
+    if classes is None:
+        labels = f"has labels {', '.join(names[:6])}" if names else "has no labels"
         raise NewsstandError(
-            f"model.hypotheses: {folder / 'config.json'} {told}, expected entailment, neutral and "
-            "contradiction, or entailment and not_entailment; set model.encoder to a classifier "
-            "for natural language inference"
+            f"model.hypotheses: {folder / 'config.json'} {labels}, expected entailment, neutral "
+            "and contradiction, or entailment and not_entailment; set model.encoder to a "
+            "classifier for natural language inference"
         )
-    return found
+    return classes
 
 
 def hypotheses_of(
     wordings: Mapping[str, str], labels: Sequence[str], classes: Sequence[str]
 ) -> Hypotheses:
-    """What a network is asked, in the order of the data's labels.
+    """The hypotheses of a network, in the order of the data's labels.
 
     Args:
-        wordings: By label.
-        labels: All labels.
-        classes: As `own_classes` gives them.
+        wordings: Hypotheses by label.
+        labels: All labels of the data.
+        classes: From `encoder_classes`.
 
     Raises:
-        DataError: A label that the data lacks, or several labels without a hypothesis.
+        DataError: A hypothesis has a label that is not in the data, or several labels have none.
     """
     problems = [
         f"model.hypotheses.{label}: no row has this label{did_you_mean(label, labels, 'labels')}"
@@ -59,12 +59,11 @@ def hypotheses_of(
 
 
 class Groups:
-    """Rows by groups of so many: a text beside each of its hypotheses.
+    """Groups of rows: a text with each of its hypotheses.
 
     Args:
-        rows: The rows of all groups, one group after another. The one after the last only fills up
-            a batch.
-        size: Rows of a group.
+        rows: The rows of all groups in order. The row after the last one pads batches.
+        size: Number of rows of a group.
     """
 
     def __init__(self, rows: Any, size: int) -> None:
@@ -81,29 +80,29 @@ class Groups:
 
 @dataclass(frozen=True, slots=True)
 class GroupCollator:
-    """Pads the rows of some groups to the longest of all.
+    """Pads the rows of a batch of groups to the longest one.
 
     Args:
         collate: Pads rows.
-        size: Rows of a group.
+        size: Number of rows of a group.
     """
 
     collate: Callable[[Sequence[dict[str, Any]]], dict[str, Any]]
     size: int
 
     def __call__(self, groups: Sequence[Sequence[dict[str, Any]]]) -> dict[str, Any]:
-        """Tensors of shape (groups x rows, longest row), and one label, or row of them, a group."""
+        """Tensors of shape (groups x rows, longest row), and the labels of each group."""
         batch = self.collate([row for group in groups for row in group])
         return {**batch, "labels": batch["labels"][:: self.size]}
 
 
 @dataclass(frozen=True, slots=True)
 class GroupLoss:
-    """A loss of the labels' scores that follow from the logits of a text's hypotheses.
+    """A loss on the label scores that are computed from the logits of a text's hypotheses.
 
     Args:
-        loss: Takes labels' scores as logits.
-        hypotheses: How logits become scores.
+        loss: Takes label scores as logits.
+        hypotheses: Computes scores from logits.
     """
 
     loss: Callable[..., Any]
@@ -114,8 +113,8 @@ class GroupLoss:
 
         Args:
             outputs: With `logits`, shape (groups x rows, classes).
-            labels: As the loss takes them, one for each group.
-            num_items_in_batch: As the loss takes it.
+            labels: Of each group, as in `loss`.
+            num_items_in_batch: As in `loss`.
         """
         logits = outputs["logits"].float()
         shape = -1, len(self.hypotheses.asked), logits.shape[1]

@@ -10,9 +10,9 @@ class Lora:
     """Settings of the adapters.
 
     Args:
-        rank: Rank of the adapters, 1 or more.
-        alpha: The output of the adapters is scaled by `alpha / rank`.
-        dropout: Dropout rate of the adapters' inputs in training.
+        rank: Rank of the update matrices.
+        alpha: Updates are scaled by alpha / rank.
+        dropout: Dropout rate of the adapters' inputs, 0 to 1.
     """
 
     rank: int
@@ -21,7 +21,7 @@ class Lora:
 
 
 def with_adapters(network: Any, lora: Lora) -> Any:
-    """The network with adapters on all linear layers except the classifier, which is trained whole.
+    """The network with adapters on all linear layers except the classifier, which is fitted fully.
 
     Args:
         network: A network of transformers for sequence classification.
@@ -41,5 +41,5 @@ def with_adapters(network: Any, lora: Lora) -> Any:
 
 
 def merged(network: Any) -> Any:
-    """The network with its adapters, if it has any, merged into its weights."""
+    """The network with adapters, if it has any, merged into its weights."""
     return network.merge_and_unload() if hasattr(network, "merge_and_unload") else network

@@ -1,4 +1,4 @@
-"""The order in which rows are learned: batches of like length, and curricula."""
+"""The order of training rows: batches of similar length, and curricula."""
 
 from collections.abc import Iterator, Sequence
 
@@ -7,23 +7,23 @@ from numpy.typing import NDArray
 
 from newsstand.train.finetune.tuning import Tuning
 
-_BATCHES_SORTED = 50  # batches that are sorted by length together
+_BATCHES_SORTED = 50  # batches whose rows are sorted by length together
 
 
 class LengthGrouped:
-    """Row numbers, each epoch in another seeded order, batches of like length.
+    """A sampler of row numbers in a random order per epoch, with batches of similar length.
 
-    Rows are shuffled, sorted by length in stretches of some batches, cut into batches, and the
-    batches shuffled. The order depends on seed and epoch alone, so that an epoch can be begun
-    again after a crash. Several processes take batches in turn; so that each gets as many full
-    ones, the end is filled up with the number that comes after the last row's.
+    Rows are shuffled, sorted by length within chunks of 50 batches, and divided into batches, which
+    are shuffled. The order depends only on seed and epoch, so that an interrupted epoch can be
+    repeated. Several processes take batches in turn; so that each gets the same number of full
+    batches, the order is padded with the number after the last row's.
 
     Args:
-        lengths: Of each row.
-        batch: Rows of a batch.
+        lengths: Length of each row.
+        batch: Rows per batch.
         seed: Of the order.
-        processes: How many take batches in turn.
-        most: Rows of an epoch at most; None for all.
+        processes: Number of processes.
+        most: Maximum number of rows of an epoch; None for all.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class LengthGrouped:
         self._epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
-        """Called by the data loader before each epoch."""
+        """Sets the epoch; called by the data loader."""
         self._epoch = epoch
 
     def __len__(self) -> int:
@@ -54,10 +54,10 @@ class LengthGrouped:
         size = self._batch * _BATCHES_SORTED
         batches = []
         for start in range(0, len(rows), size):
-            stretch = rows[start : start + size]
-            stretch = stretch[np.argsort(-self._lengths[stretch], kind="stable")]
-            batches += [stretch[i : i + self._batch] for i in range(0, len(stretch), self._batch)]
-        # A short batch comes last, as the loader cuts the row numbers again.
+            chunk = rows[start : start + size]
+            chunk = chunk[np.argsort(-self._lengths[chunk], kind="stable")]
+            batches += [chunk[i : i + self._batch] for i in range(0, len(chunk), self._batch)]
+        # A short batch must be the last, as the loader divides the order into batches again.
         full = [batch for batch in batches if len(batch) == self._batch]
         short = [batch for batch in batches if len(batch) < self._batch]
         order = random.permutation(len(full))
@@ -66,17 +66,17 @@ class LengthGrouped:
         yield from [len(self._lengths)] * self._fill
 
 
-class Staged:
-    """Row numbers of all epochs of a curriculum, as one epoch.
+class CurriculumOrder:
+    """A sampler of row numbers of all epochs of a curriculum, as one epoch.
 
-    Of each epoch but the last, the rows that fill no batch are left out.
+    In each epoch but the last, rows that do not fill a batch are left out.
 
     Args:
-        lengths: Of each row.
+        lengths: Length of each row.
         stages: Of each row, as in `TrainingTargets`.
-        tuning: How many epochs each stage has, and the batch size.
+        tuning: The number of epochs of each stage, and the batch size.
         seed: Of the order.
-        processes: How many take batches in turn.
+        processes: Number of processes.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class Staged:
         self._batch = tuning.batch_size
         shown = []
         for stage, epochs in enumerate(tuning.curriculum or (), start=1):
-            rows = np.append(np.flatnonzero(stages <= stage), len(lengths))  # with a filler
+            rows = np.append(np.flatnonzero(stages <= stage), len(lengths))  # and padding
             shown += [rows] * epochs if len(rows) > 1 else []
         size, most = self._batch, tuning.epoch_rows
         self._epochs = [
@@ -100,7 +100,7 @@ class Staged:
         self._order = self._ordered()
 
     def set_epoch(self, epoch: int) -> None:
-        """Called by the data loader before its one epoch."""
+        """Does nothing, as there is one epoch."""
 
     def __len__(self) -> int:
         return len(self._order)

@@ -1,7 +1,7 @@
-"""How many processes fit one model, which of them this is, and what they do as one.
+"""Fits by several processes: their number, this process's rank, and their communication.
 
-`torchrun` starts them and says so in the environment. accelerate's `PartialState` cannot be asked
-instead: it connects the processes, and without GPUs counts one unless told to use the CPU.
+`torchrun` starts the processes and sets environment variables. accelerate's `PartialState` is not
+used: it connects the processes, and without GPUs assumes one process by default.
 """
 
 import os
@@ -14,24 +14,25 @@ _T = TypeVar("_T")
 
 
 def processes() -> int:
-    """How many processes torchrun has started; 1 without it."""
+    """The number of processes that torchrun has started; 1 without it."""
     return int(os.environ["WORLD_SIZE"]) if "TORCHELASTIC_RUN_ID" in os.environ else 1
 
 
 def rank() -> int:
-    """The number of this process among them, from 0."""
+    """The rank of this process, from 0."""
     return int(os.environ["RANK"]) if processes() > 1 else 0
 
 
 def check_sharding(device: str, *, fsdp: bool) -> None:
-    """Refuses ways of sharding the network across processes that cannot work.
+    """Checks the settings for sharding the network across processes.
 
     Args:
-        device: What the config says.
-        fsdp: Whether the config asks for it.
+        device: The config's `model.device`.
+        fsdp: The config's `model.fsdp`.
 
     Raises:
-        NewsstandError: There is one process, or no GPU, or the environment asks accelerate for it.
+        NewsstandError: FSDP is set with one process or without GPUs, or the environment enables
+            sharding by accelerate.
     """
     if fsdp and processes() == 1:
         raise NewsstandError(
@@ -51,29 +52,29 @@ def check_sharding(device: str, *, fsdp: bool) -> None:
 
 
 def from_first(make: Callable[[], _T], *, together: bool = False) -> _T:
-    """What process 0 makes, in every process.
+    """Broadcasts a value that process 0 computes to all processes.
 
     Transformers' Trainer must have connected the processes before.
 
     Args:
-        make: Makes it.
-        together: All must make it, as each has a share of what it takes; else the rest wait.
+        make: Computes the value.
+        together: Whether all processes must call `make`, as each has a part of its inputs.
     """
     if processes() == 1:
         return make()
     from torch import distributed
 
-    held: list[Any] = [make() if together or rank() == 0 else None]
-    distributed.broadcast_object_list(held, src=0)
-    found: _T = held[0]
-    return found
+    values: list[Any] = [make() if together or rank() == 0 else None]
+    distributed.broadcast_object_list(values, src=0)
+    value: _T = values[0]
+    return value
 
 
 def on_gpus(device: str) -> bool:
     """Whether the processes compute on GPUs.
 
     Args:
-        device: What the config says.
+        device: The config's `model.device`.
     """
     import torch
 
@@ -81,10 +82,10 @@ def on_gpus(device: str) -> bool:
 
 
 def take_gpu(device: str) -> None:
-    """Gives each process of a machine a GPU of its own.
+    """Assigns a GPU to each process of a machine.
 
     Args:
-        device: What the config says.
+        device: The config's `model.device`.
 
     Raises:
         NewsstandError: The machine has fewer GPUs than processes.
@@ -93,17 +94,17 @@ def take_gpu(device: str) -> None:
         return
     import torch
 
-    here, gpus = int(os.environ["LOCAL_WORLD_SIZE"]), torch.cuda.device_count()
-    if here > gpus:
+    local, gpus = int(os.environ["LOCAL_WORLD_SIZE"]), torch.cuda.device_count()
+    if local > gpus:
         raise NewsstandError(
-            f"torchrun: {here} processes on a machine with {gpus} GPUs; start it with "
+            f"torchrun: {local} processes on a machine with {gpus} GPUs; start it with "
             f"--nproc_per_node {gpus}, or set model.device: cpu"
         )
     torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
 
 
 def disconnect() -> None:
-    """Ends the connection between the processes, which none needs after fitting."""
+    """Ends the connection between the processes, which is not needed after fitting."""
     if processes() > 1:
         from torch import distributed
 

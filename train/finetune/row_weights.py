@@ -1,4 +1,4 @@
-"""Rows that count more or less in the loss of a fine-tuning, each as its source says."""
+"""Row weights in the loss of fine-tuning."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,19 +7,19 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-# From a network's outputs and the labels of a batch to its loss, as the Trainer calls it.
+# Takes a network's outputs, the labels of a batch, and the Trainer's `num_items_in_batch`.
 LossFunction = Callable[[Any, Any, Any], Any]
 
 
 def with_weights(
     targets: NDArray[Any], weights: NDArray[np.float64], labels: int
 ) -> NDArray[np.float32]:
-    """Targets with the weight of each row before them.
+    """Targets with the weight of each row as their first column.
 
     Args:
         targets: As in `TrainingTargets`.
         weights: Shape (rows,).
-        labels: How many there are.
+        labels: Number of labels.
 
     Returns:
         float32, shape (rows, 1 + labels), or with a teacher (rows, 1 + 2 x labels).
@@ -29,23 +29,23 @@ def with_weights(
 
 
 class WeightedLoss:
-    """Another loss, times the weight of each row.
+    """A loss with weighted rows.
 
     Args:
-        loss: Sums over the rows of a batch, and divides by how many numbers the step's labels have.
+        loss: The unweighted loss: a sum over the rows of a batch, divided by the size of the step's
+            labels.
     """
 
     def __init__(self, loss: LossFunction) -> None:
         self._loss = loss
 
     def __call__(self, outputs: Any, labels: Any, num_items_in_batch: Any = None) -> Any:
-        """The loss of a batch; rows of one weight are taken together.
+        """The loss of a batch, computed for each distinct weight.
 
         Args:
             outputs: With `logits`, shape (rows, labels).
-            labels: As `with_weights` gives them; rows that only fill up the batch have
-                `NO_LABEL` throughout.
-            num_items_in_batch: How many numbers `labels` has in all batches of the step.
+            labels: From `with_weights`; padding rows are all `NO_LABEL`.
+            num_items_in_batch: Size of `labels` in all batches of the step.
         """
         items = labels.numel() if num_items_in_batch is None else num_items_in_batch
         items = items * (labels.shape[1] - 1) / labels.shape[1]  # without the weights

@@ -1,4 +1,4 @@
-"""Several seeds as one run group: each fits the model anew, and the median one is kept."""
+"""Fits with several seeds as one run group, and keeps the model of the median seed."""
 
 import json
 import re
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from newsstand.data.sealed import CHECKSUMS, discard, find_damage, write_checksums
 from newsstand.io.files import write_whole
 from newsstand.models.transformer import TransformerModel
-from newsstand.train.dataset import Rows
+from newsstand.train.dataset import LabelledRows
 from newsstand.train.finetune.checkpoints import best_share
 from newsstand.train.finetune.training_targets import TrainingTargets
 
@@ -27,13 +27,13 @@ _CHOSEN_BY = "validation/macro_f1"
 
 @dataclass(frozen=True, slots=True)
 class Seeds:
-    """What came of all seeds.
+    """The result of all seeds.
 
     Args:
-        model: The model of the median seed, by macro-F1 on validation rows; of an even number of
-            seeds the lower of the two in the middle.
-        seed: Which seed that is.
-        share: Of its steps, after which its best checkpoint was written.
+        model: The model of the median seed, by macro-F1 on validation rows; for an even number of
+            seeds, of the lower of the two in the middle.
+        seed: The median seed.
+        share: The share of its steps after which its best checkpoint was written.
         metrics: Mean and sample standard deviation of each metric, as `…_mean`, `…_std`.
     """
 
@@ -49,22 +49,22 @@ class Seeds:
 
 def fit_seeds(
     trainer: "TransformerTrainer",
-    rows: Rows,
+    train_rows: LabelledRows,
     targets: TrainingTargets,
-    validation: Rows,
+    validation_rows: LabelledRows,
     folder: Path,
 ) -> Seeds:
     """Fits a model with each seed, and keeps the median one.
 
-    What is done is kept in the folder, so that a group that was interrupted goes on with the seed,
-    and at the step, where it was.
+    Finished seeds and checkpoints are saved in the folder, so that an interrupted group resumes at
+    the seed and step it had reached.
 
     Args:
         trainer: Fits a model with a seed.
-        rows: The training rows.
-        targets: What is learned of them.
-        validation: What to choose by.
-        folder: Where checkpoints and finished models are kept.
+        train_rows: The training rows.
+        targets: Their training targets.
+        validation_rows: Rows to choose checkpoints and the median seed by.
+        folder: The folder of checkpoints and finished models.
     """
     seeds = range(trainer.seed, trainer.seed + trainer.seeds)
     metrics: dict[int, dict[str, float]] = {}
@@ -72,12 +72,12 @@ def fit_seeds(
     settings: dict[str, Any] = {}
     for seed in seeds:
         place = folder / f"seed-{seed}"
-        with trainer.context.stages.stage(f"seed {seed}") as note:
+        with trainer.context.timer.stage(f"seed {seed}") as note:
             if not _is_done(place):
-                _fit_seed(trainer, seed, place, rows, targets, validation)
-            kept = json.loads((place / _METRICS).read_text(encoding="utf-8"))
-            metrics[seed], shares[seed] = kept["metrics"], kept["share"]
-            settings = kept["settings"]
+                _fit_seed(trainer, seed, place, train_rows, targets, validation_rows)
+            saved = json.loads((place / _METRICS).read_text(encoding="utf-8"))
+            metrics[seed], shares[seed] = saved["metrics"], saved["share"]
+            settings = saved["settings"]
             note(
                 f"macro-F1 {metrics[seed][_CHOSEN_BY]:.3f} on validation rows, "
                 f"{metrics[seed]['test/macro_f1']:.3f} on test rows"
@@ -93,20 +93,20 @@ def _fit_seed(
     trainer: "TransformerTrainer",
     seed: int,
     place: Path,
-    rows: Rows,
+    train_rows: LabelledRows,
     targets: TrainingTargets,
-    validation: Rows,
+    validation_rows: LabelledRows,
 ) -> None:
-    """Fits one seed in a tracked run of its own, and keeps model and metrics in a folder."""
+    """Fits one seed in a nested tracked run, and saves model and metrics in a folder."""
     place.mkdir(parents=True, exist_ok=True)
     params = {**trainer.settings, "seed": seed}
-    tracked = trainer.context.tracked.part(f"seed {seed}", params, _interrupted(place))
+    tracked = trainer.context.tracked.nested(f"seed {seed}", params, _interrupted(place))
     with tracked as run:
         write_whole(place / _RUN, run.run_id)
         model = trainer.tune(
-            trainer.open(rows, seed=seed),
+            trainer.open(train_rows, seed=seed),
             targets,
-            validation,
+            validation_rows,
             folder=place / "checkpoints",
             seed=seed,
             log=run.log_step,
@@ -115,33 +115,33 @@ def _fit_seed(
         run.log_metrics(metrics)
     shutil.rmtree(place / _MODEL, ignore_errors=True)
     (place / _MODEL).mkdir()
-    kept = {
+    result = {
         "metrics": metrics,
         "share": best_share(place / "checkpoints"),
         "settings": model.save(place / _MODEL),
     }
-    write_whole(place / _METRICS, json.dumps(kept))
+    write_whole(place / _METRICS, json.dumps(result))
     write_checksums(place, _files(place), of=place.name)
     shutil.rmtree(place / "checkpoints")
 
 
 def _summary(metrics: list[dict[str, float]]) -> dict[str, float]:
     names = [name for name in metrics[0] if "f1/" not in name]
-    values = {name: [one[name] for one in metrics] for name in names}
-    means = {f"{name}_mean": statistics.fmean(of_seeds) for name, of_seeds in values.items()}
-    return means | {f"{name}_std": statistics.stdev(of_seeds) for name, of_seeds in values.items()}
+    values = {name: [of_seed[name] for of_seed in metrics] for name in names}
+    means = {f"{name}_mean": statistics.fmean(x) for name, x in values.items()}
+    return means | {f"{name}_std": statistics.stdev(x) for name, x in values.items()}
 
 
 def _interrupted(place: Path) -> str | None:
-    """The tracked run of a seed that was interrupted."""
+    """The id of the tracked run of an interrupted seed; None if there is none."""
     with suppress(OSError, UnicodeDecodeError):
-        found = re.fullmatch(r"[0-9a-f]{32}", (place / _RUN).read_text(encoding="utf-8"))
-        return found and found[0]
+        run_id = (place / _RUN).read_text(encoding="utf-8")
+        return run_id if re.fullmatch(r"[0-9a-f]{32}", run_id) else None
     return None
 
 
 def _is_done(place: Path) -> bool:
-    """Whether a seed's model and metrics are there, as they were written."""
+    """Whether a seed's model and metrics are complete and undamaged."""
     if not (place / CHECKSUMS).is_file():  # written last
         return False
     why = find_damage(place, of=place.name)

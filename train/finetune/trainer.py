@@ -1,8 +1,9 @@
-"""Transformers' Trainer with our order of rows, learning rates, and way of judging."""
+"""Transformers' Trainer with newsstand's order of rows, learning rates, and evaluation."""
 
 import math
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,92 +16,116 @@ from newsstand.encoders.libraries import use_bf16
 from newsstand.errors import NewsstandError
 from newsstand.progress import ProgressCallback
 from newsstand.train.finetune.checkpoints import seal_checkpoint
-from newsstand.train.finetune.order import LengthGrouped, Staged
+from newsstand.train.finetune.order import CurriculumOrder, LengthGrouped
 from newsstand.train.finetune.processes import from_first, processes, rank
 from newsstand.train.finetune.tuning import NO_LABEL, Tuning, parameter_groups
 
-# Called with what the last steps gave, losses or validation figures by name, and the step.
-Log = Callable[[dict[str, float], int], None]
+# Called with metrics, of the last training steps or of validation rows, and the step.
+LogStep = Callable[[dict[str, float], int], None]
+# Called with a description, the number of steps done, and of all steps.
 
-JUDGED_BY = "judged_by"  # the figure that the best checkpoint has the highest of
+CHOSEN_BY = "chosen_by"  # the metric by which the best checkpoint is chosen
 
-_LONGEST_WAIT = 6 * 3600  # seconds that processes wait for one another: while one judges
-_KEPT = 5  # checkpoints an epoch, where nothing is judged
+_TIMEOUT = 6 * 3600  # seconds that processes wait for one another, as during an evaluation
+_CHECKPOINTS = 5  # per epoch, without evaluations
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """The steps of a fit.
+
+    Args:
+        epochs: Number of epochs; 1 with a curriculum, whose epochs are one for the Trainer.
+        epoch_steps: Steps of an epoch over all rows.
+        total_steps: Steps of all epochs.
+        last_step: The step at which a fit without evaluations ends; None for a fit with
+            evaluations, which ends with its best checkpoint.
+    """
+
+    epochs: int
+    epoch_steps: int
+    total_steps: int
+    last_step: int | None
+
+    def interval(self, times: int) -> int:
+        """The number of steps between two checkpoints, given their number per epoch."""
+        checkpoints = max(1, round(self.total_steps * times / self.epoch_steps))
+        return max(1, self.total_steps // checkpoints)
 
 
 class EncoderTrainer(Trainer):  # type: ignore[misc]
-    """The Trainer with our order of rows, learning rates, and way of judging.
+    """The Trainer with newsstand's order of rows, learning rates, and evaluation.
 
     Args:
-        judge: Gives figures of validation rows.
-        tuning: How to fine-tune.
-        lengths: Tokens of each row.
-        whole: Steps of all epochs.
-        stages: Of each row, as in `TrainingTargets`; None: there are none.
-        usual: What the Trainer takes.
+        validate: Computes metrics of the validation rows.
+        tuning: Settings of fine-tuning.
+        lengths: Number of tokens of each row.
+        total_steps: Steps of all epochs.
+        stages: Of each row, as in `TrainingTargets`, or None.
+        arguments: Arguments of the Trainer.
     """
 
     def __init__(
         self,
         *,
-        judge: Callable[[], dict[str, float]],
+        validate: Callable[[], dict[str, float]],
         tuning: Tuning,
         lengths: Sequence[int],
-        whole: int,
+        total_steps: int,
         stages: NDArray[np.int8] | None = None,
-        **usual: Any,
+        **arguments: Any,
     ) -> None:
-        super().__init__(**usual)
-        self._judge = judge
+        super().__init__(**arguments)
+        self._validate = validate
         self._tuning = tuning
         self._lengths = lengths
-        self._whole = whole
+        self._total_steps = total_steps
         self._stages = stages
         self.tokens_seen = 0
 
     def _get_train_sampler(self, _rows: Any = None) -> Any:
         tuning, seed = self._tuning, self.args.seed
         if self._stages is not None:
-            return Staged(self._lengths, self._stages, tuning, seed, processes())
+            return CurriculumOrder(self._lengths, self._stages, tuning, seed, processes())
         size, most = tuning.batch_size, tuning.epoch_rows
         return LengthGrouped(self._lengths, size, seed, processes(), most)
 
     def create_optimizer(self, model: Any = None) -> Any:
-        """AdamW, with a learning rate for each layer."""
+        """Creates AdamW with a learning rate for each layer."""
         if self.optimizer is None:  # type: ignore[has-type]
             groups = parameter_groups(model or self.model, self._tuning)
             self.optimizer = torch.optim.AdamW(groups, lr=self._tuning.learning_rate, fused=True)
         return self.optimizer
 
     def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
-        """The learning rate's way through all epochs, though the fit may end before."""
-        return super().create_scheduler(max(self._whole, num_training_steps), optimizer)
+        """Creates the learning rate schedule over all epochs, although the fit may end earlier."""
+        return super().create_scheduler(max(self._total_steps, num_training_steps), optimizer)
 
     def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> Any:
-        """One batch, as the Trainer does it.
+        """Computes loss and gradients of one batch.
 
         Raises:
-            NewsstandError: The loss is no number.
+            NewsstandError: The loss is NaN or infinite.
         """
         self.tokens_seen += int(inputs["attention_mask"].sum())
         loss = super().training_step(model, inputs, num_items_in_batch)
-        # All processes must stop before any of them has written the spoiled weights.
+        # All processes must stop before any of them saves invalid weights.
         if not torch.isfinite(self.accelerator.reduce(loss)):
             raise NewsstandError(
-                f"training: the loss at step {self.state.global_step + 1} is no number; lower "
+                f"training: loss is NaN or infinite at step {self.state.global_step + 1}; lower "
                 "model.learning_rate, or set model.precision: fp32"
             )
         return loss
 
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
-        """Validation figures, from `judge` instead of the Trainer's own loop."""
+        """Computes validation metrics by `validate` instead of the Trainer's own loop."""
         self.model.eval()
-        figures = from_first(self._judge, together=self._tuning.fsdp)
-        found = {f"eval_{name}": value for name, value in figures.items()}
-        self.log({name: value for name, value in found.items() if name != f"eval_{JUDGED_BY}"})
+        values = from_first(self._validate, together=self._tuning.fsdp)
+        metrics = {f"eval_{name}": value for name, value in values.items()}
+        self.log({name: value for name, value in metrics.items() if name != f"eval_{CHOSEN_BY}"})
         handler = self.callback_handler
-        self.control = handler.on_evaluate(self.args, self.state, self.control, found)  # type: ignore[has-type]
-        return found
+        self.control = handler.on_evaluate(self.args, self.state, self.control, metrics)  # type: ignore[has-type]
+        return metrics
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         super()._save_checkpoint(model, trial)
@@ -108,12 +133,12 @@ class EncoderTrainer(Trainer):  # type: ignore[misc]
             seal_checkpoint(Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}")
 
     def gathered(self, kind: type) -> Any:
-        """A new network with the weights that each process has a share of.
+        """A new network with the weights gathered from all processes.
 
-        Only process 0 gets them; in the others they stay as they began.
+        Only process 0 gets them; in the others, the weights are untrained.
 
         Args:
-            kind: The network's class before it was shared out, which changes it.
+            kind: The network's class before it was sharded, which changes it.
         """
         weights = self.accelerator.get_state_dict(self.model)
         network = kind(self.model.config)
@@ -122,14 +147,20 @@ class EncoderTrainer(Trainer):  # type: ignore[misc]
         return network.to(self.args.device)
 
     def load(self, checkpoint: Path) -> None:
-        """Puts a checkpoint's weights into the network."""
+        """Loads a checkpoint's weights into the network."""
         self._load_from_checkpoint(str(checkpoint))
 
 
-class Teller(TrainerCallback):  # type: ignore[misc]
-    """Passes on progress and figures."""
+class ReportingCallback(TrainerCallback):  # type: ignore[misc]
+    """Reports progress and metrics.
 
-    def __init__(self, trainer: EncoderTrainer, log: Log, progress: ProgressCallback) -> None:
+    Args:
+        trainer: The Trainer.
+        log: Called with losses and validation metrics.
+        progress: Called after each step.
+    """
+
+    def __init__(self, trainer: EncoderTrainer, log: LogStep, progress: ProgressCallback) -> None:
         self._trainer = trainer
         self._log = log
         self._progress = progress
@@ -137,32 +168,32 @@ class Teller(TrainerCallback):  # type: ignore[misc]
         self._started = 0.0
 
     def on_train_begin(self, *_: Any, **__: Any) -> None:
-        """The clock of tokens a second starts."""
+        """Starts to measure tokens per second."""
         self._started = time.perf_counter()
 
     def on_step_end(self, _args: Any, state: Any, _control: Any, **_: Any) -> None:
-        """A step is done."""
-        seen = self._trainer.tokens_seen * processes()  # the others have seen about as many
-        speed = seen / (time.perf_counter() - self._started)
-        said = f"loss {self._loss:.3f}, {speed:,.0f} tokens/s, step"
-        self._progress(said, state.global_step, state.max_steps)
+        """Reports a step."""
+        tokens = self._trainer.tokens_seen * processes()  # an estimate for the others
+        speed = tokens / (time.perf_counter() - self._started)
+        description = f"loss {self._loss:.3f}, {speed:,.0f} tokens/s, step"
+        self._progress(description, state.global_step, state.max_steps)
 
     def on_log(self, _args: Any, state: Any, _control: Any, logs: Any = None, **_: Any) -> None:
-        """There are figures: of the last steps, or of validation rows."""
-        figures = {
+        """Reports metrics of the last steps or of validation rows."""
+        metrics = {
             name.removeprefix("eval_"): float(value)
             for name, value in logs.items()
             if name in ("loss", "learning_rate", "grad_norm") or name.startswith("eval_")
         }
-        self._loss = figures.get("loss", self._loss)
-        if figures:
-            self._log(figures, state.global_step)
+        self._loss = metrics.get("loss", self._loss)
+        if metrics:
+            self._log(metrics, state.global_step)
 
 
 class TokenRows(torch.utils.data.Dataset):  # type: ignore[misc]
-    """The token numbers of rows in memory, as torch wants them.
+    """A torch data set of rows in memory.
 
-    The one after the last is a row of one token that has no label: `Loss` leaves it out.
+    The row after the last one is padding, of one token and without a label, which `Loss` ignores.
     """
 
     def __init__(self, rows: Sequence[dict[str, Any]]) -> None:
@@ -174,13 +205,13 @@ class TokenRows(torch.utils.data.Dataset):  # type: ignore[misc]
     def __getitem__(self, number: int) -> dict[str, Any]:
         if number < len(self._rows):
             return self._rows[number]
-        names, told = self._rows[0].keys() - {"labels"}, self._rows[0]["labels"]
-        nothing = [NO_LABEL] * len(told) if isinstance(told, list) else NO_LABEL
-        return {name: self._rows[0][name][:1] for name in names} | {"labels": nothing}
+        names, labels = self._rows[0].keys() - {"labels"}, self._rows[0]["labels"]
+        no_labels = [NO_LABEL] * len(labels) if isinstance(labels, list) else NO_LABEL
+        return {name: self._rows[0][name][:1] for name in names} | {"labels": no_labels}
 
 
 class Collator:
-    """Pads a batch to its longest row, as DataCollatorWithPadding does, but faster."""
+    """Pads a batch to its longest row, faster than DataCollatorWithPadding."""
 
     def __init__(self, padding: int) -> None:
         self._padding = padding
@@ -202,39 +233,29 @@ class Collator:
         return batch
 
 
-def arguments(
+def training_arguments(
     tuning: Tuning,
     folder: Path,
     seed: int,
-    steps: int,
-    whole: int,
+    schedule: Schedule,
     device: str,
     layers: Sequence[str],
-    *,
-    last_step: int | None = None,
 ) -> TrainingArguments:
-    """What the Trainer takes.
+    """The arguments of the Trainer.
 
     Args:
-        tuning: How to fine-tune.
-        folder: Where checkpoints go.
-        seed: Of rows and dropout.
-        steps: Steps of an epoch.
-        whole: Of all of them.
+        tuning: Settings of fine-tuning.
+        folder: The folder of checkpoints.
+        seed: Of the order of rows and of dropout.
+        schedule: The steps of the fit.
         device: `cpu` or `cuda`.
-        layers: The classes of the network's layers, which FSDP shares out one by one. What
-            transformers takes by itself has BERT's embeddings in it, which accelerate 1.15 then
-            shares out twice, and fails.
-        last_step: Where to end, with no validation rows to judge by; without it, the fit goes
-            through all epochs, and ends with the best checkpoint.
+        layers: Class names of the network's layers, which FSDP shards one by one. Transformers'
+            default includes BERT's embeddings, which accelerate 1.15 then shards twice, and fails.
     """
-    judged = last_step is None
-    times = tuning.evaluations or _KEPT
-    every = max(1, whole // max(1, round(whole * times / steps)))
     return TrainingArguments(
         output_dir=str(folder),
-        num_train_epochs=tuning.epochs,
-        max_steps=-1 if last_step is None else last_step,
+        num_train_epochs=schedule.epochs,
+        max_steps=-1 if schedule.last_step is None else schedule.last_step,
         per_device_train_batch_size=tuning.batch_size,
         gradient_accumulation_steps=tuning.gradient_accumulation,
         learning_rate=tuning.learning_rate,
@@ -248,15 +269,7 @@ def arguments(
         use_cpu=device == "cpu",
         seed=seed,
         full_determinism=device != "cpu",
-        eval_strategy="steps" if judged else "no",
-        eval_steps=every,
-        save_strategy="steps",
-        save_steps=every,
-        save_total_limit=2,
-        load_best_model_at_end=judged,
-        metric_for_best_model=JUDGED_BY,
-        greater_is_better=True,
-        restore_callback_states_from_checkpoint=True,
+        **_checkpoint_arguments(schedule, tuning.evaluations),
         logging_steps=10,
         logging_nan_inf_filter=False,
         report_to="none",
@@ -264,5 +277,22 @@ def arguments(
         dataloader_pin_memory=device != "cpu",
         remove_unused_columns=False,
         label_names=["labels"],
-        ddp_timeout=_LONGEST_WAIT,
+        ddp_timeout=_TIMEOUT,
     )
+
+
+def _checkpoint_arguments(schedule: Schedule, evaluations: int) -> dict[str, Any]:
+    """Arguments of the Trainer for evaluations and checkpoints."""
+    evaluates = schedule.last_step is None
+    interval = schedule.interval(evaluations or _CHECKPOINTS)
+    return {
+        "eval_strategy": "steps" if evaluates else "no",
+        "eval_steps": interval,
+        "save_strategy": "steps",
+        "save_steps": interval,
+        "save_total_limit": 2,
+        "load_best_model_at_end": evaluates,
+        "metric_for_best_model": CHOSEN_BY,
+        "greater_is_better": True,
+        "restore_callback_states_from_checkpoint": True,
+    }

@@ -1,4 +1,4 @@
-"""Fine-tuning of an encoder: settings, loss, learning rates and frozen weights."""
+"""Settings of fine-tuning: loss, learning rates, and frozen weights."""
 
 import re
 from collections.abc import Iterator
@@ -10,35 +10,35 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-NO_LABEL = -100  # label of rows that pad a batch; the Trainer does not count them
+NO_LABEL = -100  # of padding rows; the Trainer does not count them
 _LAYER = re.compile(r"\.layers?\.(\d+)\.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tuning:
-    """Settings for fine-tuning an encoder.
+    """Settings of fine-tuning.
 
     Args:
-        epochs: Number of passes over the training rows.
-        curriculum: In place of `epochs`, the number of epochs of each stage; None for one stage.
-        epoch_rows: Maximum number of rows per epoch; None for all.
-        batch_size: Rows per batch and process.
-        gradient_accumulation: Batches whose gradients are summed for one step.
-        learning_rate: Peak learning rate of AdamW; it then falls linearly to 0.
-        warmup: Share of the steps in which the learning rate rises to its peak.
-        weight_decay: Weight decay of AdamW, except for biases and norm weights.
-        layer_decay: Learning rate of a layer as a multiple of that of the layer above it.
-        frozen_layers: Number of lowest layers that are frozen, with the embeddings; 0 for none.
+        epochs: Passes over the training rows.
+        curriculum: Number of epochs of each stage, in place of `epochs`; None without stages.
+        epoch_rows: Maximum number of rows of an epoch; None for all.
+        batch_size: Rows per batch.
+        gradient_accumulation: Batches per step.
+        learning_rate: The maximum learning rate.
+        warmup: Share of the steps in which the learning rate rises.
+        weight_decay: Of AdamW.
+        layer_decay: Ratio of a layer's learning rate to that of the layer above.
+        frozen_layers: Number of lowest layers that stay frozen, with the embeddings.
         dropout: Dropout rate; None for the encoder's own.
-        class_weight: `balanced` weights labels by their inverse frequency.
+        class_weight: `balanced` or None.
         focal_gamma: Exponent of the focal loss; 0 for cross-entropy.
-        label_smoothing: Share of a label's weight that is spread over all labels.
-        evaluations: Evaluations on validation rows per epoch, each with a checkpoint.
-        patience: Consecutive evaluations without a better metric before the fit stops; 0 for never.
-        precision: Number format of computations; `auto` uses bf16 if the hardware supports it.
-        fsdp: Whether processes share the weights (FSDP2).
-        teacher_weight: Weight of the teacher in the loss, 0 to 1.
-        teacher_temperature: Temperature at which probabilities are compared with the teacher's.
+        label_smoothing: Share of the targets that is spread over all labels.
+        evaluations: Evaluations on validation rows per epoch; 0 ends with the last step.
+        patience: Evaluations without improvement that end the fit; 0 for never.
+        precision: `fp32`, `bf16`, or `auto` for bf16 where the device is fast with it.
+        fsdp: Whether the network is sharded across processes.
+        teacher_weight: Share of the loss that is the divergence from a teacher.
+        teacher_temperature: Temperature of that divergence.
     """
 
     epochs: int = 3
@@ -66,14 +66,14 @@ class Tuning:
 class Loss:
     """Cross-entropy, label-smoothed, weighted by label, and focal (Lin et al. 2017).
 
-    With a teacher, the loss is mixed with the divergence from the teacher's probabilities at a
-    temperature, times the squared temperature (Hinton et al. 2015). The weight of a row with
-    several labels is the mean of theirs by share; a row without labels has only the teacher's term.
+    With a teacher, a share of the loss is the divergence from its probabilities at a temperature,
+    times the square of the temperature (Hinton et al. 2015). The label weight of a row with several
+    labels is their mean by shares; a row without a label has only the teacher's part.
 
     Args:
-        targets: Targets of all training rows, as in `TrainingTargets`, for balanced weights.
+        targets: Of all training rows, as in `TrainingTargets`, for balanced weights.
         count: Number of labels.
-        tuning: Settings for weights, smoothing, focal exponent and teacher.
+        tuning: Settings of fine-tuning.
     """
 
     def __init__(self, targets: NDArray[Any], count: int, tuning: Tuning) -> None:
@@ -81,23 +81,23 @@ class Loss:
         self.weights = torch.ones(count)
         if tuning.class_weight == "balanced":
             shares = np.eye(count)[targets] if targets.ndim == 1 else targets[:, :count]
-            seen = shares.sum(axis=0)
-            balanced = seen.sum() / (count * np.where(seen, seen, 1))
+            counts = shares.sum(axis=0)
+            balanced = counts.sum() / (count * np.where(counts, counts, 1))
             self.weights = torch.tensor(balanced, dtype=torch.float32)
         self.smoothing = tuning.label_smoothing
         self.gamma = tuning.focal_gamma
         self.teacher_weight, self.temperature = tuning.teacher_weight, tuning.teacher_temperature
 
     def __call__(self, outputs: Any, labels: Any, num_items_in_batch: Any = None) -> Any:
-        """The loss of a batch: the sum over its rows, divided by the rows of the whole step.
+        """The loss of a batch: a sum over its rows, divided by the number of rows of the step.
 
         Args:
-            outputs: A mapping with `logits`, shape (rows, labels).
-            labels: As in `TrainingTargets`; `NO_LABEL` for rows that pad the batch.
+            outputs: With `logits`, shape (rows, labels).
+            labels: As in `TrainingTargets`; `NO_LABEL` for padding rows.
             num_items_in_batch: Size of `labels` in all batches of the step.
         """
         functional = torch.nn.functional
-        numbers = labels[:, None] if labels.ndim == 1 else labels  # shape (rows, numbers)
+        numbers = labels[:, None] if labels.ndim == 1 else labels
         real = numbers[:, 0] != NO_LABEL
         logits = outputs["logits"].float()[real]
         if labels.ndim == 1:
@@ -108,28 +108,26 @@ class Loss:
             logits, shares, label_smoothing=self.smoothing, reduction="none"
         )
         if self.gamma:
-            right = (torch.softmax(logits, dim=1) * shares).sum(dim=1)
-            loss = loss * (1 - right) ** self.gamma
+            probability = (torch.softmax(logits, dim=1) * shares).sum(dim=1)
+            loss = loss * (1 - probability) ** self.gamma
         loss = loss * (shares * self.weights.to(loss.device)).sum(dim=1)
         if self.teacher_weight:
-            flat = torch.log_softmax(logits / self.temperature, dim=1)
-            theirs = labels[real][:, self.count :]
-            far = functional.kl_div(flat, theirs, reduction="none").sum(dim=1)
-            loss = (
-                1 - self.teacher_weight
-            ) * loss + self.teacher_weight * self.temperature**2 * far
+            student = torch.log_softmax(logits / self.temperature, dim=1)
+            teacher = labels[real][:, self.count :]
+            divergence = functional.kl_div(student, teacher, reduction="none").sum(dim=1)
+            weight = self.teacher_weight
+            loss = (1 - weight) * loss + weight * self.temperature**2 * divergence
         total = numbers.numel() if num_items_in_batch is None else num_items_in_batch
         return loss.sum() / (total / numbers.shape[1])
 
 
 def parameter_groups(network: Any, tuning: Tuning) -> list[dict[str, Any]]:
-    """The parameter groups of the optimizer, with the learning rate and weight decay of each.
+    """Parameter groups of the optimizer: a learning rate for each layer, with `layer_decay`.
 
-    The learning rate is multiplied by `layer_decay` for each layer down. Biases and norm weights
-    have no weight decay.
+    Biases and the weights of norms have no weight decay.
     """
     layers = [
-        int(found[1]) for name, _ in network.named_parameters() if (found := _LAYER.search(name))
+        int(match[1]) for name, _ in network.named_parameters() if (match := _LAYER.search(name))
     ]
     top = max(layers, default=-1) + 1
     groups: dict[tuple[int, bool], list[Any]] = {}
@@ -148,13 +146,13 @@ def parameter_groups(network: Any, tuning: Tuning) -> list[dict[str, Any]]:
 
 
 def freeze(network: Any, layers: int, *, words: bool) -> None:
-    """Freezes the embeddings and the lowest layers.
+    """Freezes the input embeddings and the lowest layers.
 
     Args:
         network: The network.
-        layers: Number of layers; 0 freezes nothing.
-        words: Freeze the input embeddings even with 0 layers: `relevant` selects text by them, and
-            the selection must not change during the fit.
+        layers: Number of layers; 0 for none.
+        words: Whether to freeze the word embeddings in any case, so that the excerpts of `relevant`
+            do not change during the fit.
     """
     for name, weights in network.named_parameters():
         if layers and 0 <= _depth(name, 10_000) <= layers:
@@ -164,7 +162,7 @@ def freeze(network: Any, layers: int, *, words: bool) -> None:
 
 
 def set_dropout(network: Any, share: float | None) -> None:
-    """Sets the rate of all dropout layers of a network; None changes nothing."""
+    """Sets the rate of all dropout layers of a network; None leaves them unchanged."""
     for module in network.modules():
         if share is not None and isinstance(module, torch.nn.Dropout):
             module.p = share
@@ -172,7 +170,7 @@ def set_dropout(network: Any, share: float | None) -> None:
 
 @contextmanager
 def plain_attention(network: Any) -> Iterator[None]:
-    """Uses unfused attention on a CPU, where the backward pass of torch's fused one is slow."""
+    """Uses attention by plain matrix products on a CPU, where torch's fused gradient is slow."""
     usual = network.config._attn_implementation
     changes = network.device.type == "cpu" and usual == "sdpa"
     if changes:
@@ -195,8 +193,8 @@ def layer_classes(network: Any) -> list[str]:
 
 
 def _depth(name: str, top: int) -> int:
-    """0 for embeddings, 1 for the lowest layer, `top` + 1 for parameters above all layers."""
-    found = _LAYER.search(name)
-    if found:
-        return int(found[1]) + 1
+    """0 for embeddings, 1 for the lowest layer, and `top` + 1 for weights above all layers."""
+    match = _LAYER.search(name)
+    if match:
+        return int(match[1]) + 1
     return 0 if "embeddings" in name else top + 1

@@ -1,4 +1,4 @@
-"""What is learned from: annotators' votes, and a teacher's probabilities."""
+"""Training targets: annotators' votes, and a teacher's probabilities."""
 
 import json
 from collections.abc import Callable
@@ -23,7 +23,7 @@ def cross_entropy(shares: list[float], logits: torch.Tensor) -> float:
     return -sum(share * float(np.log(odd)) for share, odd in zip(shares, odds, strict=True))
 
 
-def test_a_row_of_several_labels_is_compared_with_all_of_them() -> None:
+def test_soft_labels_are_the_targets_of_cross_entropy() -> None:
     shares = torch.tensor([[0.75, 0.25, 0.0], [0.0, 0.0, 1.0]])
     loss = Loss(shares.numpy(), 3, Tuning())
     expected = [cross_entropy(x.tolist(), y) for x, y in zip(shares, LOGITS, strict=True)]
@@ -44,21 +44,21 @@ def test_balanced_weights_count_shares() -> None:
     np.testing.assert_allclose(weights, [4 / (2 * 3.5), 4 / (2 * 0.5)])
 
 
-def test_a_teacher_is_followed_at_its_temperature() -> None:
+def test_the_divergence_from_a_teacher_has_its_temperature() -> None:
     tuning = Tuning(teacher_weight=0.25, teacher_temperature=2.0, label_smoothing=0.1)
     theirs = torch.tensor([[0.6, 0.3, 0.1], [0.2, 0.2, 0.6]])
     labels = torch.tensor([[1.0, 0.0, 0.0], [0.0, 0.0, 0.0]])  # the second has none
-    told = torch.cat([labels, theirs], dim=1)
-    found = float(Loss(told.numpy(), 3, tuning)({"logits": LOGITS}, told))
+    targets = torch.cat([labels, theirs], dim=1)
+    found = float(Loss(targets.numpy(), 3, tuning)({"logits": LOGITS}, targets))
     usual = cross_entropy([0.9 + 0.1 / 3, 0.1 / 3, 0.1 / 3], LOGITS[0])
     far = [
         4 * (cross_entropy(x.tolist(), y / 2) + sum(p * np.log(p) for p in x.tolist()))
         for x, y in zip(theirs, LOGITS, strict=True)
     ]
     assert found == pytest.approx((0.75 * usual + 0.25 * far[0] + 0.25 * far[1]) / 2, rel=1e-5)
-    filled = torch.cat([told, torch.full((1, 6), float(NO_LABEL))])
+    filled = torch.cat([targets, torch.full((1, 6), float(NO_LABEL))])
     three = torch.cat([LOGITS, LOGITS[:1]])
-    loss = Loss(told.numpy(), 3, tuning)
+    loss = Loss(targets.numpy(), 3, tuning)
     assert float(loss({"logits": three}, filled, 12)) == pytest.approx(found)
 
 
@@ -71,7 +71,7 @@ data:
 model:
   {kind: transformer, encoder: ENCODER, max_tokens: 24, device: cpu, precision: fp32, epochs: 1,
    batch_size: 4, learning_rate: 1e-2}
-tracking: {experiment: lessons}
+tracking: {experiment: targets}
 """
 TEXTS = {
     "sport": ["The striker scored twice.", "The coach praised the goalkeeper.", "A penalty."],
@@ -94,17 +94,17 @@ def run(tiny_encoder: Path, workplace: Path, cli: Callable[..., Any]) -> Callabl
 
     def started(*settings: str) -> Any:
         done = cli("train", *settings, "--json")
-        told.append(done.err)
+        errors.append(done.err)
         return json.loads(done.out) if done.code == 0 else done.err.splitlines()[-1]
 
-    told: list[str] = []
-    started.told = told  # type: ignore[attr-defined]
+    errors: list[str] = []
+    started.errors = errors  # type: ignore[attr-defined]
     return started
 
 
-def certainty(told: Any, *, calibrated: bool = False) -> float:
-    """How sure the model is of the training rows' labels."""
-    bundle = Bundle.load(Path(told["bundle"]))
+def certainty(result: Any, *, calibrated: bool = False) -> float:
+    """The mean probability of the predicted labels of the training texts."""
+    bundle = Bundle.load(Path(result["bundle"]))
     plain = replace(bundle, calibration=replace(bundle.calibration, slope=(1.0,)))
     if calibrated:
         plain = bundle
@@ -112,18 +112,18 @@ def certainty(told: Any, *, calibrated: bool = False) -> float:
     return float(plain.probabilities(examples).max(axis=1).mean())
 
 
-def test_votes_make_a_model_as_unsure_as_the_annotators(run: Callable[..., Any]) -> None:
+def test_votes_lower_the_certainty_of_a_model(run: Callable[..., Any]) -> None:
     sure, unsure = (
         certainty(run("votes.yaml", f"model.soft_labels={x}")) for x in ("false", "true")
     )
     assert sure > 0.9
     assert unsure < 0.8
     assert run("plain.yaml", "model.soft_labels=true").startswith(
-        "newsstand: model.soft_labels: no training row has several annotators' votes; name one"
+        "newsstand: model.soft_labels: no training row has votes of several annotators; list"
     )
 
 
-def test_a_student_learns_its_teachers_doubts(run: Callable[..., Any]) -> None:
+def test_a_student_learns_the_certainty_of_its_teacher(run: Callable[..., Any]) -> None:
     teacher = run("votes.yaml", "model.soft_labels=true")
     alone = run("plain.yaml")
     Path("more.jsonl").write_text(
@@ -132,27 +132,29 @@ def test_a_student_learns_its_teachers_doubts(run: Callable[..., Any]) -> None:
             for body in ("Hail and rain.", "Rain on the coast.", "A late goal.")
         )
     )
-    taught = [f"model.teacher.bundle={teacher['bundle']}", "model.teacher.weight=1.0"]
-    student = run("plain.yaml", *taught, "model.teacher.unlabelled=more.jsonl")
+    distilled = [f"model.teacher.bundle={teacher['bundle']}", "model.teacher.weight=1.0"]
+    student = run("plain.yaml", *distilled, "model.teacher.unlabelled=more.jsonl")
     # One of the three is the text of a test row.
-    assert "on 2 unlabelled articles, too (1 left out: their texts are in" in run.told[-1]
+    assert "also on 2 unlabelled articles (1 left out: their texts are in" in run.errors[-1]
     sure = certainty(teacher, calibrated=True)
     assert abs(certainty(student) - sure) < abs(certainty(alone) - sure) / 2
     Path("more.jsonl").write_text('{"body": 5}\n{"body": "Hail."}\noops\n')
-    refused = run("plain.yaml", *taught, "model.teacher.unlabelled=more.jsonl")
+    refused = run("plain.yaml", *distilled, "model.teacher.unlabelled=more.jsonl")
     assert "more.jsonl:3, column 1: expected a JSON object" in refused
     params = MlflowClient().get_run(student["run_id"]).data
     assert params.tags["newsstand.teacher"] == teacher["bundle_hash"]
 
 
-def test_what_a_teacher_must_be_is_said(
+def test_an_unsuitable_teacher_is_refused(
     run: Callable[..., Any], small: Bundle, small_stance: Bundle
 ) -> None:
     small_stance.save(Path("stance"))
-    told = run("plain.yaml", "model.teacher.bundle=stance")
-    assert told == "newsstand: model.teacher.bundle: a stance model, but task is topic"
+    error = run("plain.yaml", "model.teacher.bundle=stance")
+    assert error == "newsstand: model.teacher.bundle: a stance model, but task is topic"
     small.save(Path("topic"))
-    told = run("plain.yaml", "model.teacher.bundle=topic")
-    assert told.startswith("newsstand: model.teacher.bundle: its labels are not those of the data")
-    told = run("plain.yaml", "model.teacher.bundle=nowhere")
-    assert told.startswith("newsstand: nowhere: no such bundle folder (models in MLflow are")
+    error = run("plain.yaml", "model.teacher.bundle=topic")
+    assert error.startswith(
+        "newsstand: model.teacher.bundle: its labels differ from those of the data"
+    )
+    error = run("plain.yaml", "model.teacher.bundle=nowhere")
+    assert error.startswith("newsstand: nowhere: no such bundle folder (models in MLflow are")
