@@ -1,7 +1,7 @@
-# Two commands do all the set-up: `make train` and `make test`. Both make .venv when it is missing.
+# Two commands do all the set-up: `make train` and `make test`. Both create .venv if it is missing.
 PYTHON ?= python3
 BIN := .venv/bin
-# Telemetry off, and nothing asked of a model hub, in everything that make runs.
+# No telemetry in anything that make runs.
 export MLFLOW_DISABLE_TELEMETRY := true
 export HF_HUB_DISABLE_TELEMETRY := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -17,10 +17,11 @@ train: .venv/train.stamp
 		--target "ending the strike" --target "the second terminal" \
 		--format table docs/sample-article.txt
 	@echo
-	@echo "Compare the runs:    $(BIN)/mlflow ui        then open http://127.0.0.1:5000"
-	@echo "Score your articles: $(BIN)/newsstand score --help"
+	@echo "Compare the runs:          $(BIN)/mlflow ui     then open http://127.0.0.1:5000"
+	@echo "Score your articles:       $(BIN)/newsstand score --model models:/topic@champion FILE"
+	@echo "Train on your own table:   $(BIN)/newsstand init topic FILE.csv"
 
-# Larger encoders, for work rather than for a first look: most of an hour on two cores.
+# Larger encoders and better models: most of an hour on two cores.
 train-large: .venv/large.stamp
 	$(BIN)/newsstand train configs/topic-large.yaml
 	$(BIN)/newsstand train configs/stance-large.yaml
@@ -45,9 +46,9 @@ clean:
 		|| { echo "newsstand needs Python 3.11 or newer; set PYTHON=python3.11"; exit 2; }
 	$(PYTHON) -m venv .venv
 
-# Installed as links under build/, which type checkers can follow. An edited file is used at once; a
-# file that was added, moved or deleted needs another installation, so the stamps depend on the list
-# of files, which is written only when it changes.
+# The installation consists of links under build/, which type checkers can follow. Edits take effect
+# at once; a file that is added, moved or deleted needs another installation, so the stamps depend
+# on the list of files, which is written only when it changes.
 install = $(BIN)/pip install --quiet --no-compile --constraint constraints.txt \
 	--config-settings editable_mode=strict --editable
 
@@ -57,8 +58,8 @@ build/sources.txt: FORCE
 		\( -name '*.py' -o -name py.typed -o -name '*.jinja' -o -path 'data/corpus/*' \) | LC_ALL=C sort > $@.new
 	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 
-# Byte code is made by all cores, where pip uses one; without it, scoring one article takes twice as
-# long wherever PYTHONDONTWRITEBYTECODE is set. A few packages hold files that are no Python.
+# Byte code is compiled on all cores, where pip uses one; without it, scoring one article takes twice
+# as long if PYTHONDONTWRITEBYTECODE is set. Some packages contain .py files that are not Python.
 compile = @$(BIN)/python -m compileall -q -j 0 -x '/tests?/' \
 	.venv/lib build/__editable__* newsstand >/dev/null || true
 

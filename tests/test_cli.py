@@ -14,12 +14,14 @@ import pytest
 import newsstand
 from command_line import COMMAND, SPORT, environment
 from given import Cli, Trained
-from newsstand.cli.main import main as commands
+from newsstand.cli.main import main
 from newsstand.config.loader import load_config
+from newsstand.config.reference import reference_text
+from newsstand.config.schema import Config
 from newsstand.io.bundle import bundle_hash
 
 ROOT = Path(__file__).parents[1]
-COMMANDS = ("train", "data", "check", "score", "config", "verify", "log", "relocate")
+COMMANDS = (*("init", "data", "check", "train", "score", "config", "verify", "log", "relocate"),)
 CONFIG = """
 task: topic
 labels: from-data
@@ -53,6 +55,7 @@ def test_every_command_explains_itself(cli: Cli, command: str) -> None:
     done = cli(command, "--help")
     assert (done.code, done.err) == (0, "")
     assert f"Usage: newsstand {command}" in done.out
+    assert f"Example: newsstand {command}" in done.out
 
 
 def test_version(cli: Cli) -> None:
@@ -124,7 +127,7 @@ def test_train_prints_a_table_and_where_things_are(
         ["sport", "1.000", "1.000", "1.000", "3"],
     ]
     named = dict(line.split(maxsplit=1) for line in lines if line[:1].isalpha())
-    assert named["test"].startswith("accuracy 1.0000  macro_f1 1.0000  ece 0.")
+    assert re.fullmatch(r"accuracy 1\.000, macro-F1 1\.000, ECE 0\.\d{3}", named["test"])
     assert named["model"] == "models:/quick@champion"
     assert named["page"].endswith(f"/runs/{named['run']}")
     assert Path(named["bundle"]).is_dir()
@@ -158,10 +161,29 @@ def test_config_schema(cli: Cli) -> None:
             assert setting.get("description") or "$ref" in setting, name
 
 
+def test_the_reference_of_settings_is_the_one_in_docs(cli: Cli) -> None:
+    done = cli("config", "--reference")
+    assert (done.code, done.err) == (0, "")
+    assert done.out == (ROOT / "docs/config.md").read_text(encoding="utf-8"), (
+        "run: newsstand config --reference > docs/config.md"
+    )
+    assert "| `C` | number, ≥ 1e-06, ≤ 1000000.0 | `1.0` | " in done.out
+
+
+def test_the_reference_has_every_setting() -> None:
+    headings = {"data", "data.split", "data.csv", "model` with `kind: linear", "model.fine_tune"}
+    text = reference_text()
+    assert all(f"## `{heading}`" in text for heading in headings)
+    schema = Config.model_json_schema()
+    for name, section in schema["$defs"].items():
+        for key in section["properties"]:
+            assert f"\n| `{key}` | " in text, (name, key)
+
+
 def test_config_wants_a_file(cli: Cli) -> None:
     done = cli("config")
     assert (done.code, done.out) == (2, "")
-    assert done.err == "newsstand: config: name a file, or ask for --schema\n"
+    assert done.err == "newsstand: config: expected a file, --schema or --reference\n"
 
 
 def test_verify(cli: Cli, trained: Trained) -> None:
@@ -251,11 +273,11 @@ def test_a_failed_run_gives_the_cursor_back(folder: Path, monkeypatch: pytest.Mo
 
     screen = io.StringIO()
     console = Console(file=screen, force_terminal=True)
-    monkeypatch.setattr("newsstand.cli.display.stderr", lambda: console)
+    monkeypatch.setattr("newsstand.cli.progress.stderr", lambda: console)
     monkeypatch.setattr(sys, "argv", ["newsstand", "train", "quick.yaml"])
     Path("quick.yaml").write_text(CONFIG)  # its rows are not there
     with pytest.raises(SystemExit):
-        commands.main()
+        main()
     hidden, shown = "\x1b[?25l", "\x1b[?25h"
     assert screen.getvalue().count(hidden) == screen.getvalue().count(shown) == 1
     assert screen.getvalue().rindex(shown) > screen.getvalue().rindex(hidden)

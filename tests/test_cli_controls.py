@@ -8,6 +8,7 @@ import pytest
 from given import Cli
 from newsstand.cli.display import show_result
 from newsstand.cli.terminal import visible
+from newsstand.io.bundle import Bundle
 from newsstand.train.evaluate import LabelReport
 from newsstand.train.run import Result
 
@@ -71,7 +72,7 @@ def test_errors_of_data_and_config_show_none(cli: Cli) -> None:
         assert r"\x1b[31m" in done.err
 
 
-def test_the_result_of_a_run_shows_none(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_result_of_a_run_shows_none(capsys: pytest.CaptureFixture[str], small: Bundle) -> None:
     figures = dict.fromkeys(("precision", "recall", "f1"), 0.5)
     result = Result(
         run_id="1",
@@ -85,6 +86,7 @@ def test_the_result_of_a_run_shows_none(capsys: pytest.CaptureFixture[str]) -> N
         seconds={},
         labels=[LabelReport(label="a", support=3, **figures)],
         names={"a": f"[bold]{ESC}{TURN}"},
+        fitted=small,
     )
     show_result(result)
     shown = capsys.readouterr().out

@@ -1,4 +1,4 @@
-"""What all commands of the command line have in common."""
+"""What the commands share: arguments, interruption, warnings, and where libraries print."""
 
 import gc
 import logging
@@ -6,22 +6,33 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any, NoReturn
+from contextlib import AbstractContextManager, contextmanager, redirect_stdout
+from typing import Annotated, Any, NoReturn, TypeAlias
 
 import typer
 from typer.core import TyperCommand
 
 from newsstand.cli.terminal import complain
+from newsstand.errors import NewsstandError
 
-_INTERRUPTED = 130  # as the shell says it of programs that SIGINT has ended
+_INTERRUPTED = 130  # the exit status that shells give programs ended by SIGINT
+
+# Arguments of several commands.
+ConfigFile: TypeAlias = Annotated[
+    str, typer.Argument(metavar="CONFIG", help="The experiment's YAML file.")
+]
+Overrides: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="KEY.SUB=VALUE", help="Settings that override those of the file."),
+]
+AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 class Command(TyperCommand):
-    """A command that refuses options given twice where one counts, and can be interrupted."""
+    """A command that refuses repeated options where only one counts, and can be interrupted."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Refuses an option with two values, of which the first would be lost."""
+        """Refuses an option that is given twice, whose first value would be ignored."""
         given: Any = self.make_parser(ctx).parse_args(list(args))[2]
         for option in given:
             times = given.count(option)
@@ -30,7 +41,7 @@ class Command(TyperCommand):
         return super().parse_args(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:
-        """Ends in one line where the user interrupts it."""
+        """Ends with one line when the user interrupts it."""
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
@@ -39,7 +50,7 @@ class Command(TyperCommand):
 
 
 def as_program() -> None:
-    """What the library leaves to its host, and this program does: warnings, and SIGTERM's end."""
+    """Prints the library's warnings, and ends on SIGTERM as on an error."""
     logging.getLogger("newsstand").addHandler(_SHOWN)
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _end)
@@ -47,7 +58,7 @@ def as_program() -> None:
 
 @contextmanager
 def importing(module: str) -> Iterator[None]:
-    """A block that imports a module and what it needs, without garbage collection.
+    """Imports a module and its dependencies without garbage collection, in a `with` block.
 
     Imports create many objects and hardly any garbage. What exists after the block is never
     examined again, not even at exit, so this is for programs and not for a library.
@@ -63,8 +74,26 @@ def importing(module: str) -> Iterator[None]:
         gc.enable()
 
 
+@contextmanager
+def training_installed() -> Iterator[None]:
+    """Reports a missing library of `newsstand[train]`, in a `with` block that imports it.
+
+    Raises:
+        NewsstandError: With the command that installs it.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise NewsstandError(f"this needs {error.name}: pip install 'newsstand[train]'") from error
+
+
+def library_output() -> AbstractContextManager[Any]:
+    """Sends what libraries print in a `with` block to stderr: it is not part of the result."""
+    return redirect_stdout(sys.stderr)
+
+
 class _Warnings(logging.Handler):
-    """Shows what the library warns of, a line each."""
+    """Prints each warning of the library in one line."""
 
     def emit(self, record: logging.LogRecord) -> None:
         complain(record.getMessage())
@@ -74,6 +103,6 @@ _SHOWN = _Warnings()
 
 
 def _end(number: int, _frame: object) -> NoReturn:
-    """Ends as an exception does, so that temporary folders are removed and runs marked."""
-    signal.signal(number, signal.SIG_DFL)  # a second one ends at once
+    """Ends as an exception does, so that temporary folders are removed and runs are marked."""
+    signal.signal(number, signal.SIG_DFL)  # a second signal ends the process at once
     sys.exit(128 + number)

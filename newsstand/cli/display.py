@@ -1,16 +1,12 @@
-"""What the command line shows: progress on stderr, tables on stdout."""
+"""Prints the results of commands as tables and lines on stdout."""
 
 import sys
-import threading
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from newsstand.cli.terminal import ReaderGone, complain, put, visible
@@ -19,115 +15,50 @@ if TYPE_CHECKING:
     from newsstand.serve.score import Score
     from newsstand.train.run import Result
 
-_QUIET = 30.0  # seconds after which a stage says how far it is, where there is no bar
-_WIDTH = 100  # of tables that go to a file or a pipe
-_LISTED = 10  # outlets, and months before they are summed up by year
+_WIDTH = 100  # of tables in a file or a pipe
+_LISTED = 10  # outlets, and a third of the months that are listed before years are
 _BESIDE = 60  # cells of a table of scores beside the article's name
 _BESIDE_ID = 12  # and of a sample beside its id: a path that is wrapped cannot be copied
 _SHOWN = 400  # characters of a sample's text
-_CONTROLS = (
-    *("text_only_macro_f1", "target_only_macro_f1", "target_changes_answer"),
-    *("flip_accuracy", "side_change"),
-)
-
-
-def stderr() -> Console:
-    """The console for progress."""
-    return Console(stderr=True, highlight=False, soft_wrap=True)
+# Metrics of the test rows: their key, their name and their format.
+_METRICS = {
+    "accuracy": ("accuracy", ".3f"),
+    "macro_f1": ("macro-F1", ".3f"),
+    "ece": ("ECE", ".3f"),
+    "f_avg": ("F_avg", ".3f"),
+    "fnc_score": ("FNC score", ".1f"),
+    "mae": ("MAE", ".3f"),
+}
+_CONTROLS = {
+    "text_only_macro_f1": ("text-only macro-F1", ".3f"),
+    "target_only_macro_f1": ("target-only macro-F1", ".3f"),
+    "target_changes_answer": ("target changes answer", ".3f"),
+    "flip_accuracy": ("flip accuracy", ".3f"),
+    "side_change": ("side change", ".3f"),
+}
 
 
 class _Answer(Console):
-    """Rich ends the program with status 1 where nobody reads on."""
+    """A console that raises `ReaderGone`, where Rich ends the program with status 1."""
 
     def on_broken_pipe(self) -> NoReturn:
         raise ReaderGone
 
 
 def stdout() -> Console:
-    """The console for tables."""
+    """Returns a console for tables."""
     return _Answer(highlight=False, width=None if sys.stdout.isatty() else _WIDTH)
 
 
-class StageProgress:
-    """A line a stage on stderr; while it lasts a bar, or, not on a terminal, a line now and then.
-
-    Args:
-        console: Where to.
-        quiet: Seconds between these lines.
-    """
-
-    def __init__(self, console: Console, quiet: float = _QUIET) -> None:
-        self._console = console
-        self._quiet = quiet
-        self._ended: threading.Event | None = None
-        self._said = ""
-        columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn())
-        counts = TextColumn("{task.fields[counts]}")
-        self._bar = Progress(
-            *columns, counts, TimeRemainingColumn(), console=console, transient=True
-        )
-        self._task = self._bar.add_task("", total=None, counts="")
-
-    def begin(self, stage: str) -> None:
-        """A stage begins."""
-        self._hush()
-        self._bar.reset(self._task, description=stage, total=None, counts="")
-        if self._console.is_terminal:
-            self._bar.start()
-        else:
-            self._said, self._ended = "", threading.Event()
-            told = (stage, time.monotonic(), self._ended)
-            threading.Thread(target=self._tell, args=told, daemon=True).start()
-
-    def progress(self, stage: str, done: int, total: int | None) -> None:
-        """So many rows are done, of how many if that is known."""
-        counts = f"{done:,}" + (f" of {total:,}" if total else "")
-        self._said = f"{stage}: {counts}" if done or total else stage
-        self._bar.update(self._task, description=stage, completed=done, total=total, counts=counts)
-
-    def stop(self) -> None:
-        """Ends the bar, which else leaves the terminal without a cursor, and the lines."""
-        self._hush()
-        if self._bar.live.is_started:
-            self._bar.stop()
-
-    def _hush(self) -> None:
-        if self._ended is not None:
-            self._ended.set()
-
-    def _tell(self, stage: str, begun: float, ended: threading.Event) -> None:
-        while not ended.wait(self._quiet):
-            minutes = (time.monotonic() - begun) / 60
-            self._console.print(
-                f"{stage:<10}{minutes:6.1f} min  {visible(self._said)}", markup=False
-            )
-
-    def end(self, stage: str, detail: str, seconds: float) -> None:
-        """A stage is done: what came of it, and the seconds it took."""
-        self.stop()
-        self._console.print(f"{stage:<10}{seconds:6.1f} s  {visible(detail)}", markup=False)
-
-
-@contextmanager
-def progress(stage: str) -> Iterator[StageProgress]:
-    """Progress on stderr, begun with a stage, that gives the terminal back however it ends."""
-    shown = StageProgress(stderr())
-    shown.begin(stage)
-    try:
-        yield shown
-    finally:
-        shown.stop()
-
-
 def show_lines(lines: Mapping[str, str]) -> None:
-    """Names and what they say, one a line, the names in a column."""
+    """Prints names and texts, one pair a line, the names in a column."""
     width = max(map(len, lines)) + 2
     for name, text in lines.items():
         put(f"{name:<{width}}{visible(text)}")
 
 
 def show_result(result: "Result") -> None:
-    """The figures of a training run."""
+    """Prints the metrics of a training run, and where its model is."""
     table = Table(title=f"{result.task}: test rows", title_justify="left")
     table.add_column("label", no_wrap=True)
     for name in ("precision", "recall", "F1", "rows"):
@@ -136,67 +67,75 @@ def show_result(result: "Result") -> None:
         shares = (f"{value:.3f}" for value in (report.precision, report.recall, report.f1))
         table.add_row(plain(result.names[report.label]), *shares, f"{report.support:,}")
     stdout().print(table)
-    named = ("accuracy", "macro_f1", "ece", "f_avg", "fnc_score", "mae")
-    figures = {name: result.metrics.get(f"test/{name}") for name in named}
-    lines = {"test": "  ".join(f"{k} {v:.4f}" for k, v in figures.items() if v is not None)}
-    told = [
-        f"{name} {mean:.4f} ± {result.metrics[f'test/{name}_std']:.4f}"
-        for name in named
-        if (mean := result.metrics.get(f"test/{name}_mean")) is not None
-    ]
-    if told:
-        lines["seeds"] = "  ".join(told)
-    controls = {name: result.metrics.get(f"test/{name}") for name in _CONTROLS}
-    if any(value is not None for value in controls.values()):
-        shown = (f"{name} {value:.4f}" for name, value in controls.items() if value is not None)
-        lines["controls"] = "  ".join(shown)
-    if result.warning:
-        lines["warning"] = result.warning
-    show_lines(
-        lines
-        | {
-            "run": result.run_id,
-            "page": result.url,
-            "model": result.model,
-            "bundle": result.bundle,
-        }
+    metrics = {
+        name.removeprefix("test/"): value
+        for name, value in result.metrics.items()
+        if name.startswith("test/")
+    }
+    lines = {
+        "test": _listed(metrics, _METRICS),
+        "seeds": _listed_seeds(metrics),
+        "controls": _listed(metrics, _CONTROLS),
+        "warning": result.warning or "",
+        "run": result.run_id,
+        "page": result.url,
+        "model": result.model,
+        "bundle": result.bundle,
+    }
+    optional = ("seeds", "controls", "warning")
+    show_lines({name: text for name, text in lines.items() if text or name not in optional})
+
+
+def _listed(metrics: Mapping[str, float], wanted: Mapping[str, tuple[str, str]]) -> str:
+    """The metrics that a run has, by name: `accuracy 0.688, macro-F1 0.671`."""
+    return ", ".join(
+        f"{name} {metrics[key]:{form}}" for key, (name, form) in wanted.items() if key in metrics
     )
 
 
-def show_data(found: Mapping[str, Any], names: Mapping[str, str]) -> None:
-    """What a config loads, as `newsstand.data.describe` counts it.
+def _listed_seeds(metrics: Mapping[str, float]) -> str:
+    """Mean and standard deviation over several seeds."""
+    return ", ".join(
+        f"{name} {metrics[f'{key}_mean']:{form}} ± {metrics[f'{key}_std']:{form}}"
+        for key, (name, form) in _METRICS.items()
+        if f"{key}_mean" in metrics
+    )
+
+
+def show_data(summary: Mapping[str, Any], names: Mapping[str, str]) -> None:
+    """Prints what a config loads.
 
     Args:
-        found: What `describe` returns.
+        summary: The result of `newsstand.data.describe`.
         names: Label to readable name.
     """
-    lines = {"rows": ", ".join(f"{count:,} {split}" for split, count in found["rows"].items())}
-    if found["left_out"]:
-        lines["left out"] = ", ".join(f"{n:,} {why}" for why, n in found["left_out"].items())
-    if found["ties"]:
-        lines["ties"] = f"{found['ties']:,} rows dropped, as their annotators' votes are tied"
-    for number, note in enumerate(found["notes"], start=1):
+    lines = {"rows": ", ".join(f"{count:,} {split}" for split, count in summary["rows"].items())}
+    if summary["left_out"]:
+        lines["left out"] = ", ".join(f"{n:,} {why}" for why, n in summary["left_out"].items())
+    if summary["ties"]:
+        lines["ties"] = f"{summary['ties']:,} rows dropped, whose annotators' votes are tied"
+    for number, note in enumerate(summary["notes"], start=1):
         lines[f"note {number}"] = note
-    near = found["near_duplicates"]
+    near = summary["near_duplicates"]
     if near and near["texts"]:
         lines["copies"] = (
-            f"{near['texts']:,} texts are near-duplicates: {near['stories']:,} stories told again"
+            f"{near['texts']:,} texts have near-duplicates, in {near['stories']:,} groups"
         )
-    if "dropped" in found:
-        shares = (f"{choice} {share:.1%}" for choice, share in found["dropped"].items())
-        lines["not read"] = f"{', '.join(shares)} of the text (model.long_text)"
-    show_lines(lines | {"splits": found["note"], "digest": found["digest"]})
-    labels = {names[label]: counts for label, counts in found["labels"].items()}
-    outlets, months = found["outlets"], found["months"]
+    if "dropped" in summary:
+        shares = (f"{choice} {share:.1%}" for choice, share in summary["dropped"].items())
+        lines["truncated"] = f"{', '.join(shares)} of the tokens, by model.long_text"
+    show_lines(lines | {"splits": summary["note"], "digest": summary["digest"]})
+    labels = {names[label]: counts for label, counts in summary["labels"].items()}
+    outlets, months = summary["outlets"], summary["months"]
     _show_counts("label", labels)
-    if "sources" in found:
-        _show_counts("source", found["sources"])
+    if "sources" in summary:
+        _show_counts("source", summary["sources"])
     if set(outlets) - {""}:
         _show_counts("outlet", _named(outlets), most=_LISTED)
     if set(months) - {""}:
         _show_counts("published", _by_year(_named(months)))
-    _show_words(found["words"])
-    for sample in found["samples"]:
+    _show_words(summary["words"])
+    for sample in summary["samples"]:
         _show_sample(sample, names)
 
 
@@ -267,11 +206,11 @@ def _apart(table: Table, least: int = 0) -> None:
 
 
 def show_scores(scores: Sequence[tuple[str, "Score | None"]]) -> None:
-    """A table of articles, each with its score or None, and what spoke for it if asked for."""
+    """Prints a table of articles, each with its score or None, then their evidence."""
     console = stdout()
     stance = any(score and score.target is not None for _, score in scores)
     table = Table()
-    # An article's name may be a path, to be copied: the table grows past the width instead.
+    # An article's name may be a path to copy: it is not wrapped, and the table may get wider.
     table.add_column("article", no_wrap=True)
     for title in ("label", "probability", *(["target"] if stance else [])):
         table.add_column(
@@ -293,7 +232,7 @@ def show_scores(scores: Sequence[tuple[str, "Score | None"]]) -> None:
 
 
 def _details(name: str, item: "Score") -> Table:
-    """Why an article got its label, and what was left out of it."""
+    """The evidence for an article's label, and the boilerplate removed from the article."""
     grid = Table(
         title=plain(name), title_justify="left", box=None, show_header=False, pad_edge=False
     )
@@ -314,5 +253,5 @@ def _line(text: str) -> str:
 
 
 def plain(text: str) -> str:
-    """Text that rich shows as it is, square brackets included, without control characters."""
+    """Text that rich prints unchanged, square brackets included, without control characters."""
     return escape(visible(text))

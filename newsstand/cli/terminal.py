@@ -1,8 +1,8 @@
-"""What a command writes: texts that cannot steer a terminal, JSON, errors, and nothing else.
+"""Output of the commands: text without control characters, JSON, errors.
 
-Texts of users and of the web may hold characters that a terminal obeys: escape sequences that
-retitle its window or hide a line, controls that turn the order of letters round, line breaks that
-forge a row. Whatever shows such a text calls `visible`.
+Texts of users and of the web may contain control characters: escape sequences that change the
+title of a terminal's window or hide a line, controls that reverse the order of letters, line
+breaks that fake a row. Code that prints such a text calls `visible`.
 """
 
 import codecs
@@ -15,20 +15,20 @@ from contextlib import suppress
 from io import TextIOWrapper
 from typing import Any, TextIO
 
-# Controls of ASCII and of Latin-1 (U+009B begins an escape sequence as ESC [ does), separators of
-# lines, embeddings and overrides of direction, halves of surrogate pairs. Marks of direction and
-# joiners stay: Arabic, Hebrew, Persian and emoji need them, and they change nothing but their
-# neighbours.
+# Control characters of ASCII and Latin-1 (U+009B begins an escape sequence as ESC [ does), line
+# separators, embeddings and overrides of direction, unpaired surrogates. Direction marks and
+# joiners are kept: Arabic, Hebrew, Persian and emoji need them, and they affect their neighbours
+# only.
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _CONTROLS_BUT_LINES = re.compile(_CONTROLS.pattern.replace("\x00-\x1f", "\x00-\x09\x0b-\x1f"))
 
 
-class ReaderGone(Exception):  # noqa: N818 - no fault of anybody
-    """Whoever read standard output has ended, as `head` does after its lines."""
+class ReaderGone(Exception):  # noqa: N818 - not an error
+    """The process that reads standard output has ended, as `head` does after its lines."""
 
 
 def visible(text: str, *, lines: bool = False) -> str:
-    r"""The same text, its control characters written out as Python would.
+    r"""Returns a text with its control characters escaped as in Python.
 
     Args:
         text: Any text.
@@ -42,16 +42,16 @@ def visible(text: str, *, lines: bool = False) -> str:
 
 
 def to_json(value: Any, *, indent: int | None = None) -> str:
-    """A value as JSON that is safe to show and valid in the encoding of standard output.
+    """Returns a value as JSON without control characters, in the encoding of standard output.
 
-    A number that is not finite, for which JSON has no word, becomes null.
+    NaN and infinite numbers, which JSON does not have, become null.
     """
     ascii_only = codecs.lookup(sys.stdout.encoding or "ascii").name != "utf-8"
     try:
         text = json.dumps(value, ensure_ascii=ascii_only, allow_nan=False, indent=indent)
     except ValueError:
         text = json.dumps(_finite(value), ensure_ascii=ascii_only, allow_nan=False, indent=indent)
-    # Outside of its texts, JSON has no control characters but the line breaks of an indent.
+    # Outside of strings, JSON has no control characters but the line breaks of an indent.
     return _CONTROLS_BUT_LINES.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
@@ -64,14 +64,14 @@ def _finite(value: Any) -> Any:
 
 
 def put(text: str, stream: TextIO | None = None) -> None:
-    """Writes a line to standard output at once.
+    """Writes a line to standard output and flushes it.
 
     Args:
         text: The line, without its end.
-        stream: Where to, if standard output is another by now.
+        stream: The stream to write to; None for the present standard output.
 
     Raises:
-        ReaderGone: Nobody reads it.
+        ReaderGone: The reading process has ended.
     """
     stream = stream or sys.stdout
     try:
@@ -82,26 +82,26 @@ def put(text: str, stream: TextIO | None = None) -> None:
 
 
 def complain(*lines: str) -> None:
-    """Says on standard error what is wrong, or what to know of a score."""
+    """Writes errors and warnings to standard error, the first line after `newsstand: `."""
     text = "\n".join(map(visible, lines))
     if sys.stderr is not None:
         sys.stderr.write(f"newsstand: {text}\n")
 
 
 def keep_stdout() -> None:
-    """Keeps standard output for what Python writes to `sys.stdout`; only a program may do so.
+    """Reserves standard output for what Python writes to `sys.stdout`; only for programs.
 
-    Native code that writes to descriptor 1 by itself, as the tokenizers library does, reaches
-    standard error from here on.
+    What native code writes to descriptor 1, as the tokenizers library does, goes to standard
+    error from now on.
     """
-    if sys.stderr is None:  # closed by whoever has started this program
+    if sys.stderr is None:  # closed by the parent process
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115
     stream = sys.stdout
     if not isinstance(stream, TextIOWrapper):
         return
-    # Half a character in an article or a path is printed as JSON would escape it.
+    # An unpaired surrogate in an article or a path is escaped as in JSON.
     stream.reconfigure(errors="backslashreplace")
-    with suppress(OSError):  # a stream that is no file, or no standard error
+    with suppress(OSError):  # a stream that is not a file, or no standard error
         if stream.fileno() == 1:
             stream.flush()
             own = os.dup(1)
@@ -110,6 +110,6 @@ def keep_stdout() -> None:
 
 
 def drop_stdout() -> None:
-    """Nothing more is written: Python would complain at its end of what nobody has read."""
+    """Discards further output, of which Python would report an error at exit."""
     with suppress(OSError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -48,7 +48,7 @@ def find_encoder(name: str, sha256: str | None = None) -> Path:
     elif name.startswith((".", "/", "~")) or name.count("/") > 1:
         raise NewsstandError(f"encoder '{name}': no such folder (model.encoder)")
     else:
-        folder = _cached(name) or _packaged(name) or _joined(name) or _downloaded(name)
+        folder = installed_encoder(name) or _downloaded(name)
     if not (folder / "config.json").is_file():
         raise NewsstandError(
             f"encoder '{name}': {folder} has no config.json, so it is not an encoder in "
@@ -62,6 +62,18 @@ def find_encoder(name: str, sha256: str | None = None) -> Path:
         )
     _check(name, weights, sha256 or _KNOWN.get(name))
     return folder
+
+
+def installed_encoder(name: str) -> Path | None:
+    """The folder of an encoder that needs no download, or None.
+
+    Args:
+        name: An encoder's name on the Hugging Face hub.
+
+    Raises:
+        NewsstandError: The hub's client, which reads its cache, is not installed.
+    """
+    return _cached(name) or _packaged(name) or _joined(name)
 
 
 def weight_files(folder: Path) -> list[Path]:

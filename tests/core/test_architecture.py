@@ -125,7 +125,7 @@ def test_rooms_import_one_way(room: str) -> None:
     wrong = []
     for path in modules(room):
         found = [item for item in imports(path) if item.within(*FORBIDDEN[room])]
-        if path == ROOT / "newsstand/cli/main.py":
+        if path.parent == ROOT / "newsstand/cli" and path.stem.endswith("_commands"):
             found = [item for item in found if not item.deferred and not item.typing]
         elif path in (ROOT / f"newsstand/{x}.py" for x in TYPED):
             found = [item for item in found if not item.typing]
@@ -244,7 +244,7 @@ KINDS = ("Model", "Config", "Encoder")
 
 def test_nothing_asks_which_family_a_model_is_of() -> None:
     wrong = []
-    for path in (ROOT / "train/run.py", *modules("serve"), ROOT / "newsstand/cli/main.py"):
+    for path in (ROOT / "train/run.py", *modules("serve"), *(ROOT / "newsstand/cli").glob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and ast.unparse(node.func) == "isinstance":
                 asked = ast.unparse(node.args[1])

@@ -5,12 +5,12 @@ import time
 
 from rich.console import Console
 
-from newsstand.cli.display import StageProgress
+from newsstand.cli.progress import StageProgress
 
 
 def test_a_long_stage_says_how_far_it_is_now_and_then() -> None:
     stream = io.StringIO()
-    shown = StageProgress(Console(file=stream, soft_wrap=True), quiet=0.02)
+    shown = StageProgress(Console(file=stream, soft_wrap=True), interval=0.02)
     shown.begin("fit")
     shown.progress("encoding", 1024, 5000)
     deadline = time.monotonic() + 20
