@@ -1,8 +1,9 @@
-"""Runs every command and example of the README, and compares what it shows with what comes."""
+"""Runs the commands and examples of the README and of docs/, and compares what they print."""
 
 import os
 import re
 import shlex
+import shutil
 import signal
 import socket
 import subprocess
@@ -14,69 +15,116 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 import pytest
+from ruamel.yaml import YAML
 
 from given import Cli
+from newsstand.cli.main import main
 from newsstand.config.loader import load_config
 from newsstand.data.readers import formats
 
 ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text(encoding="utf-8")
 BIN = Path(sys.executable).parent
+DOCS = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").glob("*.md"))
+# Experiments quote commands of former versions; the other two are generated.
+PAGES = [
+    "README.md",
+    *sorted({*DOCS} - {"docs/experiments.md", "docs/config.md", "docs/bench-linear.md"}),
+]
+# Commands that are not run here, by their beginning, and why.
+NOT_RUN = {
+    "make test": "runs this test",
+    "make train-large": "takes half an hour",
+    "mlflow models serve": "a server; tests/serve/test_served_model.py has it",
+    "newsstand train CONFIG --resume": "an interrupted run; tests/train/test_fine_tune.py has it",
+    "newsstand train configs/stance-public.yaml": "needs four public data sets",
+    "newsstand train stance-nli.yaml": "needs the network; tests/train/test_entailment.py has it",
+    "pip install": "needs the network",
+    "python tests/bench/": "takes minutes to hours, on public data",
+    "torchrun": "several processes; tests/train/test_processes.py has them",
+}
+# Overrides with which the configs train in seconds.
+QUICK = {
+    "configs/topic.yaml": ["model.max_tokens=16"],
+    "configs/stance.yaml": ["model.max_tokens=16", "model.fine_tune.epoch_texts=64"],
+    "my-articles.yaml": ["model.max_tokens=16"],
+}
 
 
-def shown(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+def text_of(page: str) -> str:
+    return (ROOT / page).read_text(encoding="utf-8")
 
 
-def commands() -> Iterator[tuple[str, str]]:
-    """Each command of the README with the output shown below it."""
-    for block in shown("console"):
+def blocks(page: str, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", text_of(page), re.DOTALL | re.MULTILINE)
+
+
+def commands(page: str) -> Iterator[tuple[str, str]]:
+    """Each command of a page with the output shown below it."""
+    for block in blocks(page, "console"):
         for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
             command, _, output = part.partition("\n")
             yield command, output
 
 
+def examples(page: str) -> list[tuple[str, str | None]]:
+    """Each Python block of a page with the output shown directly below it."""
+    pattern = r"^```python\n(.*?)^```(?:\n+```text\n(.*?)^```)?"
+    found = re.finditer(pattern, text_of(page), re.DOTALL | re.MULTILINE)
+    return [(match[1], match[2]) for match in found]
+
+
 def masked(text: str) -> list[str]:
-    """Lines without what differs from run to run: digits, ids, places, width, stances."""
+    """Lines without what differs between runs: digits, ids, paths, widths, predicted stances."""
     text = re.sub(r"│ (favor|against|neutral) +│", "│ STANCE │", text)
     text = re.sub(r"\b[0-9a-f]{32,64}\b", "ID", text)
+    text = re.sub(r"(?<!\S)/\S+", "PATH", text)
     text = re.sub(r"\d+(,\d{3})*(\.\d+)?", "0", text)
     lines = (re.sub(r"[\s━─]+", " ", line).strip() for line in text.splitlines())
-    # A path; and what a part of the corpus may have none of.
-    return [line for line in lines if line and not line.startswith(("bundle", "copies"))]
+    # A path; what a part of the corpus may have none of; and lines that are left out.
+    return [x for x in lines if x and not x.startswith(("bundle", "copies", "…"))]
 
 
-# Of what `make train` trains: with these, it takes seconds.
-QUICK = {
-    "topic": ["model.max_tokens=16"],
-    "stance": ["model.max_tokens=16", "model.fine_tune.epoch_texts=64"],
-}
-
-
-@pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder as a reader of the README has it, with small stand-ins for public data."""
-    folder = tmp_path_factory.mktemp("desk")
-    for name in ("configs", "docs"):
-        (folder / name).symlink_to(ROOT / name)
-    rows = [("economy", "Wheat and rye fell on the exchange"), ("sport", "The keeper saved twice")]
-    articles = [f"{label},{text} on day {day}\n" for day in range(20) for label, text in rows]
-    (folder / "my-articles.csv").write_text("label,body\n" + "".join(articles))
+def write_stand_ins(folder: Path) -> None:
+    """Writes small files in place of a reader's own and of public data."""
+    who = {
+        "sport": ("striker", "keeper", "coach", "referee", "captain"),
+        "economy": ("bank", "exchange", "treasury", "lender", "broker"),
+    }
+    did = {
+        "sport": ("scored twice", "saved a penalty", "won the final", "lost the match"),
+        "economy": ("raised rates", "sold shares", "cut its forecast", "paid a dividend"),
+    }
+    texts = [
+        (label, f"{day}: the {name} {action}")
+        for day in ("Monday", "Tuesday", "Friday")
+        for label in who
+        for name in who[label]
+        for action in did[label]
+    ]
+    rows = "".join(f"{label},{text}.\n" for label, text in texts)
+    (folder / "my-articles.csv").write_text(f"label,body\n{rows}")
+    (folder / "new.jsonl").write_text('{"id": "a1", "body": "The keeper saved twice."}\n')
+    named = "".join(f"{label},“{text}”\n" for label, text in texts)
+    named = named.replace("sport", "Sport", 1)  # a label in two spellings
+    (folder / "news.csv").write_bytes(f"Category,Article text\n{named}".encode("cp1252"))
+    (folder / "topic.yaml").write_text(
+        "task: topic\nlabels: from-data\ndata: {format: table}\nmodel: {kind: linear}\n"
+        "tracking: {experiment: news}\n"
+    )
     labels = ("acq", "crude", "earn", "grain", "interest", "money-fx", "ship", "trade")
     lines = [f"{label}\tnews of {label} on day {day}\n" for label in labels for day in range(10)]
     (folder / "r8").mkdir()
     (folder / "r8" / "train.txt").write_text("".join(lines))
     (folder / "r8" / "test.txt").write_text("".join(lines[::5]))
-    stances = folder / "semeval-2016"
     for target in ("atheism", "climate"):
-        (stances / target).mkdir(parents=True)
-        (stances / target / "mapping.txt").write_text("0\tnone\n1\tagainst\n2\tfavor\n")
+        stances = folder / "semeval-2016" / target
+        stances.mkdir(parents=True)
+        (stances / "mapping.txt").write_text("0\tnone\n1\tagainst\n2\tfavor\n")
         for split in ("train", "val", "test"):
             kinds = ("none", "no", "yes") * 6
-            texts = [f"{kind} of {target} {n}\n" for n, kind in enumerate(kinds)]
-            (stances / target / f"{split}_text.txt").write_text("".join(texts))
-            (stances / target / f"{split}_labels.txt").write_text("0\n1\n2\n" * 6)
-    return folder
+            tweets = [f"{kind} of {target} {n}\n" for n, kind in enumerate(kinds)]
+            (stances / f"{split}_text.txt").write_text("".join(tweets))
+            (stances / f"{split}_labels.txt").write_text("0\n1\n2\n" * 6)
 
 
 def made_by(target: str) -> list[list[str]]:
@@ -88,8 +136,30 @@ def made_by(target: str) -> list[list[str]]:
     return [shlex.split(line) for line in lines if ".venv/bin/" in line]
 
 
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A reader's folder after `make train`, whose commands run with quick settings."""
+    folder = tmp_path_factory.mktemp("desk")
+    for name in ("configs", "docs"):
+        (folder / name).symlink_to(ROOT / name)
+    write_stand_ins(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        # Installation aside, which would not end inside a test.
+        made = [words for words in made_by("train") if Path(words[0]).name == "newsstand"]
+        assert {words[1] for words in made} == {"train", "score"}
+        for words in made:
+            quick = QUICK[words[2]] if words[1] == "train" else []
+            patch.setattr(sys, "argv", [*words, *quick])
+            with pytest.raises(SystemExit) as ended:
+                main()
+            assert not ended.value.code, words
+        yield folder
+
+
 def opens(folder: Path) -> None:
-    """Starts the MLflow UI as the README does, on a free port, and looks at its first page."""
+    """Starts the MLflow UI on a free port and reads its first page."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -116,60 +186,115 @@ def opens(folder: Path) -> None:
         server.wait()
 
 
-def test_every_command_runs_and_shows_what_the_readme_shows(
-    desk: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
+def runs(command: str, output: str, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs a command of newsstand with quick settings; its output must have the lines shown."""
+    words = shlex.split(command, comments=True)
+    assert words[0] == "newsstand", f"no way to run it: {command}"
+    if words[1] == "init":
+        words.append("--force")  # several pages begin with it
+    if words[1] == "train":
+        words += QUICK.get(words[2], [])
+        if words[2].startswith("configs/") and "tracking.alias" not in command:
+            words.append("tracking.alias=null")  # the models of `make train` stay champions
+    with monkeypatch.context() as patch:
+        if words[1:3] == ["check", "configs/topic-linear.yaml"]:  # quotes articles of the corpus
+            patch.setattr(formats, "CORPUS", Path(formats.__file__).parents[1] / "corpus")
+        if words[1] == "relocate":
+            patch.chdir(shutil.copytree(Path.cwd(), Path.cwd().parent / "copy", symlinks=True))
+        done = cli(*words[1:])
+    refused = output.startswith("newsstand: ")
+    assert done.code == (2 if refused else 0), (command, done.out, done.err)
+    printed = masked(done.err + done.out)
+    assert [line for line in masked(output) if line not in printed] == [], (command, printed)
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if list(commands(page))])
+def test_commands_print_what_the_page_shows(
+    page: str, desk: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.chdir(desk)
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    found = list(commands())
-    assert len(found) >= 8
-    for command, output in found:
-        words = shlex.split(command)
-        if words[0] == "make":
-            # Installing and testing inside a test would not end; what else the targets do runs.
-            for made in made_by(words[1]) if words[1] == "train" else ():
-                if Path(made[0]).name == "newsstand":
-                    # On all of the corpus, training would take minutes.
-                    quick = QUICK[Path(made[2]).stem] if made[1] == "train" else ()
-                    done = cli(*made[1:], *quick)
-                    assert done.code == 0, (made, done.err)
-            assert made_by(words[1]), command
-        elif words == ["mlflow", "ui"]:
+    for command, output in commands(page):
+        if command.startswith("make "):
+            assert made_by(command.removeprefix("make ")), command
+        elif command == "mlflow ui":
             opens(desk)
-        else:
-            if words[1] == "train" and "tracking.alias" not in command:
-                words.append("tracking.alias=null")  # what `make train` made stays the champion
-            with monkeypatch.context() as patch:
-                if words[1] == "check":  # it shows articles, of all there are
-                    patch.setattr(formats, "CORPUS", ROOT / "data" / "corpus")
-                done = cli(*words[1:])
-            wrong = "newsstand: " in output
-            assert done.code == (2 if wrong else 0), (command, done.err)
-            came = masked(done.err + done.out)
-            assert [line for line in masked(output) if line not in came] == [], command
+        elif not command.startswith(tuple(NOT_RUN)):
+            runs(command, output, cli, monkeypatch)
 
 
-def test_the_python_example_prints_what_the_readme_shows(desk: Path) -> None:
-    (example,) = shown("python")
-    (output,) = shown("text")
-    env = {k: v for k, v in os.environ.items() if k != "MLFLOW_TRACKING_URI"}
+@pytest.mark.parametrize("page", [page for page in PAGES if examples(page)])
+def test_python_examples_print_what_the_page_shows(page: str, desk: Path, tmp_path: Path) -> None:
+    folder = tmp_path if page == "README.md" else desk  # the README's runs in any folder
+    found = examples(page)
+    script = "\nprint('\\f')\n".join(code for code, _ in found)
     done = subprocess.run(
-        [sys.executable, "-c", example], cwd=desk, env=env, capture_output=True, text=True
+        [sys.executable, "-c", script], cwd=folder, capture_output=True, text=True, check=False
     )
-    assert masked(done.stdout) == masked(output), done.stderr
+    assert done.returncode == 0, done.stderr
+    printed = done.stdout.split("\f\n")
+    for (code, output), came in zip(found, printed, strict=True):
+        assert output is None or masked(came) == masked(output), code
 
 
-def test_links_and_pictures_are_there() -> None:
-    links = re.findall(r"\]\((?!https?:)([^)#]+)\)", README)
-    assert links
-    assert [link for link in links if not (ROOT / link).exists()] == []
+def test_what_is_not_run_is_there() -> None:
+    shown = [command for page in PAGES for command, _ in commands(page)]
+    assert [x for x in NOT_RUN if not any(command.startswith(x) for command in shown)] == []
 
 
-def test_the_settings_shown_are_settings(tmp_path: Path) -> None:
-    found = shown("yaml")
-    assert found
-    for number, block in enumerate(found):
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "yaml")])
+def test_settings_are_valid(page: str, tmp_path: Path) -> None:
+    for number, block in enumerate(blocks(page, "yaml")):
+        task = "stance" if "target" in block else "topic"
+        rest = {
+            "task": f"task: {task}",
+            "labels": "labels: from-data",
+            "data": "data: {format: table, path: x.csv}",
+            "model": "model: {kind: linear}",
+            "tracking": "tracking: {experiment: x}",
+        }
+        given = YAML(typ="safe").load(block)
+        lines = [line for key, line in rest.items() if key not in given]
         path = tmp_path / f"{number}.yaml"
-        rest = "task: topic\nlabels: from-data\nmodel: {kind: linear}\ntracking: {experiment: x}\n"
-        path.write_text(rest + block, encoding="utf-8")
+        path.write_text("\n".join([*lines, block]), encoding="utf-8")
         load_config(path)
+
+
+@pytest.mark.parametrize("page", ["CONTRIBUTING.md", *PAGES])
+def test_files_that_are_named_exist(page: str) -> None:
+    rooms = "configs|data|docs|newsstand|serve|tests|train"
+    named = re.findall(rf"(?<![\w/-])(?:{rooms})/[\w./-]+\.(?:yaml|py|txt)", text_of(page))
+    assert [path for path in named if not (ROOT / path).exists()] == []
+
+
+def test_the_map_of_the_tree_has_every_package() -> None:
+    shown = set(re.findall(r"^\| `([\w/]+)/` \|", text_of("CONTRIBUTING.md"), re.MULTILINE))
+    packages = {
+        path.parent.relative_to(ROOT).as_posix()
+        for room in ("newsstand", "data", "train", "serve")
+        for path in (ROOT / room).rglob("__init__.py")
+    }
+    assert packages - shown == set()
+    assert [folder for folder in shown if not (ROOT / folder).is_dir()] == []
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors of a page's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", *DOCS])
+def test_links_lead_somewhere(page: str) -> None:
+    missing = []
+    for link in re.findall(r"\]\((?!https?:)([^)\s]+)\)", text_of(page)):
+        name, _, anchor = link.partition("#")
+        path = (ROOT / page).parent / name if name else ROOT / page
+        if not path.exists() or (anchor and anchor not in anchors(path)):
+            missing.append(link)
+    assert missing == []
+
+
+def test_the_readme_is_short_and_links_every_page() -> None:
+    lines = text_of("README.md").splitlines()
+    assert len(lines) <= 150
+    assert [line for line in lines if len(line) > 100] == []
+    assert [page for page in DOCS if f"]({page})" not in text_of("README.md")] == []
