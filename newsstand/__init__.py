@@ -1,8 +1,11 @@
 """newsstand: topic and stance classifiers for news text.
 
->>> from newsstand import Article
->>> Article(title="Grain falls", body="Wheat fell on Monday.").title
-'Grain falls'
+`fit` trains a model, `load` loads one, and the `Scorer` that both give scores articles.
+
+>>> import newsstand
+>>> scorer = newsstand.load("models:/topic@champion")  # doctest: +SKIP
+>>> scorer.score("Wheat fell on Monday.").label_name  # doctest: +SKIP
+'economy, business and finance'
 """
 
 from pkgutil import extend_path
@@ -15,6 +18,8 @@ from newsstand.version import __version__
 __path__ = extend_path(__path__, __name__)
 
 if TYPE_CHECKING:
+    from newsstand.api import FitResult, fit
+    from newsstand.config.schema import Config
     from newsstand.errors import NewsstandError
     from newsstand.io.article_files import ScoreError
     from newsstand.serve.explain import Evidence
@@ -24,23 +29,29 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Article",
+    "Config",
     "Evidence",
+    "FitResult",
     "NewsstandError",
     "Score",
     "ScoreError",
     "Scorer",
     "__version__",
+    "fit",
     "load",
 ]
 
 # Imported on first use, so that `import newsstand` costs next to nothing.
 _HOMES = {
     "Article": "newsstand.text.article",
+    "Config": "newsstand.config.schema",
     "Evidence": "newsstand.serve.explain",
+    "FitResult": "newsstand.api",
     "NewsstandError": "newsstand.errors",
     "Score": "newsstand.serve.score",
     "ScoreError": "newsstand.io.article_files",
     "Scorer": "newsstand.serve.scorer",
+    "fit": "newsstand.api",
     "load": "newsstand.serve.scorer",
 }
 

@@ -22,7 +22,8 @@ from newsstand.train.artifacts import write_artifacts
 from newsstand.train.calibrate import fit_calibration
 from newsstand.train.champion import Standing
 from newsstand.train.dataset import LabelledRows
-from newsstand.train.families.base import FitResult, RunContext, Trainer
+from newsstand.train.families.base import FittedModel, RunContext, Trainer
+from newsstand.train.finetune.checkpoints import RUNS
 from newsstand.train.fit_checkpoint import FitCheckpoints
 from newsstand.train.outcome import Outcome, finished, kept_if_not_logged, plain_disk_errors
 from newsstand.train.stage_timer import Reporter, StageTimer
@@ -89,6 +90,7 @@ def train(
     started: float | None = None,
     resume: str | None = None,
     track: bool = True,
+    save_to: Path | None = None,
 ) -> Result:
     """Trains, evaluates and logs one model.
 
@@ -99,6 +101,7 @@ def train(
         started: `time.perf_counter()` at the start of the time that `seconds.total` counts.
         resume: The id of an interrupted fine-tuning run to resume.
         track: Whether to log the run in MLflow.
+        save_to: A folder to save the bundle to, beside MLflow's.
 
     Raises:
         NewsstandError: The data or settings cannot be used, and nothing is logged; or logging the
@@ -133,6 +136,8 @@ def train(
             bundle = replace(bundle, controls=controls_)
             metrics |= {f"test/{name}": value for name, value in controls_.metrics.items()}
         trained = _Trained(config, data, bundle, probabilities, metrics, fit)
+        if save_to is not None:
+            _save(bundle, save_to, data)
         result = (_log if track else _not_logged)(trained, context, timer)
         context.checkpoints.remove()
     return result
@@ -217,7 +222,7 @@ class _Trained:
     bundle: Bundle
     probabilities: Floats
     metrics: dict[str, float]
-    fit: FitResult
+    fit: FittedModel
 
 
 def _check_tracking(config: Config, resume: str | None) -> None:
@@ -266,11 +271,13 @@ def _context(
         started=lambda: time.time() - timer.elapsed(),
         stack=stack,
     )
+    scratch = Path(stack.enter_context(tempfile.TemporaryDirectory()))
     return RunContext(
         timer=timer,
         progress=reporter.progress,
         checkpoints=FitCheckpoints(data.news.folder, data.news.digest),
-        scratch=Path(stack.enter_context(tempfile.TemporaryDirectory())),
+        scratch=scratch,
+        runs=RUNS if track else scratch,
         digest=data.news.digest,
         tracked=tracked,
         resume=resume,
@@ -295,7 +302,7 @@ def _export(
     return exported, cost.metrics() if cost else {}
 
 
-def _refit(trainer: Trainer, fit: FitResult, data: _Data, timer: StageTimer) -> Model:
+def _refit(trainer: Trainer, fit: FittedModel, data: _Data, timer: StageTimer) -> Model:
     """Fits the model again on all rows that are not test rows, and exports it."""
     news = data.news
     with timer.stage("fit") as note:
@@ -320,15 +327,20 @@ def _controls(
     return found
 
 
+def _save(bundle: Bundle, folder: Path, data: _Data) -> str:
+    """Saves a bundle with some validation rows to verify it by; returns its hash."""
+    with plain_disk_errors():
+        return bundle.save(folder, golden=data.validation.spread(_GOLDEN_ROWS))
+
+
 def _log(trained: _Trained, context: RunContext, timer: StageTimer) -> Result:
     """Logs and registers the trained model."""
     config, test = trained.config, trained.data.test
     tracked = config.tracking
     with finished() as made, ExitStack() as during:
         with timer.stage("log") as note:
+            bundle_hash = _save(trained.bundle, made.bundle, trained.data)
             with plain_disk_errors():
-                golden = trained.data.validation.spread(_GOLDEN_ROWS)
-                bundle_hash = trained.bundle.save(made.bundle, golden=golden)
                 write_artifacts(
                     made.artifacts,
                     config,
@@ -404,7 +416,7 @@ def _result(trained: _Trained, seconds: dict[str, float], **logged: str) -> Resu
             trained.probabilities, trained.data.test.labels, bundle.labels.labels
         ),
         names=dict(bundle.labels.names),
-        fitted=bundle,
+        fitted=replace(bundle, model=bundle.model.uncached()),
         warning=bundle.controls.warning if bundle.controls else None,
     )
 

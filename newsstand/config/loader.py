@@ -4,7 +4,7 @@ Each problem has its line, its dotted key, what was expected and the nearest val
 """
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +16,20 @@ from ruamel.yaml.scalarbool import ScalarBoolean
 
 from newsstand.cli.terminal import visible
 from newsstand.config.lookup import Location, set_value
+from newsstand.config.lookup import plain as as_plain
 from newsstand.config.problems import dotted, problems
 from newsstand.config.schema import Config
 from newsstand.errors import ConfigError
 from newsstand.io.records import file_flaw, text_flaw
 
 
-def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
+def load_config(path: str | Path, overrides: Sequence[str] | Mapping[str, Any] = ()) -> Config:
     """Reads a config file, applies overrides and checks everything.
 
     Args:
         path: A YAML file.
-        overrides: Texts such as `model.C=0.5`; each replaces the value or section of its key.
+        overrides: Texts such as `model.C=0.5`, or a mapping of dotted keys to values; each replaces
+            the value or section of its key.
 
     Raises:
         ConfigError: With all problems of the file and the overrides, each with its line, its key
@@ -35,12 +37,15 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
     """
     path = Path(path)
     values, lines = _read(path)
-    flaws = _override(values, lines, overrides)
+    if isinstance(overrides, Mapping):
+        origin, flaws = "overrides", _set_all(values, lines, overrides)
+    else:
+        origin, flaws = "command line", _override(values, lines, overrides)
     try:
         config = Config.model_validate(values)
     except ValidationError as error:
         flaws += [
-            f"{_place(path, at, lines)}: {dotted(at)}: {message}"
+            f"{_place(path, at, lines, origin)}: {dotted(at)}: {message}"
             for at, message in problems(error, Config, values)
         ]
     if flaws:
@@ -133,23 +138,39 @@ def _override(
             hint = "; put it in quotes inside the quotes of the shell"
             flaws.append(f"command line: {key}: value is not valid YAML: {value!r}{hint}")
             continue
-        try:
-            added = set_value(values, key, parsed)
-        except ValueError as error:
-            flaws.append(f"command line: {key}: {error}")
-            continue
-        at = tuple(key.split("."))
-        for deeper in [loc for loc in lines if loc[: len(at)] == at]:
-            del lines[deeper]
-        lines.update(dict.fromkeys([*added, at], 0))
+        flaws += [f"command line: {flaw}" for flaw in _set_one(values, lines, key, parsed)]
     return flaws
 
 
-def _place(path: Path, loc: Location, lines: dict[Location, int]) -> str:
+def _set_all(
+    values: dict[str, Any], lines: dict[Location, int], overrides: Mapping[str, Any]
+) -> list[str]:
+    """As `_override`, for values by dotted key."""
+    return [
+        f"overrides: {flaw}"
+        for key, value in overrides.items()
+        for flaw in _set_one(values, lines, key, as_plain(value))
+    ]
+
+
+def _set_one(values: dict[str, Any], lines: dict[Location, int], key: str, value: Any) -> list[str]:
+    """Sets the value of a dotted key, with line 0. Returns the problem, if there is one."""
+    try:
+        added = set_value(values, key, value)
+    except ValueError as error:
+        return [f"{key}: {error}"]
+    at = tuple(key.split("."))
+    for deeper in [loc for loc in lines if loc[: len(at)] == at]:
+        del lines[deeper]
+    lines.update(dict.fromkeys([*added, at], 0))
+    return []
+
+
+def _place(path: Path, loc: Location, lines: dict[Location, int], origin: str) -> str:
     for length in range(len(loc), 0, -1):
         line = lines.get(loc[:length])
         if line is not None:
-            return f"{path}:{line}" if line else "command line"
+            return f"{path}:{line}" if line else origin
     return str(path)
 
 

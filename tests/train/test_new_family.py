@@ -20,7 +20,7 @@ from newsstand.models.base import FAMILIES, Family, Model, Passage
 from newsstand.serve.scorer import load
 from newsstand.text.example import Example
 from newsstand.train.dataset import LabelledRows
-from newsstand.train.families.base import BaseTrainer, FitResult, RunContext
+from newsstand.train.families.base import BaseTrainer, FittedModel, RunContext
 from newsstand.train.run import train
 
 SETTINGS = {"words": core_schema.typed_dict_field(core_schema.list_schema())}
@@ -95,7 +95,7 @@ class KeywordTrainer(BaseTrainer):
         assert isinstance(config.model, KeywordConfig)
         return cls(config.model.shortest, context)
 
-    def fit(self, train_rows: LabelledRows, validation_rows: LabelledRows) -> FitResult:
+    def fit(self, train_rows: LabelledRows, validation_rows: LabelledRows) -> FittedModel:
         with self.context.timer.stage("fit") as note:
             texts = [example.text for example in train_rows.examples]
             known = sorted({w for t in texts for w in t.split() if len(w) >= self.shortest})
@@ -103,9 +103,9 @@ class KeywordTrainer(BaseTrainer):
             counts = np.array([[word in text for word in known] for text in texts], dtype=float)
             model = KeywordModel([known[i] for i in (counts.T @ signs).argmax(axis=0)])
             note(model.summary())
-        return FitResult(model=model)
+        return FittedModel(model=model)
 
-    def refit(self, rows: LabelledRows, result: FitResult) -> Model:
+    def refit(self, rows: LabelledRows, result: FittedModel) -> Model:
         return self.fit(rows, rows).model
 
 

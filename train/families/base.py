@@ -28,6 +28,7 @@ class RunContext:
         progress: Called with a description, the amount done, and the total or None.
         checkpoints: Checkpoint files, from which interrupted fits resume.
         scratch: A temporary folder, removed at the end of the run.
+        runs: Folder with the checkpoints of tracked runs, each in a folder named by its id.
         digest: Of the data.
         tracked: The tracked run, which a trainer may begin before it fits.
         resume: The id of the interrupted run to resume, or None.
@@ -38,6 +39,7 @@ class RunContext:
     progress: ProgressCallback
     checkpoints: FitCheckpoints
     scratch: Path
+    runs: Path
     digest: str
     tracked: TrackedRun
     resume: str | None
@@ -63,6 +65,7 @@ class RunContext:
             progress=progress or silent.progress,
             checkpoints=checkpoints,
             scratch=scratch,
+            runs=scratch,
             digest=checkpoints.digest,
             tracked=tracked,
             resume=None,
@@ -71,7 +74,7 @@ class RunContext:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FitResult:
+class FittedModel:
     """The result of a fit.
 
     Args:
@@ -116,7 +119,7 @@ class Trainer(Protocol):
         """Creates the trainer from a config."""
         ...
 
-    def fit(self, train_rows: LabelledRows, validation_rows: LabelledRows) -> FitResult:
+    def fit(self, train_rows: LabelledRows, validation_rows: LabelledRows) -> FittedModel:
         """Fits a model, including search, several seeds and resuming.
 
         Args:
@@ -128,7 +131,7 @@ class Trainer(Protocol):
         """
         ...
 
-    def refit(self, rows: LabelledRows, result: FitResult) -> Model:
+    def refit(self, rows: LabelledRows, result: FittedModel) -> Model:
         """Fits a model from the start with the settings that `fit` has chosen.
 
         Args:

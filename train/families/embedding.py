@@ -14,7 +14,7 @@ from newsstand.encoders.torch_encoder import Encoder
 from newsstand.models.base import Model
 from newsstand.models.embedding import EmbeddingModel
 from newsstand.train.dataset import LabelledRows
-from newsstand.train.families.base import BaseTrainer, ExportCost, FitResult, RunContext
+from newsstand.train.families.base import BaseTrainer, ExportCost, FittedModel, RunContext
 from newsstand.train.families.export_onnx import OnnxExport, export_encoder
 from newsstand.train.families.vector_cache import RememberedVectors
 from newsstand.train.families.vectors_head import fit_embedding, fit_ngrams, open_encoder
@@ -101,14 +101,14 @@ class EmbeddingTrainer(BaseTrainer):
         self,
         train_rows: LabelledRows,
         validation_rows: LabelledRows,  # noqa: ARG002 - nothing to choose
-    ) -> FitResult:
+    ) -> FittedModel:
         """Fits a model to training rows."""
         with self.context.timer.stage("fit") as note:
             model = self._fit(train_rows)
             note(f"{model.summary()}{self.context.checkpoints.note}")
-        return FitResult(model=model)
+        return FittedModel(model=model)
 
-    def refit(self, rows: LabelledRows, result: FitResult) -> Model:  # noqa: ARG002 - nothing was chosen
+    def refit(self, rows: LabelledRows, result: FittedModel) -> Model:  # noqa: ARG002 - nothing was chosen
         """Fits a model to other rows."""
         return self._fit(rows)
 

@@ -17,7 +17,7 @@ from newsstand.models.linear import LinearModel
 from newsstand.models.quantize import Stored
 from newsstand.train.dataset import LabelledRows
 from newsstand.train.evaluate import macro_f1
-from newsstand.train.families.base import BaseTrainer, FitResult, RunContext
+from newsstand.train.families.base import BaseTrainer, FittedModel, RunContext
 from newsstand.train.families.export_linear import LinearCost, export_linear
 from newsstand.train.families.linear_search import Trial, search
 from newsstand.train.families.linear_solver import fit_linear, outlet_weights
@@ -86,16 +86,16 @@ class LinearTrainer(BaseTrainer):
             settings=model.model_dump(),
         )
 
-    def fit(self, train_rows: LabelledRows, validation_rows: LabelledRows) -> FitResult:
+    def fit(self, train_rows: LabelledRows, validation_rows: LabelledRows) -> FittedModel:
         """Fits with the given C and bits, or with the best that a search finds."""
         if self.searches:
             return self._search(train_rows, validation_rows)
         with self.context.timer.stage("fit") as note:
             model = self._fit(train_rows, self.C, self.spec.bits)
             note(f"{model.summary()}{self.context.checkpoints.note}")
-        return FitResult(model=model)
+        return FittedModel(model=model)
 
-    def refit(self, rows: LabelledRows, result: FitResult) -> Model:
+    def refit(self, rows: LabelledRows, result: FittedModel) -> Model:
         """Fits again with the C and bits of the first fit."""
         chosen = {"C": self.C, "bits": self.spec.bits, **result.chosen}
         return self._fit(rows, chosen["C"], chosen["bits"])
@@ -111,7 +111,7 @@ class LinearTrainer(BaseTrainer):
         cost = LinearCost.measure(linear, smaller, validation_rows.examples, validation_rows.labels)
         return smaller, cost
 
-    def _search(self, train_rows: LabelledRows, validation_rows: LabelledRows) -> FitResult:
+    def _search(self, train_rows: LabelledRows, validation_rows: LabelledRows) -> FittedModel:
         trials = 0
 
         def report(trial: Trial) -> None:
@@ -133,7 +133,7 @@ class LinearTrainer(BaseTrainer):
                 f"{result.model.summary()}{self.context.checkpoints.note}"
             )
         chosen = {"C": best.C, "bits": best.bits}
-        return FitResult(
+        return FittedModel(
             model=result.model,
             metrics={f"search/{name}": float(value) for name, value in chosen.items()},
             chosen=chosen,

@@ -17,12 +17,12 @@ from newsstand.models.base import Model
 from newsstand.models.hypotheses import Hypotheses, nli_classes
 from newsstand.models.transformer import TransformerModel
 from newsstand.train.dataset import LabelledRows
-from newsstand.train.families.base import ExportCost, FitResult, RunContext
+from newsstand.train.families.base import ExportCost, FittedModel, RunContext
 from newsstand.train.families.export_onnx import OnnxExport, export_encoder
 from newsstand.train.finetune.checkpoints import (
+    RUNS,
     best_share,
     check_settings,
-    checkpoint_folder,
     save_settings,
 )
 from newsstand.train.finetune.entailment import encoder_classes, hypotheses_of
@@ -106,7 +106,7 @@ class TransformerTrainer:
             with located(model.teacher.bundle):  # a model in MLflow is downloaded only once, later
                 pass
         if resume is not None:
-            check_settings(checkpoint_folder(resume), _fit_settings(flatten(config)))
+            check_settings(RUNS / resume, _fit_settings(flatten(config)))
 
     @classmethod
     def of(cls, config: Config, context: RunContext) -> Self:
@@ -149,7 +149,7 @@ class TransformerTrainer:
             settings=flatten(config),
         )
 
-    def fit(self, train_rows: LabelledRows, validation_rows: LabelledRows) -> FitResult:
+    def fit(self, train_rows: LabelledRows, validation_rows: LabelledRows) -> FittedModel:
         """Fine-tunes with one seed or several, in a tracked run that can be resumed."""
         timer = self.context.timer
         with timer.stage("begin") as note:
@@ -160,7 +160,7 @@ class TransformerTrainer:
             result = fit_seeds(self, train_rows, targets, validation_rows, folder)
             with timer.stage("seeds") as note:
                 note(str(result))
-            return FitResult(
+            return FittedModel(
                 model=result.model, metrics=result.metrics, seed=result.seed, share=result.share
             )
         run = self.context.tracked.begin(self.settings)
@@ -169,9 +169,9 @@ class TransformerTrainer:
                 encoder, targets, validation_rows, folder=folder, seed=self.seed, log=run.log_step
             )
             note(self._fit_note())
-        return FitResult(model=model, share=best_share(folder))
+        return FittedModel(model=model, share=best_share(folder))
 
-    def refit(self, rows: LabelledRows, result: FitResult) -> Model:
+    def refit(self, rows: LabelledRows, result: FittedModel) -> Model:
         """Fine-tunes from the start, up to the share of steps at which the first fit was best."""
         run = self.context.tracked.begin(self.settings)
         seed = self.seed if result.seed is None else result.seed
@@ -179,7 +179,7 @@ class TransformerTrainer:
             self.open(rows, seed=seed),
             self.targets(rows),
             None,
-            folder=checkpoint_folder(run.run_id) / "again",
+            folder=self.context.runs / run.run_id / "again",
             seed=seed,
             log=partial(run.log_step, group="refit"),
             until=result.share,
@@ -298,7 +298,7 @@ class TransformerTrainer:
         run = context.tracked.begin(self.settings, context.resume)
         if targets.teacher:
             run.tag("newsstand.teacher", targets.teacher)
-        folder = checkpoint_folder(run.run_id)
+        folder = self.context.runs / run.run_id
         if context.resume is None:
             save_settings(folder, settings)
         check_settings(folder, settings)

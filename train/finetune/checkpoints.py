@@ -25,9 +25,8 @@ _SETTINGS = "settings.json"
 _DISK_FULL = ("No space left", "os error 28", "PytorchStreamWriter", "inline_container", "iostream")
 
 
-def checkpoint_folder(run_id: str) -> Path:
-    """The folder of a run's checkpoints in the working directory; removed when the run is done."""
-    return Path("mlruns") / ".checkpoints" / run_id
+# Where the checkpoints of tracked runs are until a run is done, under the working directory.
+RUNS = Path("mlruns") / ".checkpoints"
 
 
 def save_settings(folder: Path, settings: Mapping[str, Any]) -> None:
