@@ -153,7 +153,7 @@ class NgramsConfig(Section):
     """Shortest and longest character n-gram within words, 1 to 8 characters each; null for none."""
 
     bits: int = Field(20, ge=10, le=24)
-    """The n-grams of each kind are hashed to 2**bits buckets, 10 to 24 bits. More bits mean fewer
+    """The n-grams of each kind are hashed to `2**bits` buckets, 10 to 24 bits. More bits mean fewer
     collisions and larger models."""
 
     C: float = Field(1.0, ge=1e-6, le=1e6)
@@ -351,7 +351,7 @@ class TransformerConfig(_EncoderConfig):
     as frequent ones."""
 
     focal_gamma: float = Field(0.0, ge=0.0)
-    """Exponent of the focal loss, 0 or more: the loss of a row is multiplied by (1 - p)**gamma,
+    """Exponent of the focal loss, 0 or more: the loss of a row is multiplied by `(1 - p)**gamma`,
     where p is the probability of its label. 0 for plain cross-entropy; try 2 if labels are very
     unbalanced."""
 

@@ -73,10 +73,10 @@ class LinearConfig(ModelSection):
 
     chars: NgramRange | None = None
     """Shortest and longest character n-gram within words, 1 to 8 characters each; null for none.
-    [3, 5] helps with inflected languages, spelling errors and few training rows, and is slower."""
+    `[3, 5]` helps with inflected languages, spelling errors and few training rows; it is slower."""
 
     bits: int = Field(20, ge=10, le=24)
-    """The n-grams of each kind are hashed to 2**bits buckets, 10 to 24 bits. More bits mean fewer
+    """The n-grams of each kind are hashed to `2**bits` buckets, 10 to 24 bits. More bits mean fewer
     collisions and larger models."""
 
     fields: FieldsConfig = FieldsConfig.model_construct()

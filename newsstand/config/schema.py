@@ -176,7 +176,7 @@ class Config(Section):
     `agree-disagree-discuss-unrelated`), a list, or `from-data` for all that the rows have."""
 
     seed: int = Field(0, ge=0, lt=2**32)
-    """Seed of all random numbers, in splits and fits, 0 to 2**32 - 1. Change it to see how much
+    """Seed of all random numbers, in splits and fits, 0 to `2**32 - 1`. Change it to see how much
     results depend on chance."""
 
     data: DataConfig
