@@ -123,22 +123,9 @@ def load(
     Raises:
         DataError: Files or rows cannot be used; lists all problems.
     """
-    origins: Origins | None = None
-    if isinstance(spec.sources, SourceSpec):
-        sources = [ConfiguredSource(spec.task, spec.sources)]
-        prepared = prepare(
-            sources[0].location,
-            format_name=spec.sources.format,
-            scheme=spec.labels,
-            read=spec.sources.read,
-            spec=spec.text,
-            progress=progress,
-        )
-    else:
-        sources = [ConfiguredSource(spec.task, source) for source in spec.sources]
-        prepared, origins = prepare_sources(
-            sources, spec=spec.text, scheme=spec.labels, progress=progress
-        )
+    specs = (spec.sources,) if isinstance(spec.sources, SourceSpec) else spec.sources
+    sources = [ConfiguredSource(spec.task, source) for source in specs]
+    prepared, origins = _prepare(spec, sources, progress)
     if prepared.problems and (strict or not len(prepared.table)):
         raise DataError(prepared.problems)
     columns = PlacementColumns.of(prepared)
@@ -172,6 +159,23 @@ def load(
         refit_only=[row for row, refit_only in enumerate(placed.refit_only) if refit_only],
         origins=origins,
     )
+
+
+def _prepare(
+    spec: DataSpec, sources: Sequence[ConfiguredSource], progress: ProgressCallback | None
+) -> tuple[PreparedRows, Origins | None]:
+    """Prepares the rows of all sources; also returns the source of each row, if several."""
+    if not isinstance(spec.sources, SourceSpec):
+        return prepare_sources(sources, spec=spec.text, scheme=spec.labels, progress=progress)
+    prepared = prepare(
+        sources[0].location,
+        format_name=spec.sources.format,
+        scheme=spec.labels,
+        read=spec.sources.read,
+        spec=spec.text,
+        progress=progress,
+    )
+    return prepared, None
 
 
 def _find_near_duplicates(
