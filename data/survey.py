@@ -7,7 +7,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Literal
 
-from newsstand.data.columns import suggested
+from newsstand.data.columns import suggest_columns
 from newsstand.data.label_words import cell_labels, stance_scheme
 from newsstand.data.readers.sources import SPLIT_NAMES
 from newsstand.errors import DataError, did_you_mean
@@ -165,11 +165,11 @@ def _columns(
     chosen = dict(given)
     if task == "stance" and "label" not in chosen:
         sides = [x for x in names if x not in chosen.values() and _has_stances(head, x)]
-        label = suggested(sides, ["label"]).get("label") or (sides[0] if len(sides) == 1 else None)
+        label = suggest_columns(sides, ["label"]).get("label") or (sides[0] if len(sides) == 1 else None)
         chosen |= {"label": label} if label else {}
     needed = ["body", "target", "label"] if task == "stance" else ["body", "label"]
     wanted = [x for x in (*needed, *_NAMES) if x not in chosen]
-    chosen |= suggested([x for x in names if x not in chosen.values()], wanted)
+    chosen |= suggest_columns([x for x in names if x not in chosen.values()], wanted)
     absent = [x for x in needed if x not in chosen]
     if absent:
         options = " ".join(f"--{x} COLUMN" for x in absent)

@@ -461,3 +461,12 @@ def test_models_without_an_encoder_are_refused(tmp_path: Path, cli: Callable[...
     done = cli("config", str(tmp_path / "c.yaml"), "model={kind: linear}")
     assert done.code == 2
     assert "export.onnx: only a model with an encoder has a network to export" in done.err
+
+
+def test_an_exported_network_names_no_files_of_this_machine(
+    exported: TransformerModel, tmp_path: Path
+) -> None:
+    exported.save(tmp_path / "b")
+    network = (tmp_path / "b" / "encoder.int8.onnx").read_bytes()
+    assert b".py" not in network
+    assert b"stack_trace" not in network

@@ -202,6 +202,11 @@ def _write(encoder: Encoder, path: Path, gives: str) -> None:
 
     written = onnx.load(path)
     del written.graph.value_info[:]
+    # The exporter records the place in the code where each node comes from: files of this machine,
+    # so that equal networks would have different hashes.
+    graph = written.graph
+    for part in (*graph.node, *graph.input, *graph.output, *graph.initializer, *written.functions):
+        del part.metadata_props[:]
     onnx.save(written, path)
 
 
