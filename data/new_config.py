@@ -102,7 +102,7 @@ def _notes(found: Survey) -> Iterator[str]:
         yield f"{found.unreadable[0]}{more}"
     if found.dates.ambiguous:
         yield "dates such as 05/03/2019: set data.dates to day-first or month-first"
-    if not found.splits and found.rows < SMALL:
+    if not found.splits and found.rows < SMALL[found.task]:
         tested = max(1, round(found.rows * _TEST))
         yield f"about {_rows(tested)} for testing: the metrics are rough estimates"
 
@@ -231,7 +231,7 @@ def _split_lines(found: Survey) -> Iterator[Line]:
         yield from ((f"    # or {line}", meaning) for line, meaning in _strategies(found))
         yield f"    test: {_TEST}", "share of the rows for the final metrics"
     if "validation" not in found.splits:
-        share = 0.2 if found.rows < SMALL else 0.1
+        share = 0.2 if found.rows < SMALL[found.task] else 0.1
         yield f"    validation: {share}", "share of the other rows, for calibration"
 
 
