@@ -10,6 +10,7 @@ from newsstand.labels import FROM_DATA, SCHEMES, LabelSet
 
 _LISTED = 40  # labels that a config lists; more are taken from the data
 _TEST = 0.2  # share of the test rows
+_ROUGH = 200  # test rows below which metrics are rough
 _SHOWN = 12  # labels that a summary lists
 _LONGEST = 60  # characters of a label in a list
 _WIDTH = 32  # characters of a line before its comment, unless the line is longer
@@ -102,8 +103,8 @@ def _notes(found: Survey) -> Iterator[str]:
         yield f"{found.unreadable[0]}{more}"
     if found.dates.ambiguous:
         yield "dates such as 05/03/2019: set data.dates to day-first or month-first"
-    if not found.splits and found.rows < SMALL[found.task]:
-        tested = max(1, round(found.rows * _TEST))
+    tested = max(1, round(found.rows * _TEST))
+    if not found.splits and tested < _ROUGH:
         yield f"about {_rows(tested)} for testing: the metrics are rough estimates"
 
 
