@@ -8,9 +8,10 @@ import contextlib
 import csv
 import io
 import re
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, BinaryIO, TextIO
+from typing import Any, BinaryIO, Self, TextIO
 
 from newsstand.io.json_table import (
     LONGEST,
@@ -26,6 +27,7 @@ _MARKS = (",", ";", "\t", "|")
 _SAMPLE, _LINE, _LINES = 1 << 20, 1 << 18, 50
 _SEPARATOR = re.compile(r"sep=(?P<mark>[^\r\n])[\r\n]*", re.IGNORECASE)  # first line by Excel
 _ESCAPED = re.compile("[\udc80-\udcff]")
+_LIMIT = threading.Lock()
 _PLAIN_QUOTES = "if quotation marks are part of the text, set data.csv.quote: none"
 
 
@@ -46,17 +48,41 @@ class CsvFormat:
     encoding: str | None = None
 
 
+class _Reader:
+    """A `csv.reader` of cells up to `LONGEST` characters.
+
+    The limit of the csv module is one for the whole process, so it is raised for each row alone.
+    """
+
+    def __init__(self, lines: Iterator[str], **options: Any) -> None:
+        self._rows = csv.reader(lines, **options)
+
+    @property
+    def line_num(self) -> int:
+        """Lines read so far."""
+        return self._rows.line_num
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> list[str]:
+        with _LIMIT:
+            usual = csv.field_size_limit(LONGEST)
+            try:
+                return next(self._rows)
+            finally:
+                csv.field_size_limit(usual)
+
+
 @dataclass(frozen=True, slots=True)
 class _Dialect:
     delimiter: str
     quote: str
 
-    def reader(self, lines: Iterator[str], *, strict: bool = True) -> Any:
+    def reader(self, lines: Iterator[str], *, strict: bool = True) -> _Reader:
         if self.quote == "none":
-            return csv.reader(
-                lines, delimiter=self.delimiter, quoting=csv.QUOTE_NONE, strict=strict
-            )
-        return csv.reader(lines, delimiter=self.delimiter, quotechar=self.quote, strict=strict)
+            return _Reader(lines, delimiter=self.delimiter, quoting=csv.QUOTE_NONE, strict=strict)
+        return _Reader(lines, delimiter=self.delimiter, quotechar=self.quote, strict=strict)
 
 
 def read_cells(
@@ -81,7 +107,6 @@ def read_cells(
         most: Maximum number of columns.
         advise: Whether a problem names a config setting that may help.
     """
-    csv.field_size_limit(LONGEST)
     text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline="")
     try:
         yield from _Cells(text, name, form, usual, most, advise).records()
