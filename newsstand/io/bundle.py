@@ -237,11 +237,13 @@ def _write_golden(path: Path, golden: Sequence[tuple[Article, str | None]], bund
 
 
 def _open_to_readers(folder: Path) -> None:
-    """Sets the usual permissions, which temporary folders and safetensors files do not have."""
-    mask = os.umask(0)
-    os.umask(mask)
+    """Sets the permissions of a new folder, which temporary folders and safetensors files lack."""
+    new = folder / ".new"
+    new.mkdir()
+    usual = new.stat().st_mode & 0o777
+    new.rmdir()
     for path in (folder, *folder.rglob("*")):
-        path.chmod((0o777 if path.is_dir() else 0o666) & ~mask)
+        path.chmod(usual if path.is_dir() else usual & 0o666)
 
 
 def _sealed(manifest: Mapping[str, Any]) -> bytes:
