@@ -19,6 +19,7 @@ from newsstand.train.families.export_onnx import OnnxExport, export_encoder
 from newsstand.train.families.vector_cache import RememberedVectors
 from newsstand.train.families.vectors_head import fit_embedding, fit_ngrams, open_encoder
 from newsstand.train.finetune.training_targets import stages_of
+from newsstand.train.process_state import restored_state
 
 if TYPE_CHECKING:
     from newsstand.train.finetune.tuning import Tuning
@@ -128,6 +129,7 @@ class EmbeddingTrainer(BaseTrainer):
         self._exported, cost = self.export_onnx(embedding, validation_rows)
         return self._exported, cost
 
+    @restored_state()
     def _fit(self, rows: LabelledRows) -> EmbeddingModel:
         if self.tuning:
             return self._fine_tuned(rows, self.tuning)

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from transformers import EarlyStoppingCallback, PrinterCallback, set_seed
 
 from newsstand.encoders.hub import find_encoder
-from newsstand.encoders.libraries import quiet
 from newsstand.encoders.long_text import LongText
 from newsstand.encoders.torch_encoder import Encoder
 from newsstand.models.calibration import Calibration
@@ -56,11 +55,13 @@ from newsstand.train.finetune.tuning import (
     set_dropout,
 )
 from newsstand.train.flips import flip_metrics
+from newsstand.train.process_state import restored_state
 
 # Examples and labels, int64, shape (examples,), of validation rows.
 Validation = tuple[Sequence[Example], NDArray[np.int64]]
 
 
+@restored_state()
 def open_classifier(
     name: str,
     *,
@@ -243,7 +244,7 @@ class _Fit:
             inputs = self.model.inputs(validation[0])
             validate = partial(_evaluate, self.model, inputs, *validation, names)
         schedule = self.schedule(evaluates=evaluates)
-        with quiet():
+        with restored_state():
             trainer = self.trainer(schedule, validate)
             trainer.add_callback(ReportingCallback(trainer, log, progress))
             trainer.remove_callback(PrinterCallback)
