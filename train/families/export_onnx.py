@@ -4,9 +4,8 @@ import logging
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import contextmanager
 from dataclasses import dataclass
-from io import StringIO
 from pathlib import Path
 from typing import Any, Generic, Literal, Self, TypeAlias, TypeVar
 
@@ -96,7 +95,11 @@ def export_encoder(
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     encoder.save(folder)
-    with tempfile.TemporaryDirectory() as scratch, _muted():
+    with (
+        tempfile.TemporaryDirectory() as scratch,
+        warnings.catch_warnings(action="ignore"),  # of the exporter's own parts
+        _root_logger_kept(),
+    ):
         path = Path(scratch) / "whole.onnx"
         _write(encoder, path, gives)
         quantize_dynamic(
@@ -115,6 +118,20 @@ def export_encoder(
         long_text=encoder.long_text,
         embeddings=_table(encoder, folder, compares=compares),
     )
+
+
+@contextmanager
+def _root_logger_kept() -> Iterator[None]:
+    """Keeps the quantiser, which calls `logging.info`, from giving the root logger a handler.
+
+    It would print what any library logs, and a later `logging.basicConfig` would do nothing.
+    """
+    handler = logging.NullHandler()  # with which `logging.info` adds no other
+    logging.root.addHandler(handler)
+    try:
+        yield
+    finally:
+        logging.root.removeHandler(handler)
 
 
 def _narrowing(path: Path) -> list[str]:
@@ -264,19 +281,3 @@ class OnnxCost:
             f"{verdict}: the same label for {self.agreement:.1%} of the validation rows, "
             f"macro-F1 {f1:.4f} to {f1_now:.4f}, ECE {ece:.3f} to {ece_now:.3f}"
         )
-
-
-@contextmanager
-def _muted() -> Iterator[None]:
-    """Silences exporter and quantiser."""
-    before = logging.root.manager.disable
-    logging.disable(logging.ERROR)
-    try:
-        with (
-            warnings.catch_warnings(action="ignore"),
-            redirect_stdout(StringIO()),
-            redirect_stderr(StringIO()),
-        ):
-            yield
-    finally:
-        logging.disable(before)
