@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from given import Cli, Done, RecordingReporter, Trained
+from newsstand.cli.command import quiet_libraries
 
 if TYPE_CHECKING:
     from newsstand.io.bundle import Bundle
 
-# Before anything imports MLflow or datasets.
-os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+# Before anything imports MLflow or datasets; of commands that run in this process, as they would.
+quiet_libraries()
 os.environ["HF_HUB_OFFLINE"] = "1"
-os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 # Of tiny networks, a second thread makes more work than it does.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # A cache of the test run's own: nothing found that another run has prepared.

@@ -2,6 +2,7 @@
 
 import gc
 import logging
+import os
 import signal
 import sys
 import threading
@@ -49,8 +50,35 @@ class Command(TyperCommand):
             raise typer.Exit(_INTERRUPTED) from None
 
 
+# Settings of other libraries, read at their import and kept if the user has set them: no telemetry,
+# no progress bars and messages beside those of the command, and requests that end within minutes.
+_ENVIRONMENT = {
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "60",
+    "MLFLOW_LOGGING_LEVEL": "CRITICAL",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "TQDM_DISABLE": "1",
+    "TRANSFORMERS_VERBOSITY": "error",
+}
+# Loggers without an environment variable: torch's exporter to ONNX, and trafilatura, which warns
+# about each page without text.
+_LOGGERS = ("torch.onnx._internal", "trafilatura")
+
+
+def quiet_libraries() -> None:
+    """Turns off telemetry and messages of other libraries; called before they are imported."""
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    for name in _LOGGERS:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+
+
 def as_program() -> None:
-    """Prints the library's warnings, and ends on SIGTERM as on an error."""
+    """Quiets other libraries, prints the library's warnings, ends on SIGTERM as on an error."""
+    quiet_libraries()
     logging.getLogger("newsstand").addHandler(_SHOWN)
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _end)

@@ -1,7 +1,5 @@
 """Imports torch, transformers and onnxruntime when they are needed, and selects the device."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
@@ -67,22 +65,6 @@ def find_device(device: Literal["auto", "cpu", "cuda"]) -> Any:
             "torch built for this machine's CUDA"
         )
     return torch.device("cuda" if available and device != "cpu" else "cpu")
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Keeps transformers from writing progress and advice to standard error."""
-    _, transformers = libraries()
-    logging = transformers.utils.logging
-    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(level)
-        if bars:
-            logging.enable_progress_bar()
 
 
 def use_bf16(precision: str, device: str) -> bool:

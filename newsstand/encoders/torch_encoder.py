@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 
 from newsstand.encoders.hub import weight_files
-from newsstand.encoders.libraries import find_device, libraries, quiet
+from newsstand.encoders.libraries import find_device, libraries
 from newsstand.encoders.long_text import CHOICES, LongText
 from newsstand.encoders.network_files import check_encoder, check_loaded, check_vocabulary
 from newsstand.encoders.tokenizer import TokenReader, Tokens
@@ -89,7 +89,7 @@ class Encoder(TokenReader):
         place = find_device(device)
         check_encoder(folder)
         cannot = f"{folder}: not an encoder that transformers {transformers.__version__} can read"
-        with reported(cannot), quiet():
+        with reported(cannot):
             network = _network(folder, labels, new_head=new_head)
             tokenizer = transformers.AutoTokenizer.from_pretrained(
                 folder, local_files_only=True, trust_remote_code=False
@@ -209,9 +209,8 @@ class Encoder(TokenReader):
         Returns:
             The settings that `open_bundled` takes.
         """
-        with quiet():
-            self.network.save_pretrained(folder / ENCODER_FOLDER)
-            self.tokenizer.save_pretrained(folder / ENCODER_FOLDER)
+        self.network.save_pretrained(folder / ENCODER_FOLDER)
+        self.tokenizer.save_pretrained(folder / ENCODER_FOLDER)
         return {"max_tokens": self.max_tokens, "long_text": self.long_text}
 
 

@@ -6,8 +6,8 @@ with a warning.
 
 import codecs
 import json
-import logging
 import re
+import warnings
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -157,12 +157,11 @@ def _letters(text: str) -> str:
 def _trafilatura() -> Callable[..., Any] | None:
     """Returns trafilatura's extraction function, or None if it is not installed."""
     try:
-        from trafilatura import bare_extraction
+        # Its import turns off warnings of urllib3, as of requests that are not verified.
+        with warnings.catch_warnings():
+            from trafilatura import bare_extraction
     except ImportError:
         return None
-    # Without a handler, its warnings about pages without text would be printed. Handlers of the
-    # application still receive them.
-    logging.getLogger("trafilatura").addHandler(logging.NullHandler())
     extract: Callable[..., Any] = bare_extraction
     return extract
 
