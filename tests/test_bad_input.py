@@ -316,7 +316,7 @@ def test_a_server_that_is_not_there(
     command: str, folder: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://me:secret@127.0.0.1:9")
-    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    monkeypatch.setattr("newsstand.io.mlflow_store._RETRIES", 0)
     for name, content in (("a.txt", SPORT), ("c.yaml", CONFIG), ("rows.csv", ROWS)):
         Path(name).write_text(content)
     done = cli(*command.split())
@@ -326,7 +326,7 @@ def test_a_server_that_is_not_there(
     assert message.startswith(
         "newsstand: models:/topic@champion: not found in MLflow (API request to http://127.0.0.1:9"
         if "score" in command
-        else "newsstand: MLflow at http://127.0.0.1:9: API request to http://127.0.0.1:9/api"
+        else "newsstand: MLflow at http://127.0.0.1:9: API request to http://127.0.0.1:9/health"
     )
     assert "Connection refused" in message
     assert "secret" not in message

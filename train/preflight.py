@@ -4,19 +4,17 @@ import os
 from pathlib import Path
 from urllib.parse import unquote, urlparse
 
-from newsstand.errors import NewsstandError
-from newsstand.io.mlflow_settings import database, mlflow_settings
-from newsstand.train import local_store
-from newsstand.train.tracking import check_active, refused, store
-
-with mlflow_settings():
-    import mlflow
-    from mlflow import MlflowClient
-    from mlflow.entities import Experiment
-    from mlflow.exceptions import MlflowException
-
+import mlflow
+from mlflow import MlflowClient
+from mlflow.entities import Experiment
+from mlflow.exceptions import MlflowException
 from sqlalchemy import create_engine
 from sqlalchemy.engine import make_url
+
+from newsstand.errors import NewsstandError
+from newsstand.io.mlflow_store import check_server, database
+from newsstand.train import local_store
+from newsstand.train.tracking import check_active, refused, store
 
 _DATABASES = ("postgresql", "mysql", "mssql")
 
@@ -32,13 +30,12 @@ def check_tracking(experiment: str, *, register_as: str | None, resume: str | No
     Raises:
         NewsstandError: The reason why it cannot be logged, and what to do.
     """
-    with mlflow_settings(asking=True):
-        try:
-            _check(experiment, register_as, resume)
-        except NewsstandError:
-            raise
-        except Exception as error:  # MLflow's own, a database's, or a missing driver's
-            raise refused(error) from error
+    try:
+        _check(experiment, register_as, resume)
+    except NewsstandError:
+        raise
+    except Exception as error:  # MLflow's own, a database's, or a missing driver's
+        raise refused(error) from error
 
 
 def local_database() -> Path | None:
@@ -48,6 +45,7 @@ def local_database() -> Path | None:
 
 def _check(experiment: str, register_as: str | None, resume: str | None) -> None:
     uri = mlflow.get_tracking_uri()
+    check_server(uri)
     place = database(uri)
     if place is not None:
         local_store.check(place)
@@ -66,6 +64,7 @@ def _check(experiment: str, register_as: str | None, resume: str | None) -> None
     if place is None:
         _check_version(client, existing)
     if register_as is not None:
+        check_server(mlflow.get_registry_uri())
         _check_registry(client, register_as)
     if resume is not None:
         client.get_run(resume)

@@ -1,38 +1,36 @@
 """Runs, their models and registered versions in MLflow."""
 
+import json
 import logging
 import re
 import time
 import warnings
 from collections import deque
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext, redirect_stderr, suppress
+from contextlib import contextmanager, nullcontext, redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlparse
 
-from newsstand.errors import NewsstandError
-from newsstand.io.bundle_uri import reason, without_password
-from newsstand.io.mlflow_settings import database, mlflow_settings
-from newsstand.labels import score_columns
-
-with mlflow_settings():  # no telemetry from its import on
-    import mlflow
-    from mlflow.data.code_dataset_source import CodeDatasetSource
-    from mlflow.data.meta_dataset import MetaDataset
-    from mlflow.entities import Experiment
-    from mlflow.exceptions import MlflowException
-    from mlflow.models import ModelSignature
-    from mlflow.models.model import ModelInfo
-    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
-    from mlflow.tracking.context.registry import resolve_tags
-    from mlflow.types import ColSpec, DataType, Schema, TensorSpec
-    from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
-
+import mlflow
+from mlflow import MlflowClient
+from mlflow.entities import Dataset, DatasetInput, Experiment, InputTag
+from mlflow.environment_variables import MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING
+from mlflow.exceptions import MlflowException
+from mlflow.models import Model, ModelSignature
+from mlflow.models.model import ModelInfo
+from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+from mlflow.tracking.context.registry import resolve_tags
+from mlflow.types import ColSpec, DataType, Schema, TensorSpec
+from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT, MLFLOW_PARENT_RUN_ID
 from sqlalchemy.engine import URL
 
+from newsstand.errors import NewsstandError
+from newsstand.io.bundle_uri import reason, without_password
+from newsstand.io.mlflow_store import check_server, database
+from newsstand.labels import score_columns
 from newsstand.train import local_store
 from newsstand.train.champion import Standing
 from newsstand.train.outcome import Finished, Outcome
@@ -74,6 +72,8 @@ def run(
 ) -> Iterator["Run"]:
     """Starts an MLflow run; it is marked as failed or killed if the block raises.
 
+    It does not become MLflow's active run, which may be one of the calling program.
+
     Args:
         experiment: The experiment, created if it does not exist.
         name: The run's name.
@@ -81,7 +81,7 @@ def run(
         tags: Tags of the run.
         started: Seconds since the epoch at which the work began.
         resume: A run to resume, instead of a new one.
-        parent: The active run that this one is nested in, if any.
+        parent: The run that this one is nested in, if any.
 
     The tracking server is `MLFLOW_TRACKING_URI`, else MLflow's default, `mlflow.db` in the working
     directory. A local SQLite store has its artifacts in `mlruns/` beside it.
@@ -89,31 +89,63 @@ def run(
     Raises:
         NewsstandError: MLflow fails, with the reason.
     """
-    with mlflow_settings():
-        with _refusals(), _writing(create=True):
-            experiment_id = _experiment(experiment)
-            run_id = resume
-            if run_id is None:
-                nesting = {} if parent is None else {MLFLOW_PARENT_RUN_ID: parent}
-                created = mlflow.MlflowClient().create_run(
-                    experiment_id,
-                    start_time=int(started * 1000),
-                    run_name=name,
-                    tags=resolve_tags({**tags, **nesting}),  # adds user, source and commit
-                )
-                run_id = created.info.run_id
-            mlflow.start_run(run_id=run_id, nested=parent is not None)
-        try:
-            with _refusals():
-                mlflow.log_params({k: str(v)[:_LONGEST_PARAM] for k, v in params.items()})
-            yield Run(experiment_id, run_id)
-        except BaseException as error:
-            # A store that fails must not hide or delay the error.
-            with suppress(Exception), mlflow_settings(asking=True):
-                mlflow.end_run("FAILED" if isinstance(error, Exception) else "KILLED")
-            raise
+    with _refusals(), _writing(create=True):
+        _check_server()
+        experiment_id = _experiment(experiment)
+        run_id = resume
+        if run_id is None:
+            nesting = {} if parent is None else {MLFLOW_PARENT_RUN_ID: parent}
+            created = MlflowClient().create_run(
+                experiment_id,
+                start_time=int(started * 1000),
+                run_name=name,
+                tags=resolve_tags({**tags, **nesting}),  # adds user, source and commit
+            )
+            run_id = created.info.run_id
+        else:
+            MlflowClient().update_run(run_id, status="RUNNING")
+    try:
         with _refusals():
-            mlflow.end_run("FINISHED")
+            logged = {key: str(value)[:_LONGEST_PARAM] for key, value in params.items()}
+            mlflow.log_params(logged, synchronous=True, run_id=run_id)
+        with _system_metrics(run_id, resume=resume is not None):
+            yield Run(experiment_id, run_id)
+    except BaseException as error:
+        # A store that fails must not hide or delay the error.
+        with suppress(Exception):
+            _check_server()
+            _end(run_id, "FAILED" if isinstance(error, Exception) else "KILLED")
+        raise
+    with _refusals():
+        _end(run_id, "FINISHED")
+
+
+def _end(run_id: str, status: str) -> None:
+    # MLflow prints two links for a run on a server; only an environment variable prevents it.
+    with redirect_stdout(StringIO()):
+        MlflowClient().set_terminated(run_id, status)
+
+
+@contextmanager
+def _system_metrics(run_id: str, *, resume: bool) -> Iterator[None]:
+    """Logs system metrics to the run if they are enabled in MLflow."""
+    enabled: Any = MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING  # untyped, as the monitor
+    if not enabled.get():
+        yield
+        return
+    from mlflow.system_metrics import system_metrics_monitor  # needs psutil
+
+    untyped: Any = system_metrics_monitor
+    monitor = untyped.SystemMetricsMonitor(run_id, resume_logging=resume)
+    monitor.start()
+    try:
+        yield
+    finally:
+        monitor.finish()
+
+
+def _check_server() -> None:
+    check_server(mlflow.get_tracking_uri())
 
 
 def refused(error: Exception) -> NewsstandError:
@@ -184,7 +216,7 @@ def check_active(name: str, experiment: Experiment) -> None:
 
 
 class Run:
-    """The active run.
+    """A run that has not ended.
 
     Args:
         experiment_id: MLflow's id of the experiment.
@@ -210,8 +242,8 @@ class Run:
         if time.monotonic() - self._failed_at < _PAUSE:
             return
         try:
-            with mlflow_settings(asking=True):
-                self._log_points()
+            _check_server()
+            self._log_points()
         except Exception as error:  # must not end a fit
             self._failed_at = time.monotonic()
             _log.warning("%s; the points are logged later", refused(error))
@@ -219,29 +251,34 @@ class Run:
     def _log_points(self) -> None:
         while self._points:
             metrics, step = self._points[0]
-            mlflow.log_metrics(metrics, step=step)
+            self._log_metrics(metrics, step=step)
             self._points.popleft()
 
     def tag(self, name: str, value: str) -> None:
         """Adds a tag to the run."""
         with _refusals():
-            mlflow.set_tag(name, value)
+            MlflowClient().set_tag(self.run_id, name, value)
 
     def log_metrics(self, metrics: Mapping[str, float]) -> None:
         """Logs metrics of the run."""
         with _refusals():
-            mlflow.log_metrics({_metric_name(name): value for name, value in metrics.items()})
+            self._log_metrics({_metric_name(name): value for name, value in metrics.items()})
+
+    def _log_metrics(self, metrics: dict[str, float], **options: Any) -> None:
+        mlflow.log_metrics(metrics, synchronous=True, run_id=self.run_id, **options)
 
     def log(self, outcome: Outcome, finished: Finished) -> Logged:
         """Logs the outcome: data, metrics, files, and the bundle as a pyfunc model."""
         with _refusals(), _writing():
+            _check_server()
             self._log_points()
-            mlflow.set_tags(dict(outcome.standing))
-            _log_dataset(**outcome.data)
-            mlflow.log_artifacts(str(finished.artifacts))
-            info = _log_model(outcome, finished.bundle)
+            for key, value in outcome.standing.items():
+                MlflowClient().set_tag(self.run_id, key, value)
+            _log_dataset(self, **outcome.data)
+            mlflow.log_artifacts(str(finished.artifacts), run_id=self.run_id)
+            info = _log_model(self, outcome, finished.bundle)
             metrics = {_metric_name(name): value for name, value in outcome.metrics.items()}
-            mlflow.log_metrics(metrics, model_id=info.model_id)
+            self._log_metrics(metrics, model_id=info.model_id)
         location = f"{info.artifact_path}/data/{finished.bundle.name}"
         return Logged(info.model_uri, _local(location))
 
@@ -253,22 +290,22 @@ class Run:
         """
         name, alias = outcome.register_as, outcome.alias
         assert name is not None  # noqa: S101 - the caller has checked
-        with _refusals(), _writing(), redirect_stderr(StringIO()):  # MLflow writes messages
-            created = mlflow.register_model(logged.model, name, tags=dict(outcome.standing))
+        with _refusals(), _writing():
+            with redirect_stderr(StringIO()):  # MLflow prints two lines, which no setting prevents
+                created = mlflow.register_model(logged.model, name, tags=dict(outcome.standing))
             uri, note = f"models:/{name}/{created.version}", f"{name} version {created.version}"
             if alias is None:
                 return Logged(uri, logged.bundle), note
             moves, why = _alias_moves(outcome, name, alias, str(created.version))
             if moves:
-                client = mlflow.MlflowClient()
-                client.set_registered_model_alias(name, alias, created.version)
+                MlflowClient().set_registered_model_alias(name, alias, created.version)
         model = f"models:/{name}@{alias}" if moves else uri
         return Logged(model, logged.bundle), f"{note}; {why}"
 
 
 def _alias_moves(outcome: Outcome, name: str, alias: str, version: str) -> tuple[bool, str]:
     """Whether the alias moves to a new version, and a note with the reason."""
-    client, full_name = mlflow.MlflowClient(), f"{name}@{alias}"
+    client, full_name = MlflowClient(), f"{name}@{alias}"
     current = client.get_registered_model(name).aliases.get(alias)
     if current is None:
         return True, f"{full_name} set to version {version}"
@@ -289,31 +326,46 @@ def known(run_id: str | None) -> str | None:
     """The id of a run if it is in the store; else None."""
     if run_id is None:
         return None
-    with mlflow_settings(asking=True):
-        try:
-            return str(mlflow.MlflowClient().get_run(run_id).info.run_id)
-        except MlflowException as error:
-            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
-                return None
-            raise refused(error) from error
+    try:
+        _check_server()
+        return str(MlflowClient().get_run(run_id).info.run_id)
+    except MlflowException as error:
+        if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+            return None
+        raise refused(error) from error
 
 
-def _log_dataset(*, form: str | None, path: str | None, digest: str | None) -> None:
+def _log_dataset(run: Run, *, form: str | None, path: str | None, digest: str | None) -> None:
     """Logs the training data: its location, and newsstand's digest of its rows."""
-    name = Path(path).name if path else "newsstand corpus"
-    source = CodeDatasetSource({"format": form, "path": path or "part of newsstand"})
-    dataset = MetaDataset(source, name=name, digest=digest)  # type: ignore[abstract]
-    mlflow.log_input(dataset, context="training")
+    dataset = Dataset(
+        name=Path(path).name if path else "newsstand corpus",
+        digest=str(digest),
+        source_type="code",
+        source=json.dumps({"tags": {"format": form, "path": path or "part of newsstand"}}),
+    )
+    context = [InputTag(MLFLOW_DATASET_CONTEXT, "training")]
+    MlflowClient().log_inputs(run.run_id, [DatasetInput(dataset, context)])
 
 
-def _log_model(outcome: Outcome, bundle: Path) -> ModelInfo:
+def _log_model(run: Run, outcome: Outcome, bundle: Path) -> ModelInfo:
     import pandas as pd
 
+    client = MlflowClient()
+    model = client.create_logged_model(
+        run.experiment_id,
+        name="model",
+        source_run_id=run.run_id,
+        tags=resolve_tags(),
+        params=client.get_run(run.run_id).data.params,
+    )
     package = f"newsstand[{outcome.extra}]" if outcome.extra else "newsstand"
-    # MLflow writes to stderr, and its own calls of pandas cause warnings.
-    with redirect_stderr(StringIO()), warnings.catch_warnings(action="ignore"):
-        info: ModelInfo = mlflow.pyfunc.log_model(
-            name="model",
+    with warnings.catch_warnings(action="ignore"):  # of MLflow's own calls of pandas
+        # As `mlflow.pyfunc.log_model`, which logs to the active run only.
+        info: ModelInfo = Model.log(
+            artifact_path=None,
+            flavor=mlflow.pyfunc,
+            run_id=run.run_id,
+            model_id=model.model_id,
             loader_module="newsstand.serve.mlflow_model",
             data_path=str(bundle),
             signature=_signature(**outcome.signature),

@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlparse
 
 from newsstand.errors import BundleError
 from newsstand.io.bundle import MANIFEST
-from newsstand.io.mlflow_settings import database, mlflow_settings
+from newsstand.io.mlflow_store import check_server, database
 
 # Prefixes of URIs of models in MLflow.
 MLFLOW = ("runs:/", "models:/")
@@ -61,12 +61,10 @@ def _inside(folder: Path, uri: str) -> Path:
 
 def _download(uri: str, scratch: str) -> Path:
     try:
-        with mlflow_settings(asking=True):
-            wanted = _artifact(uri)
-        with mlflow_settings():
-            import mlflow
+        import mlflow
 
-            downloaded = mlflow.artifacts.download_artifacts(artifact_uri=wanted, dst_path=scratch)
+        wanted = _artifact(uri)
+        downloaded = mlflow.artifacts.download_artifacts(artifact_uri=wanted, dst_path=scratch)
     except ModuleNotFoundError as error:
         if error.name != "mlflow":
             raise _not_found(uri, error) from None  # a database's driver
@@ -84,6 +82,8 @@ def _artifact(uri: str) -> str:
     """The URI to download, after checking that MLflow has it."""
     import mlflow
 
+    for store in {mlflow.get_tracking_uri(), mlflow.get_registry_uri()}:
+        check_server(store)
     _check_database(uri, mlflow.get_tracking_uri())
     scheme, _, name = uri.rstrip("/").partition(":/")
     if scheme == "runs" and "/" not in name:

@@ -24,8 +24,8 @@ import newsstand
 from command_line import environment
 from given import Cli
 from newsstand.errors import BundleError, NewsstandError
+from newsstand.io import mlflow_store
 from newsstand.io.bundle import bundle_hash
-from newsstand.io.mlflow_settings import mlflow_settings
 from newsstand.train import outcome, tracking
 from newsstand.train.preflight import check_tracking
 from newsstand.train.run import Result
@@ -67,9 +67,8 @@ def answers(status: int, body: dict[str, Any] | str) -> Callable[[BaseHTTPReques
 
 
 def test_a_server_that_does_not_respond_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    timeout = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "1"}
-    monkeypatch.setattr("newsstand.io.mlflow_settings._ASKING", timeout)
+    monkeypatch.setattr(mlflow_store, "_RETRIES", 0)
+    monkeypatch.setattr(mlflow_store, "_TIMEOUT", 1)
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
@@ -81,21 +80,9 @@ def test_a_server_that_does_not_respond_times_out(monkeypatch: pytest.MonkeyPatc
             newsstand.load("models:/x@y")
 
 
-def test_requests_of_checks_time_out_within_twenty_seconds() -> None:
-    with mlflow_settings(asking=True):
-        timeout = int(os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"])
-        tries = 1 + int(os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"])
-    assert timeout * tries + 3 < 20  # MLflow waits up to 3 seconds between two tries
-
-
-def test_settings_of_mlflow_are_restored(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "33")
-    before = dict(os.environ)
-    with mlflow_settings(), mlflow_settings(asking=True):
-        assert os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] == "33"
-        assert os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] == "1"
-        assert os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] == "true"  # else no JSON
-    assert dict(os.environ) == before
+def test_the_check_of_a_server_times_out_within_twenty_seconds() -> None:
+    tries = 1 + mlflow_store._RETRIES
+    assert mlflow_store._TIMEOUT * tries + 3 < 20  # MLflow waits up to 3 seconds between two tries
 
 
 def test_an_old_server_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
