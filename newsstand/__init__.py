@@ -8,6 +8,7 @@
 'economy, business and finance'
 """
 
+import logging
 from pkgutil import extend_path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,9 @@ from newsstand.version import __version__
 # Python started in a clone finds this folder before the installed package, and only the installed
 # package contains newsstand.data, newsstand.train and newsstand.serve.
 __path__ = extend_path(__path__, __name__)
+
+# The calling program decides whether and where the package's messages are shown.
+logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 if TYPE_CHECKING:
     from newsstand.api import FitResult, fit

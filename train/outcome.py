@@ -147,6 +147,7 @@ def kept_if_not_logged(made: Finished, outcome: Outcome) -> Iterator[None]:
         )
         if not isinstance(error, Exception):  # Ctrl-C, or the process is terminated
             _log.warning("%s", advice)
+            error.add_note(advice)  # for programs without a handler of warnings
             raise
         raise NewsstandError(f"{error or type(error).__name__}; {advice}") from error
 
