@@ -165,7 +165,9 @@ def _columns(
     chosen = dict(given)
     if task == "stance" and "label" not in chosen:
         sides = [x for x in names if x not in chosen.values() and _has_stances(head, x)]
-        label = suggest_columns(sides, ["label"]).get("label") or (sides[0] if len(sides) == 1 else None)
+        label = suggest_columns(sides, ["label"]).get("label") or (
+            sides[0] if len(sides) == 1 else None
+        )
         chosen |= {"label": label} if label else {}
     needed = ["body", "target", "label"] if task == "stance" else ["body", "label"]
     wanted = [x for x in (*needed, *_NAMES) if x not in chosen]
