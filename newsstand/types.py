@@ -1,6 +1,6 @@
-"""Array types that modules share; a shape is given where an array is documented."""
+"""Types that modules share; the shape of an array is given where it is documented."""
 
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,3 +10,6 @@ Float32s: TypeAlias = NDArray[np.float32]
 Ints: TypeAlias = NDArray[np.int64]
 Bools: TypeAlias = NDArray[np.bool_]
 Hashes: TypeAlias = NDArray[np.uint64]
+
+# Where an encoder runs; `auto` is a GPU if there is one.
+Device: TypeAlias = Literal["auto", "cpu", "cuda"]

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice, repeat
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, overload
+from typing import Any, Literal, TypeAlias, get_args, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,7 @@ from newsstand.serve.scoring import (
     start_worker,
 )
 from newsstand.text.article import Article
+from newsstand.types import Device
 
 # An article, its text, or its columns by name.
 ArticleLike: TypeAlias = Article | str | Mapping[str, Any]
@@ -285,16 +286,21 @@ class Scorer:
         return _HALVES.sub("\ufffd", target.strip()) if target else None
 
 
-def load(uri: str | Path) -> Scorer:
+def load(uri: str | Path, *, device: Device = "auto") -> Scorer:
     """Loads a trained model for scoring.
 
     Args:
         uri: A bundle folder, or with MLflow installed `runs:/RUN_ID`, `models:/NAME@ALIAS`,
             `models:/NAME/VERSION` or `models:/MODEL_ID`. MLflow looks at `MLFLOW_TRACKING_URI`,
             else in `mlflow.db` in the working directory.
+        device: Where an encoder runs: `cpu`, `cuda`, or `auto` for a GPU if there is one. A model
+            without an encoder runs on the CPU.
 
     Raises:
+        ValueError: `device` is none of these.
         BundleError: No bundle there, a damaged bundle, or MLflow's reason.
     """
+    if device not in get_args(Device):
+        raise ValueError(f"device: expected 'auto', 'cpu' or 'cuda', got {device!r}")
     with located(uri) as folder:
-        return Scorer(Bundle.load(folder), source=str(uri))
+        return Scorer(Bundle.load(folder, device), source=str(uri))

@@ -2,10 +2,11 @@
 
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from newsstand.encoders.hub import NOT_INSTALLED
 from newsstand.errors import NewsstandError
+from newsstand.types import Device
 
 
 def libraries() -> tuple[Any, Any]:
@@ -51,7 +52,7 @@ def torch_sees_a_gpu() -> bool:
     return bool(torch.cuda.is_available())
 
 
-def find_device(device: Literal["auto", "cpu", "cuda"]) -> Any:
+def find_device(device: Device) -> Any:
     """Returns the torch device of that name; `auto` is a GPU if there is one.
 
     Raises:

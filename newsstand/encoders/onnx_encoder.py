@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from safetensors import safe_open
@@ -23,7 +23,7 @@ from newsstand.errors import NewsstandError, reported
 from newsstand.io.tensors import check_finite, read_header
 from newsstand.parallel import threads
 from newsstand.text.article import Span
-from newsstand.types import Float32s, Floats
+from newsstand.types import Device, Float32s, Floats
 
 ONNX_FILE = "encoder.int8.onnx"  # in a bundle, beside the encoder's folder
 
@@ -235,7 +235,7 @@ def open_bundled(
     max_tokens: int,
     long_text: LongText,
     labels: int | None = None,
-    device: Literal["auto", "cpu", "cuda"] = "auto",
+    device: Device = "auto",
     onnx: str | None = None,
     embeddings: str | None = None,
 ) -> Encoder | ExportedEncoder:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from math import prod
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from newsstand.errors import NewsstandError, reported
 from newsstand.io.tensors import read_header
 from newsstand.text.article import Span
 from newsstand.text.example import Example
-from newsstand.types import Float32s, Floats
+from newsstand.types import Device, Float32s, Floats
 
 ENCODER_FOLDER = "encoder"  # in a bundle
 
@@ -64,7 +64,7 @@ class Encoder(TokenReader):
         max_tokens: int,
         long_text: LongText = "head",
         labels: int | None = None,
-        device: Literal["auto", "cpu", "cuda"] = "auto",
+        device: Device = "auto",
         new_head: bool = True,
     ) -> Self:
         """Loads an encoder from a folder in transformers' format.

@@ -30,6 +30,7 @@ from newsstand.text.article import Article
 from newsstand.text.example import Example, encode
 from newsstand.text.normalize import TextSpec
 from newsstand.text.targets import mentions_target
+from newsstand.types import Device
 from newsstand.version import __version__
 
 GOLDEN = "golden.jsonl"
@@ -153,8 +154,12 @@ class Bundle:
         return bundle_hash(folder)
 
     @classmethod
-    def load(cls, folder: Path) -> Self:
+    def load(cls, folder: Path, device: Device = "auto") -> Self:
         """Reads a bundle and verifies the checksums of all files.
+
+        Args:
+            folder: The bundle.
+            device: Where an encoder runs.
 
         Raises:
             BundleError: Files are missing, damaged or additional, the format is unknown, or values
@@ -171,7 +176,7 @@ class Bundle:
         settings = dict(manifest["model"])
         family = FAMILIES[settings.pop("kind")].model_class
         with reported(f"{folder}: the model cannot be read"):
-            model = family.load(folder, settings)
+            model = family.load(folder, settings, device)
             outputs = model.outputs
         labels = LabelSet(manifest["labels"]["scheme"], manifest["labels"]["names"])
         if outputs != len(labels):

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pydantic_core import core_schema
 
 from newsstand.text.example import Example
+from newsstand.types import Device
 
 if TYPE_CHECKING:
     from newsstand.config.section import ModelSection
@@ -85,8 +86,13 @@ class Model(Protocol):
         ...
 
     @classmethod
-    def load(cls, folder: Path, settings: Mapping[str, Any]) -> Self:
+    def load(cls, folder: Path, settings: Mapping[str, Any], device: Device = "auto") -> Self:
         """The inverse of `save`.
+
+        Args:
+            folder: Where it was saved.
+            settings: What `save` returned.
+            device: Where an encoder runs.
 
         Raises:
             NewsstandError: Files do not match the settings, or a library is missing.

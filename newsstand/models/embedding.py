@@ -20,7 +20,7 @@ from newsstand.models.base import Passage
 from newsstand.models.linear import LinearModel
 from newsstand.models.passages import sentences
 from newsstand.text.example import Example
-from newsstand.types import Bools, Float32s, Floats
+from newsstand.types import Bools, Device, Float32s, Floats
 
 WEIGHTS_FILE = "embedding.safetensors"
 
@@ -146,8 +146,13 @@ class EmbeddingModel:
         return settings
 
     @classmethod
-    def load(cls, folder: Path, settings: Mapping[str, Any]) -> Self:
+    def load(cls, folder: Path, settings: Mapping[str, Any], device: Device = "auto") -> Self:
         """The inverse of `save`.
+
+        Args:
+            folder: Where it was saved.
+            settings: What `save` returned.
+            device: Where an encoder runs.
 
         Raises:
             BundleError: The weights do not match the encoder.
@@ -155,7 +160,7 @@ class EmbeddingModel:
         """
         of_encoder = dict(settings)
         of_ngrams = of_encoder.pop("ngrams", None)
-        encoder = open_bundled(folder, **of_encoder)
+        encoder = open_bundled(folder, device=device, **of_encoder)
 
         def expected(header: Header) -> Header:
             rows, labels = header["coefficients"][1]

@@ -28,7 +28,7 @@ from newsstand.models.quantize import (
     unpack_buckets,
 )
 from newsstand.text.example import Example
-from newsstand.types import Bools
+from newsstand.types import Bools, Device
 
 WEIGHTS_FILE = "linear.safetensors"
 
@@ -165,7 +165,12 @@ class LinearModel:
         return asdict(self.features.spec) | {"stored": self.stored}
 
     @classmethod
-    def load(cls, folder: Path, settings: Mapping[str, Any]) -> Self:
+    def load(
+        cls,
+        folder: Path,
+        settings: Mapping[str, Any],
+        device: Device = "auto",  # noqa: ARG003 - computed by NumPy
+    ) -> Self:
         """The inverse of `save`.
 
         Raises:

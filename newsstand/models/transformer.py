@@ -23,7 +23,7 @@ from newsstand.models.passages import passage
 from newsstand.text.article import Span
 from newsstand.text.example import Example
 from newsstand.text.sentences import sentence_spans
-from newsstand.types import Bools, Floats
+from newsstand.types import Bools, Device, Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,8 +217,13 @@ class TransformerModel:
         return settings
 
     @classmethod
-    def load(cls, folder: Path, settings: Mapping[str, Any]) -> Self:
+    def load(cls, folder: Path, settings: Mapping[str, Any], device: Device = "auto") -> Self:
         """The inverse of `save`.
+
+        Args:
+            folder: Where it was saved.
+            settings: What `save` returned.
+            device: Where an encoder runs.
 
         Raises:
             NewsstandError: The network is not readable, its outputs are not the NLI classes, or
@@ -228,10 +233,10 @@ class TransformerModel:
         mark_target, target_as = kept.pop("mark_target", False), kept.pop("target_as", TARGET)
         asked = kept.pop("hypotheses", None)
         if asked is None:
-            return cls(open_bundled(folder, **kept), mark_target, target_as)
+            return cls(open_bundled(folder, device=device, **kept), mark_target, target_as)
         hypotheses = Hypotheses(tuple(asked["wordings"]), tuple(asked["classes"]))
         kept["labels"] = len(hypotheses.classes)
-        encoder = open_bundled(folder, **kept)
+        encoder = open_bundled(folder, device=device, **kept)
         if encoder.labels != kept["labels"]:
             raise NewsstandError(
                 f"{folder}: the network has {encoder.labels} outputs, expected one for each of "

@@ -391,3 +391,8 @@ def test_two_scorers_at_once_keep_apart(topic: Scorer, stance: Scorer) -> None:
     second = stance.score_many([SPORT] * 4, target="the match", batch_size=1, workers=2)
     for one, other in zip(first, second, strict=True):
         assert (one.target, other.target) == (None, "the match")
+
+
+def test_a_device_is_checked_before_anything_is_loaded() -> None:
+    with pytest.raises(ValueError, match="device: expected 'auto', 'cpu' or 'cuda', got 'tpu'"):
+        newsstand.load("nowhere", device="tpu")  # type: ignore[arg-type]

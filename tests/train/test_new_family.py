@@ -22,6 +22,7 @@ from newsstand.text.example import Example
 from newsstand.train.dataset import LabelledRows
 from newsstand.train.families.base import BaseTrainer, FittedModel, RunContext
 from newsstand.train.run import train
+from newsstand.types import Device
 
 SETTINGS = {"words": core_schema.typed_dict_field(core_schema.list_schema())}
 
@@ -75,7 +76,7 @@ class KeywordModel:
         return {"words": self.words}
 
     @classmethod
-    def load(cls, folder: Path, settings: Mapping[str, Any]) -> Self:
+    def load(cls, folder: Path, settings: Mapping[str, Any], device: Device = "auto") -> Self:
         return cls(list(settings["words"]))
 
     @classmethod

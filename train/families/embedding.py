@@ -20,6 +20,7 @@ from newsstand.train.families.vector_cache import RememberedVectors
 from newsstand.train.families.vectors_head import fit_embedding, fit_ngrams, open_encoder
 from newsstand.train.finetune.training_targets import stages_of
 from newsstand.train.process_state import restored_state
+from newsstand.types import Device
 
 if TYPE_CHECKING:
     from newsstand.train.finetune.tuning import Tuning
@@ -53,7 +54,7 @@ class EmbeddingTrainer(BaseTrainer):
     encoder_sha256: str | None
     max_tokens: int
     long_text: LongText
-    device: Literal["auto", "cpu", "cuda"]
+    device: Device
     precision: Literal["auto", "fp32", "bf16"]
     cross_target: bool
     classifier: Literal["svc", "logistic"]

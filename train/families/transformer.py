@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from newsstand.config.encoders import TransformerConfig
 from newsstand.config.schema import Config, flatten
@@ -29,6 +29,7 @@ from newsstand.train.finetune.entailment import encoder_classes, hypotheses_of
 from newsstand.train.finetune.processes import check_sharding, processes
 from newsstand.train.finetune.seeds import fit_seeds
 from newsstand.train.finetune.training_targets import Teacher, TrainingTargets
+from newsstand.types import Device
 
 if TYPE_CHECKING:
     from newsstand.train.finetune.lora import Lora
@@ -68,7 +69,7 @@ class TransformerTrainer:
     encoder_sha256: str | None
     max_tokens: int
     long_text: LongText
-    device: Literal["auto", "cpu", "cuda"]
+    device: Device
     tuning: "Tuning"
     lora: "Lora | None"
     hypotheses: Mapping[str, str] | None

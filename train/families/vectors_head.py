@@ -24,7 +24,7 @@ from newsstand.train.families.linear_solver import (
     ignore_convergence_warnings,
 )
 from newsstand.train.families.vector_cache import CachedVectors, Progress
-from newsstand.types import Float32s
+from newsstand.types import Device, Float32s
 
 _ITERATIONS = 5000
 
@@ -35,7 +35,7 @@ def open_encoder(
     sha256: str | None,
     max_tokens: int,
     long_text: LongText,
-    device: Literal["auto", "cpu", "cuda"],
+    device: Device,
     precision: Literal["auto", "fp32", "bf16"] = "fp32",
     progress: Progress | None = None,
 ) -> tuple[Encoder, CachedVectors]:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,6 +56,7 @@ from newsstand.train.finetune.tuning import (
 )
 from newsstand.train.flips import flip_metrics
 from newsstand.train.process_state import restored_state
+from newsstand.types import Device
 
 # Examples and labels, int64, shape (examples,), of validation rows.
 Validation = tuple[Sequence[Example], NDArray[np.int64]]
@@ -69,7 +70,7 @@ def open_classifier(
     labels: int | None,
     max_tokens: int,
     long_text: LongText,
-    device: Literal["auto", "cpu", "cuda"],
+    device: Device,
     seed: int,
     lora: Lora | None = None,
 ) -> Encoder:

@@ -85,7 +85,7 @@ def fit_seeds(
     order = sorted(seeds, key=lambda seed: metrics[seed][_CHOSEN_BY])
     median = order[(len(order) - 1) // 2]
     place = folder / f"seed-{median}" / _MODEL
-    model = TransformerModel.load(place, {**settings, "device": trainer.device})
+    model = TransformerModel.load(place, settings, trainer.device)
     return Seeds(model, median, shares[median], _summary(list(metrics.values())))
 
 
