@@ -80,14 +80,12 @@ from newsstand.data.load import load as load_data
 from newsstand.data.checks.audit import audit
 from newsstand.io import bundle
 from newsstand.train.run import train
-
-class Silent:
-    begin = progress = end = lambda *_: None
+from newsstand.train.stage_timer import SilentReporter
 
 CONFIG = load_config("c.yaml")
 """
 FIT = """
-result = train(CONFIG, name="host", reporter=Silent(), track=False)
+result = train(CONFIG, name="host", reporter=SilentReporter(), track=False)
 result.fitted.save(Path("b"))
 bundle.verify(Path("b"))
 scorer = newsstand.load("b")
@@ -101,7 +99,7 @@ mlflow.set_experiment("theirs")
 mlflow.start_run()
 """
 TRACKED = """
-result = train(CONFIG, name="host", reporter=Silent())
+result = train(CONFIG, name="host", reporter=SilentReporter())
 newsstand.load(result.model).score("the goal")
 """
 TUNED = """
@@ -112,11 +110,11 @@ model: {kind: transformer, encoder: ENCODER, max_tokens: 24, device: cpu, epochs
 tracking: {experiment: host}
 """
 TUNE = """
-result = train(CONFIG, name="host", reporter=Silent(), track=False)
+result = train(CONFIG, name="host", reporter=SilentReporter(), track=False)
 result.fitted.save(Path("b"))
 newsstand.load("b").score("the goal")
 EXPORTED = load_config("c.yaml", ["export.onnx=int8"])
-train(EXPORTED, name="host", reporter=Silent(), track=False)
+train(EXPORTED, name="host", reporter=SilentReporter(), track=False)
 """
 UNCHANGED = {"different": {}, "shown": ""}
 TORCH = "import accelerate, onnxruntime.quantization, onnxscript, torch, torch.onnx, transformers"

@@ -191,7 +191,7 @@ def test_points_that_mlflow_does_not_accept_are_logged_later(
 
 STOPPED = """
 import os, signal, sys, tempfile
-from newsstand.cli.main import main as cli
+from newsstand.cli import main as cli
 from newsstand.train import tracking
 
 def app(**_):
