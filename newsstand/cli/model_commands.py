@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from newsstand.cli.command import AsJson, ConfigFile, Overrides, library_output, training_installed
+from newsstand.cli.command import (
+    AsJson,
+    ConfigFile,
+    Overrides,
+    importing,
+    library_output,
+    training_installed,
+)
 from newsstand.cli.terminal import complain, put, to_json, visible
 from newsstand.errors import InputError
 
@@ -90,9 +97,10 @@ def score(
 
     Exit status 3 if some articles could not be scored, 2 if none could.
     """
-    from newsstand.io.article_files import ScoreError
-    from newsstand.serve.batch import score_files
-    from newsstand.serve.scorer import load
+    with importing("newsstand.serve.scorer"):
+        from newsstand.io.article_files import ScoreError
+        from newsstand.serve.batch import score_files
+        from newsstand.serve.scorer import load
 
     stdout = sys.stdout
     if output is None:

@@ -24,7 +24,7 @@ from newsstand.train.families.linear_solver import fit_linear, outlet_weights
 from newsstand.train.families.sgd import fit_stream
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class LinearTrainer(BaseTrainer):
     """Fits linear models.
 
@@ -55,6 +55,7 @@ class LinearTrainer(BaseTrainer):
     seed: int
     context: RunContext
     settings: Mapping[str, Any]
+    _measured: bool = False
 
     @classmethod
     def of(cls, config: Config, context: RunContext) -> Self:
@@ -103,11 +104,17 @@ class LinearTrainer(BaseTrainer):
     def export(
         self, model: Model, validation_rows: LabelledRows
     ) -> tuple[Model, LinearCost | None]:
-        """The model with fewer features or smaller numbers, if requested."""
+        """The model with fewer features or smaller numbers, if requested.
+
+        The cost is measured once, before a refit on the validation rows.
+        """
         linear = cast(LinearModel, model)
         if self.size_mb is None and self.stored == "float32":
             return linear, None
         smaller = export_linear(linear, weights=self.stored, size_mb=self.size_mb)
+        if self._measured:
+            return smaller, None
+        self._measured = True
         cost = LinearCost.measure(linear, smaller, validation_rows.examples, validation_rows.labels)
         return smaller, cost
 
