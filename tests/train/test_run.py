@@ -3,7 +3,7 @@
 import csv
 import json
 from collections.abc import Callable
-from functools import partial
+from functools import partial, update_wrapper
 from pathlib import Path
 from typing import Any
 
@@ -282,9 +282,8 @@ def test_an_interrupted_streaming_fit_resumes(
 ) -> None:
     whole = quick(model__classifier="sgd", seed=3)
     with monkeypatch.context() as patch:
-        patch.setattr(
-            "newsstand.train.families.linear.fit_stream", partial(fit_stream, saved_every=0.0)
-        )
+        saving = update_wrapper(partial(fit_stream, saved_every=0.0), fit_stream)
+        patch.setattr("newsstand.train.families.linear.fit_stream", saving)
         patch.setattr(reporter, "progress", stop_while_fitting)
         with pytest.raises(KeyboardInterrupt):
             quick(model__classifier="sgd", seed=3)
