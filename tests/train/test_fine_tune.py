@@ -25,7 +25,7 @@ KILLED = """
 import itertools, os, signal, sys
 from newsstand.train.finetune import trainer
 
-report_step = trainer.ProgressCallback.on_step_end
+report_step = trainer.ReportingCallback.on_step_end
 steps = itertools.count(1)
 
 def on_step_end(self, args, state, control, **more):
@@ -33,7 +33,7 @@ def on_step_end(self, args, state, control, **more):
     if next(steps) == int(os.environ["KILL_AT"]):
         os.kill(os.getpid(), signal.SIGKILL)
 
-trainer.ProgressCallback.on_step_end = on_step_end
+trainer.ReportingCallback.on_step_end = on_step_end
 from newsstand.cli.main import main
 
 sys.argv = ["newsstand", "train", *sys.argv[1:]]

@@ -29,7 +29,7 @@ def connected(self, *given, **named):
         self._shared_state["distributed_type"] = state.DistributedType.MULTI_GPU
 
 state.PartialState.__init__ = connected
-report_step = trainer.ProgressCallback.on_step_end
+report_step = trainer.ReportingCallback.on_step_end
 
 def on_step_end(self, args, state, control, model=None, **more):
     report_step(self, args, state, control, **more)
@@ -40,7 +40,7 @@ def on_step_end(self, args, state, control, model=None, **more):
     if state.global_step == int(os.environ.get("KILL_AT", -1)) and os.environ["RANK"] == "0":
         os.kill(os.getpid(), signal.SIGKILL)
 
-trainer.ProgressCallback.on_step_end = on_step_end
+trainer.ReportingCallback.on_step_end = on_step_end
 from newsstand.cli.main import main
 
 sys.argv = ["newsstand", "train", *sys.argv[1:]]
