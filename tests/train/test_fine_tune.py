@@ -189,7 +189,7 @@ def test_of_several_seeds_the_median_is_kept(
     }
     assert {run.info.status for run in children} == {"FINISHED"}
     mean, deviation = np.mean(tested), np.std(tested, ddof=1)
-    assert f"macro_f1 {mean:.4f} ± {deviation:.4f}" in done.out
+    assert f"macro-F1 {mean:.3f} ± {deviation:.3f}" in done.out
     # The bundle is the one of the median seed alone, byte for byte.
     bundle = next(line.split()[1] for line in done.out.splitlines() if line.startswith("bundle"))
     assert bundle_hash(Path(bundle)) == alone[median]["bundle_hash"]
