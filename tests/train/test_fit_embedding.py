@@ -163,7 +163,7 @@ def test_evidence_is_the_sentences_with_the_highest_gains(encoder: Encoder) -> N
         body="PORTSIDE (Wire) - “Snow  fell overnight,” he said. Shares fell.\n\n"
         "Rain on the coast.&nbsp; Strong winds and heavy rain.",
     )
-    score = Scorer(bundle).score(given)
+    score = Scorer(bundle).score(given, explain=True)
     item = bundle.encode(given)
     gains = bundle.model.gains(item, LABELS.index(score.label))
     ends = r"(?<=\.) |\n+"
@@ -282,5 +282,5 @@ def test_a_run_is_repeatable_and_uses_its_cached_vectors(
     done = cli("data", "e.yaml", "model.max_tokens=8")
     assert done.code == 0, done.err
     assert re.search(
-        r"not read +head [1-9]\S+%, head_tail [1-9]\S+%, windows 0.0% of the", done.out
+        r"truncated +head [1-9]\S+%, head_tail [1-9]\S+%, windows 0.0% of the", done.out
     )
