@@ -99,6 +99,18 @@ def fit(
     >>> result.scorer.predict(["A late match."]).tolist()
     ['sport']
     """
+    return _fit(config, data, dict(overrides or {}), track, bundle, name, progress)
+
+
+def _fit(
+    config: str | Path | Mapping[str, Any] | Config,
+    data: "Data | None",
+    overrides: dict[str, Any],
+    track: bool,
+    bundle: str | Path | None,
+    name: str | None,
+    progress: ProgressCallback | None,
+) -> FitResult:
     try:
         from newsstand.train.run import train
     except ModuleNotFoundError as error:
@@ -108,7 +120,7 @@ def fit(
     if name is None:
         name = Path(config).stem if isinstance(config, (str, Path)) else "fit"
     with _written(data) as path:
-        loaded = _config(config, path, dict(overrides or {}), name)
+        loaded = _config(config, path, overrides, name)
         try:
             result = train(
                 loaded,

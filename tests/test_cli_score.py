@@ -187,7 +187,7 @@ def bulk() -> None:
 
 BULK = (
     "newsstand: bulk.jsonl:200, id 'n200': empty: title and body hold no text\n"
-    "newsstand: bulk.jsonl:300, column 2: expected a JSON object a line "
+    "newsstand: bulk.jsonl:300, column 2: expected a JSON object per line "
     "(Expecting property name enclosed in double quotes)\n"
     "newsstand: 494 scored, 2 failed\n"
 )
@@ -210,7 +210,7 @@ def test_of_496_rows_all_others_are_scored(cli: Cli, topic: str, workers: str) -
         },
         "bulk.jsonl:300": {
             "id": "bulk.jsonl:300",
-            "error": "bulk.jsonl:300, column 2: expected a JSON object a line "
+            "error": "bulk.jsonl:300, column 2: expected a JSON object per line "
             "(Expecting property name enclosed in double quotes)",
         },
     }

@@ -125,7 +125,8 @@ def test_rooms_import_one_way(room: str) -> None:
     wrong = []
     for path in modules(room):
         found = [item for item in imports(path) if item.within(*FORBIDDEN[room])]
-        if path.parent == ROOT / "newsstand/cli" and path.stem.endswith("_commands"):
+        commands = path.parent == ROOT / "newsstand/cli" and path.stem.endswith("_commands")
+        if commands or path == ROOT / "newsstand/api.py":
             found = [item for item in found if not item.deferred and not item.typing]
         elif path in (ROOT / f"newsstand/{x}.py" for x in TYPED):
             found = [item for item in found if not item.typing]

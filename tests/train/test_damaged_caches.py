@@ -47,8 +47,13 @@ def content(path: Path) -> tuple[str, Path]:
     news = load_rows(
         format="table", task="topic", labels="from-data", path=str(path), near_duplicates={}
     )
-    assert news.near is not None
-    values = [news.rows[:], news.digest, news.near.cluster.tolist(), news.near.shared.tolist()]
+    assert news.near_duplicates is not None
+    values = [
+        news.rows[:],
+        news.digest,
+        news.near_duplicates.cluster.tolist(),
+        news.near_duplicates.shared.tolist(),
+    ]
     return hashlib.sha256(repr(values).encode()).hexdigest(), news.folder
 
 
