@@ -101,7 +101,7 @@ def test_prepared_rows_are_prepared_again(
     lost = damage is delete and name.startswith("near")  # as if it had never been looked for
     messages = [x.getMessage() for x in caplog.records if x.levelno == logging.WARNING]
     assert len(messages) == (0 if harmless or lost else 1), (name, messages)
-    assert all("prepared again" in x or "looked for again" in x for x in messages)
+    assert all("prepared again" in x or "searched again" in x for x in messages)
     assert not list(folder.parent.glob("unfinished-*"))
     caplog.clear()
     assert content(made.path) == (made.digest, folder)
