@@ -1,5 +1,6 @@
 """The bundle as MLflow sees it: a function from DataFrame to DataFrame."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -144,3 +145,29 @@ def test_mlflow_checks_the_columns(trained: Trained) -> None:
     assert len(model.predict(frame)) == 1  # what it does not know, it leaves out
     with pytest.raises(mlflow.MlflowException, match="body"):
         model.predict(pd.DataFrame({"title": [SPORT]}))
+
+
+# What MLflow wrote beside a bundle when the modules were elsewhere; loader_module never moves.
+OLD_MLMODEL = """
+flavors:
+  python_function:
+    data: data/bundle
+    loader_module: newsstand.serve.mlflow_model
+    python_version: 3.11.7
+    streamable: false
+mlflow_version: 3.5.0
+model_uuid: m-b3234b052645441a9d14aa9beea590d0
+"""
+
+
+@pytest.mark.parametrize("number", ["2", "3", "4", "6"])
+def test_models_that_were_logged_long_ago_still_load(number: str, tmp_path: Path) -> None:
+    older = Path(__file__).parents[1] / "core" / f"bundle-format-{number}"
+    shutil.copytree(older, tmp_path / "data" / "bundle")
+    (tmp_path / "MLmodel").write_text(OLD_MLMODEL)
+    model = mlflow.pyfunc.load_model(str(tmp_path))
+    bundle = Bundle.load(older)
+    row = {"body": SPORT} | ({"target": "the levy"} if bundle.task == "stance" else {})
+    found = model.predict(pd.DataFrame([row]))
+    score = Scorer(bundle).score(SPORT, target=row.get("target"))
+    assert (found["label"][0], found["probability"][0]) == (score.label, score.probability)
