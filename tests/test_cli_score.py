@@ -388,6 +388,7 @@ def test_an_interrupted_command_says_so_in_one_line(topic: str, workers: str) ->
         stderr=subprocess.PIPE,
         env=environment(),
         start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # nohup ignores it
     )
     assert command.stdout
     # It cannot end before the signal comes: the pipe holds less than all scores.

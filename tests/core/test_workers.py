@@ -95,8 +95,10 @@ def test_omp_num_threads_is_respected(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 OUTLIVED = """
-import os, re, sys, time
+import os, re, signal, sys, time
 from newsstand.parallel import pool
+
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # which nohup has ignored
 
 with pool(2) as run:
     set(run(os.getpid, [()] * 8))
@@ -127,7 +129,10 @@ def test_workers_exit_with_their_parent_process(number: int, task: str) -> None:
         time.sleep(0.2)  # until the workers have received the tasks
         parent.send_signal(number)
         # Workers and loky's helper processes keep the pipe open until they exit.
-        parent.communicate(timeout=10)
+        try:
+            parent.communicate(timeout=10)
+        finally:
+            parent.kill()
     assert parent.returncode == -number
 
 
