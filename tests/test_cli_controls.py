@@ -9,8 +9,8 @@ from given import Cli
 from newsstand.cli.display import show_result
 from newsstand.cli.terminal import visible
 from newsstand.io.bundle import Bundle
-from newsstand.train.evaluate import LabelReport
-from newsstand.train.run import Result
+from newsstand.train.evaluation.metrics import LabelReport
+from newsstand.train.result import Result
 
 ESC, TURN = "\x1b[31m", "\u202e"
 CONFIG = """

@@ -13,8 +13,8 @@ from newsstand.config.loader import dump_config
 from newsstand.config.schema import Config
 from newsstand.labels import LabelSet
 from newsstand.models.decision import MOST_PROBABLE
-from newsstand.train import plots
 from newsstand.train.dataset import LabelledRows
+from newsstand.train.evaluation import plots
 from newsstand.train.families.linear_search import Trial
 from newsstand.types import Floats
 

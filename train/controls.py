@@ -14,7 +14,7 @@ from newsstand.models.controls import Controls
 from newsstand.text.example import Example
 from newsstand.text.targets import mentions_target
 from newsstand.train.dataset import LabelledRows
-from newsstand.train.evaluate import macro_f1
+from newsstand.train.evaluation.metrics import macro_f1
 from newsstand.train.flips import flip_metrics
 from newsstand.types import Floats, Ints
 

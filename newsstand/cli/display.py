@@ -13,7 +13,7 @@ from newsstand.cli.terminal import ReaderGone, complain, put, visible
 
 if TYPE_CHECKING:
     from newsstand.serve.score import Score
-    from newsstand.train.run import Result
+    from newsstand.train.result import Result
 
 _WIDTH = 100  # of tables in a file or a pipe
 _LISTED = 10  # outlets, and a third of the months that are listed before years are

@@ -339,7 +339,7 @@ def score(contestant: Any, job: Record) -> Record:
     if contestant.raw:
         figures["raw"] = raw_rate(contestant.scorer, rows)
     figures["score_memory"] = peak()
-    from newsstand.train.evaluate import metrics
+    from newsstand.train.evaluation.metrics import metrics
 
     labels = json.loads((rows / "labels.json").read_text(encoding="utf-8"))
     found = metrics(probabilities, test.labels, labels)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
-    from newsstand.train.run import Result
+    from newsstand.train.result import Result
 
 
 class RecordingReporter:

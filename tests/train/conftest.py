@@ -11,7 +11,8 @@ import pytest
 from newsstand.config.loader import load_config
 from newsstand.models.transformer import TransformerModel
 from newsstand.train import local_store, tracking
-from newsstand.train.run import Result, train
+from newsstand.train.result import Result
+from newsstand.train.run import train
 from quick_run import CONFIG, WORDS, write_rows
 
 

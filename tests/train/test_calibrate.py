@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from newsstand.models.calibration import Calibration
 from newsstand.train.calibrate import fit_calibration
-from newsstand.train.evaluate import expected_calibration_error
+from newsstand.train.evaluation.metrics import expected_calibration_error
 from newsstand.types import Floats
 
 

@@ -10,7 +10,7 @@ from mlflow import MlflowClient
 
 import newsstand
 from newsstand.train.champion import Standing
-from newsstand.train.run import Result
+from newsstand.train.result import Result
 from quick_run import WORDS, write_rows
 
 CHAMPION = Standing.of(["sport", "economy"], test_rows=40, test_digest="d", macro_f1=0.75)

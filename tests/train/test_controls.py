@@ -12,7 +12,8 @@ from newsstand.config.loader import load_config
 from newsstand.models.controls import FAILURES, NOT_SIMILAR
 from newsstand.serve.scorer import load
 from newsstand.train import controls
-from newsstand.train.run import Result, train
+from newsstand.train.result import Result
+from newsstand.train.run import train
 
 CONFIG = """
 task: stance

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import accuracy_score, f1_score, log_loss, precision_recall_fscore_support
 
 from newsstand.config.schema import EvaluationConfig
-from newsstand.train.evaluate import (
+from newsstand.train.evaluation.metrics import (
     METRICS,
     expected_calibration_error,
     fnc_score,

@@ -20,7 +20,7 @@ from newsstand.serve.scorer import Scorer
 from newsstand.text.article import Article
 from newsstand.text.example import Example
 from newsstand.text.normalize import TextSpec
-from newsstand.train.evaluate import metrics
+from newsstand.train.evaluation.metrics import metrics
 from newsstand.train.finetune.checkpoints import (
     best_share,
     last_checkpoint,

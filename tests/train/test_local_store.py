@@ -19,7 +19,7 @@ from given import Cli
 from newsstand.errors import BundleError, NewsstandError
 from newsstand.train import local_store
 from newsstand.train.preflight import check_tracking
-from newsstand.train.run import Result
+from newsstand.train.result import Result
 
 FIRST_RUN = """
 import sys

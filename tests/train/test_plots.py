@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from newsstand.labels import IPTC_MEDIA_TOPICS
-from newsstand.train.plots import confusion_matrix, reliability_diagram
+from newsstand.train.evaluation.plots import confusion_matrix, reliability_diagram
 from newsstand.types import Floats
 
 NAMES = [

@@ -21,7 +21,8 @@ from newsstand.config.loader import load_config
 from newsstand.config.schema import flatten
 from newsstand.io.bundle import bundle_hash, verify
 from newsstand.train.families.sgd import fit_stream
-from newsstand.train.run import Result, train
+from newsstand.train.result import Result
+from newsstand.train.run import train
 from quick_run import runs, write_rows
 
 ROOT = Path(__file__).parents[2]

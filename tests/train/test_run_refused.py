@@ -13,8 +13,9 @@ from mlflow.entities import ViewType
 from given import Cli
 from newsstand.config.loader import load_config
 from newsstand.errors import ConfigError, DataError, NewsstandError
-from newsstand.train import plots
-from newsstand.train.run import Result, train
+from newsstand.train.evaluation import plots
+from newsstand.train.result import Result
+from newsstand.train.run import train
 from quick_run import CONFIG
 
 

@@ -14,7 +14,7 @@ from newsstand.config.loader import load_config
 from newsstand.data.load import NewsData, load
 from newsstand.models.base import FAMILIES
 from newsstand.train.dataset import LabelledRows
-from newsstand.train.evaluate import by_source
+from newsstand.train.evaluation.metrics import by_source
 from newsstand.train.families.base import RunContext
 from newsstand.train.finetune.row_weights import WeightedLoss, with_weights
 from newsstand.train.finetune.tuning import NO_LABEL, Loss, Tuning

@@ -28,7 +28,7 @@ from newsstand.io import mlflow_store
 from newsstand.io.bundle import bundle_hash
 from newsstand.train import outcome, tracking
 from newsstand.train.preflight import check_tracking
-from newsstand.train.run import Result
+from newsstand.train.result import Result
 from quick_run import runs
 
 

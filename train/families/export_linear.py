@@ -12,7 +12,7 @@ from newsstand.features.weighting import Block, Features
 from newsstand.models.linear import LinearModel
 from newsstand.models.quantize import Stored, packed_buckets_size
 from newsstand.text.example import Example
-from newsstand.train.evaluate import accuracy, macro_f1
+from newsstand.train.evaluation.metrics import accuracy, macro_f1
 
 _BYTES = {"float32": 4, "float16": 2, "int8": 1}
 _HEADER = 2000  # upper bound on the bytes of a weights file beside its numbers

@@ -22,7 +22,7 @@ from newsstand.models.base import Model
 from newsstand.models.decision import MOST_PROBABLE
 from newsstand.train.calibrate import fit_calibration
 from newsstand.train.dataset import LabelledRows
-from newsstand.train.evaluate import expected_calibration_error, macro_f1
+from newsstand.train.evaluation.metrics import expected_calibration_error, macro_f1
 from newsstand.types import Floats
 
 Method: TypeAlias = Literal["temperature", "sigmoid"]

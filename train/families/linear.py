@@ -16,7 +16,7 @@ from newsstand.models.base import Model
 from newsstand.models.linear import LinearModel
 from newsstand.models.quantize import Stored
 from newsstand.train.dataset import LabelledRows
-from newsstand.train.evaluate import macro_f1
+from newsstand.train.evaluation.metrics import macro_f1
 from newsstand.train.families.base import BaseTrainer, FittedModel, RunContext
 from newsstand.train.families.export_linear import LinearCost, export_linear
 from newsstand.train.families.linear_search import Trial, search

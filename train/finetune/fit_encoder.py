@@ -19,7 +19,7 @@ from newsstand.models.hypotheses import TARGET, Hypotheses
 from newsstand.models.transformer import Inputs, TransformerModel
 from newsstand.progress import ProgressCallback
 from newsstand.text.example import Example
-from newsstand.train.evaluate import metrics
+from newsstand.train.evaluation.metrics import metrics
 from newsstand.train.finetune.checkpoints import (
     check_disk_space,
     final_checkpoint,

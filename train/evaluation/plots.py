@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from newsstand.models.decision import MOST_PROBABLE
-from newsstand.train.evaluate import expected_calibration_error, reliability
+from newsstand.train.evaluation.metrics import expected_calibration_error, reliability
 from newsstand.types import Floats
 
 _DPI = 110
