@@ -44,6 +44,7 @@ _SYNONYMS: Mapping[str, tuple[str, ...]] = {
     "url": ("link", "href", "permalink", "web address", "source url", "article url"),
     "language": ("lang", "sprache"),
     "group": ("story id", "cluster", "cluster id", "event", "event id"),
+    "genre": ("article type", "content type", "text type", "textsorte"),
     "split": ("set", "subset", "fold", "partition"),
 }
 _LONGEST_NAME = 60  # characters; longer texts are not names

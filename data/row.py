@@ -10,6 +10,7 @@ class Row:
     Args:
         split: `train`, `validation`, `test` or `unused`; None if the files do not give one.
         published: ISO 8601.
+        genre: The kind of text, such as `opinion`; only for metrics by genre.
         curriculum: The first training stage of the row, `1` to `9`.
         votes: The annotators' labels, if there are several, in the order of the data.
         mentions: Places [start, end] of the target in `body`, the main one first.
@@ -28,6 +29,7 @@ class Row:
     language: str | None = None
     author: str | None = None
     group: str | None = None
+    genre: str | None = None
     split: str | None = None
     curriculum: str | None = None
     votes: list[str] | None = None

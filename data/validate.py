@@ -22,8 +22,8 @@ __all__ = ["COLUMNS", "Row", "Validator"]
 
 
 _TEXTS = tuple(name for name in COLUMNS if name not in ("label", "votes", "mentions"))
-_OPTIONAL = ("title", "outlet", "published", "url", "language", "author", "group", "split")
-_STRIPPED = ("outlet", "url", "language", "author", "group", "curriculum")
+_OPTIONAL = ("title", "outlet", "published", "url", "language", "author", "group", "genre", "split")
+_STRIPPED = ("outlet", "url", "language", "author", "group", "genre", "curriculum")
 _STAGES = frozenset(["", *"123456789"])
 # What labelling tools write instead of an answer.
 _REJECTED = frozenset({"reject", "ignore"})

@@ -151,8 +151,8 @@ class LabelledRows:
         values = {name: row[name] for name in COLUMNS}
         return Article(**{**values, "mentions": values["mentions"] or ()})
 
-    def digest(self) -> str:
-        """32 hexadecimal digits of the published texts, targets and labels, in any order.
+    def keys(self) -> list[str]:
+        """A digest of each row's published text, target and label.
 
         Ids are excluded, as rows without their own are numbered by file and line.
         """
@@ -162,7 +162,11 @@ class LabelledRows:
             values = columns[self._numbers[start : start + _CHUNK].tolist()].values()
             labels = [names[label] for label in self.labels[start : start + _CHUNK].tolist()]
             digests += [_digest(json.dumps(row)) for row in zip(*values, labels, strict=True)]
-        return _digest("".join(sorted(digests)))[:32]
+        return digests
+
+    def digest(self) -> str:
+        """32 hexadecimal digits of the keys of the rows, in any order."""
+        return _digest("".join(sorted(self.keys())))[:32]
 
     def spread(self, count: int) -> list[tuple[Article, str | None]]:
         """Articles and targets of up to `count` rows, starting with the first row of each label."""

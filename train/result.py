@@ -11,11 +11,11 @@ from newsstand.io.bundle import Bundle
 from newsstand.train.artifacts import write_artifacts
 from newsstand.train.champion import Standing
 from newsstand.train.evaluation.metrics import LabelReport, label_reports
+from newsstand.train.evaluation.rows import EvaluatedRows
 from newsstand.train.families.base import FittedModel, RunContext
 from newsstand.train.outcome import Outcome, finished, kept_if_not_logged, plain_disk_errors
 from newsstand.train.run_data import RunData
 from newsstand.train.stage_timer import StageTimer
-from newsstand.types import Floats
 
 if TYPE_CHECKING:
     from newsstand.train import tracking
@@ -70,7 +70,7 @@ class Trained:
     config: Config
     data: RunData
     bundle: Bundle
-    probabilities: Floats
+    evaluated: EvaluatedRows
     metrics: dict[str, float]
     fit: FittedModel
 
@@ -83,7 +83,7 @@ def save(bundle: Bundle, folder: Path, data: RunData) -> str:
 
 def log(trained: Trained, context: RunContext, timer: StageTimer) -> Result:
     """Logs and registers the trained model."""
-    config, test = trained.config, trained.data.test
+    config = trained.config
     tracked = config.tracking
     with finished() as made, ExitStack() as during:
         with timer.stage("log") as note:
@@ -92,9 +92,7 @@ def log(trained: Trained, context: RunContext, timer: StageTimer) -> Result:
                 write_artifacts(
                     made.artifacts,
                     config,
-                    labels=trained.bundle.labels,
-                    probabilities=trained.probabilities,
-                    test_rows=test,
+                    evaluated=trained.evaluated,
                     trials=trained.fit.trials,
                 )
             outcome = _outcome(trained, context, timer)
@@ -130,7 +128,7 @@ def _outcome(trained: Trained, context: RunContext, timer: StageTimer) -> Outcom
     standing = Standing.of(
         labels,
         test_rows=len(data.test),
-        test_digest=data.test.digest(),
+        test_digest=trained.evaluated.digest,
         macro_f1=metrics["test/macro_f1"],
     )
     return Outcome(
@@ -160,7 +158,9 @@ def _result(trained: Trained, seconds: dict[str, float], **logged: str) -> Resul
         task=trained.config.task,
         metrics=trained.metrics,
         seconds=seconds,
-        labels=label_reports(trained.probabilities, trained.data.test.labels, bundle.labels.labels),
+        labels=label_reports(
+            trained.evaluated.probabilities, trained.evaluated.truth, bundle.labels.labels
+        ),
         names=dict(bundle.labels.names),
         fitted=replace(bundle, model=bundle.model.uncached()),
         warning=bundle.controls.warning if bundle.controls else None,

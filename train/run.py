@@ -68,7 +68,8 @@ def train(
             model = _refit(trainer, fit, data, timer)
         with timer.stage("evaluate") as note:
             bundle = data.bundle(model, calibration)
-            probabilities = bundle.probabilities(data.test.examples)
+            evaluated = data.evaluated(bundle)
+            probabilities = evaluated.probabilities
             metrics = {**fit.metrics, **export_metrics}
             metrics |= data.metrics(probabilities, validation)
             accuracy, macro_f1 = (metrics[f"test/{x}"] for x in ("accuracy", "macro_f1"))
@@ -77,7 +78,7 @@ def train(
             controls_ = _controls(config, bundle, probabilities, data, timer)
             bundle = replace(bundle, controls=controls_)
             metrics |= {f"test/{name}": value for name, value in controls_.metrics.items()}
-        trained = Trained(config, data, bundle, probabilities, metrics, fit)
+        trained = Trained(config, data, bundle, evaluated, metrics, fit)
         if save_to is not None:
             save(bundle, save_to, data)
         result = (log if track else not_logged)(trained, context, timer)

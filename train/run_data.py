@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 
+import numpy as np
+
 from newsstand.config.schema import Config
 from newsstand.data.load import NewsData, load
 from newsstand.data.readers.sources import SPLITS
@@ -14,6 +16,7 @@ from newsstand.models.calibration import Calibration
 from newsstand.train.calibrate import fit_calibration
 from newsstand.train.dataset import LabelledRows
 from newsstand.train.evaluation.metrics import by_source, metrics
+from newsstand.train.evaluation.rows import EvaluatedRows, evaluated_rows
 from newsstand.train.stage_timer import Reporter, StageTimer
 from newsstand.types import Floats
 
@@ -79,6 +82,20 @@ class RunData:
         test |= by_source(probabilities, self.test.labels, self.test.by_source())
         named = {f"test/{name}": value for name, value in test.items()}
         return named | {f"validation/{name}": value for name, value in validation.items()}
+
+    def evaluated(self, bundle: Bundle) -> EvaluatedRows:
+        """The test rows with the probabilities of a model."""
+        with np.errstate(all="ignore"):
+            scores = bundle.model.forward(self.test.examples)
+        return evaluated_rows(
+            self.test,
+            self.train,
+            task=self.config.task,
+            labels=self.news.labels.names,
+            probabilities=bundle.calibrated(scores),
+            uncalibrated=Calibration.none().apply(scores),
+            settings=self.config.evaluation.model_dump(),
+        )
 
     def evaluate(self, model: Model) -> dict[str, float]:
         """Metrics of a fitted model on both splits."""

@@ -75,7 +75,14 @@ class Bundle:
         Raises:
             BundleError: The model's scores are not finite.
         """
-        probabilities = self.unchecked(examples)
+        with np.errstate(all="ignore"):
+            scores = self.model.forward(examples)
+        return self.calibrated(scores)
+
+    def calibrated(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Calibrated probabilities of the model's scores; as `probabilities` for examples."""
+        with np.errstate(all="ignore"):
+            probabilities = self.calibration.apply(scores)
         if not (np.abs(probabilities.sum(axis=1) - 1) < 1e-6).all():
             raise BundleError("the model's scores are not finite numbers, so it cannot be used")
         return probabilities

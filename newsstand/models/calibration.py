@@ -44,6 +44,11 @@ class Calibration:
         probabilities: Floats = odds / total[:, None]
         return probabilities
 
+    @classmethod
+    def none(cls) -> Self:
+        """Softmax of the scores as they are."""
+        return cls("temperature", (1.0,))
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
         return {"method": self.method, "slope": list(self.slope), "offset": list(self.offset)}

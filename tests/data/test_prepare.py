@@ -31,7 +31,7 @@ def prepared(
     )
 
 
-@pytest.mark.parametrize("column", [name for name in COLUMNS if name != "split"])
+@pytest.mark.parametrize("column", [name for name in COLUMNS if name not in ("split", "genre")])
 def test_each_column_changes_the_row_digest(column: str) -> None:
     changed = [replace(BASE, **{column: value}) for value in ("other", "other ", "", "\ud800")]
     assert len({row_digest(item) for item in [BASE, *changed]}) == 5

@@ -140,7 +140,7 @@ def test_configured_column_must_exist() -> None:
     assert [row.group for row in check(some, columns={"group": "story_id"})[0]] == ["1", None]
     assert problems(rows, columns={"boddy": "x", "klass": "y"}) == [
         f"data.columns: unknown column '{name}' (known: id, title, body, label, target, outlet, "
-        "published, url, language, author, group, split, curriculum, mentions)"
+        "published, url, language, author, group, genre, split, curriculum, mentions)"
         for name in ("boddy", "klass")
     ]
 

@@ -21,6 +21,7 @@ from newsstand.config.loader import load_config
 from newsstand.config.schema import flatten
 from newsstand.io.bundle import bundle_hash, verify
 from newsstand.train.families.sgd import fit_stream
+from newsstand.train.evaluation.rows import COLUMNS, EvaluatedRows
 from newsstand.train.result import Result
 from newsstand.train.run import train
 from quick_run import runs, write_rows
@@ -111,7 +112,8 @@ def test_predictions_agree_with_the_metrics(trained: Trained) -> None:
         table = parquet.read_table(folder / "predictions.parquet")
         labels = list(result.names)
         assert table.column_names == [
-            *("id", "outlet", "target", "label", "predicted", "probability"),
+            *COLUMNS,
+            *("label", "predicted", "probability"),
             *(f"p_{label}" for label in labels),
         ]
         columns = table.to_pydict()
@@ -127,6 +129,11 @@ def test_predictions_agree_with_the_metrics(trained: Trained) -> None:
             [a == b for a, b in zip(columns["label"], columns["predicted"], strict=True)]
         )
         assert right == result.metrics["test/accuracy"]
+        loaded = EvaluatedRows.load(folder / "predictions.parquet")
+        assert loaded.table().equals(table)
+        assert (loaded.labels, loaded.task) == (result.names, result.task)
+        assert set(columns["outlet_seen"]) <= {True, False, None}
+        assert any(share > 0 for share in columns["quote_share"])
 
 
 def test_the_registered_model_is_this_run(trained: Trained, client: MlflowClient) -> None:

@@ -15,10 +15,14 @@ from pyarrow import parquet
 
 from newsstand.errors import NewsstandError
 from newsstand.models.decision import MOST_PROBABLE
+from newsstand.text.example import Example
+from newsstand.text.segments import segments
+from newsstand.train.dataset import LabelledRows
 from newsstand.types import Floats, Ints
 
 FILE = "predictions.parquet"
 FORMAT = 1
+_FIRST_WORDS = 30
 _METADATA = b"newsstand"
 _PROBABILITY = "p_"
 _TEXT, _FLAG = pa.string(), pa.bool_()
@@ -152,3 +156,68 @@ class EvaluatedRows:
             settings=self.settings,
             uncalibrated=None if raw is None else raw[rows],
         )
+
+
+def evaluated_rows(
+    rows: LabelledRows,
+    train_rows: LabelledRows,
+    *,
+    task: str,
+    labels: Mapping[str, str],
+    probabilities: Floats,
+    uncalibrated: Floats | None,
+    settings: Mapping[str, Any],
+) -> EvaluatedRows:
+    """Labelled rows with a model's probabilities.
+
+    Args:
+        rows: The rows.
+        train_rows: The rows that the model was fitted on, for whether outlet and target were seen.
+        task: `topic` or `stance`.
+        labels: Label to readable name, in the order of the columns.
+        probabilities: Calibrated, float64, shape (rows, labels).
+        uncalibrated: Before calibration, or None.
+        settings: The settings of the config's `evaluation` section.
+    """
+    bodies = rows.column("body").to_pylist()
+    sources = np.full(len(rows), None, dtype=object)
+    for name, mask in rows.by_source().items():
+        sources[mask] = name
+    made: dict[str, Any] = {
+        "key": rows.keys(),
+        "first_words": [" ".join(body.split()[:_FIRST_WORDS]) for body in bodies],
+        "source": sources.tolist(),
+        "words": rows.column("words"),
+        "quote_share": [_quote_share(example) for example in rows.examples],
+        "outlet_seen": _seen(rows, train_rows, "outlet"),
+        "target_seen": _seen(rows, train_rows, "target"),
+    }
+    return EvaluatedRows(
+        task=task,
+        labels=labels,
+        truth=rows.labels,
+        probabilities=probabilities,
+        columns={
+            name: pa.array(made[name] if name in made else rows.column(name), kind)
+            for name, kind in COLUMNS.items()
+        },
+        digest=rows.digest(),
+        settings=settings,
+        uncalibrated=uncalibrated,
+    )
+
+
+def _seen(rows: LabelledRows, train_rows: LabelledRows, column: str) -> list[bool | None]:
+    """Whether training rows have the value of each row; None for rows without a value."""
+    known = set(train_rows.column(column).to_pylist())
+    values = rows.column(column).to_pylist()
+    return [None if value is None else value in known for value in values]
+
+
+def _quote_share(example: Example) -> float:
+    parts = segments(example.prepared)
+    quoted, total = (
+        sum(part.end - part.start for part in chosen)
+        for chosen in ([part for part in parts if part.kind == "quote"], parts)
+    )
+    return quoted / total if total else 0.0
