@@ -74,6 +74,6 @@ compile = @$(BIN)/python -m compileall -q -j 0 -x '/tests?/' \
 	@touch $@ .venv/train.stamp
 
 .venv/dev.stamp: .venv/bin/python pyproject.toml constraints.txt build/sources.txt
-	$(install) '.[train,offline,dev]'
+	$(install) '.[train,offline,prevalence,dev]'
 	$(compile)
 	@touch $@ .venv/train.stamp
