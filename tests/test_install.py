@@ -112,8 +112,8 @@ print(json.dumps(codes), file=sys.stderr)
         "newsstand: models:/nobody@champion: needs MLflow (pip install mlflow); "
         "a bundle folder does not",
         "newsstand: encoders need torch and transformers: pip install 'newsstand[encoder]'",
-        *["newsstand: this needs datasets: pip install 'newsstand[train]'"] * 2,
         "newsstand: this needs pyarrow: pip install 'newsstand[train]'",
+        *["newsstand: this needs datasets: pip install 'newsstand[train]'"] * 2,
     ]
 
 
