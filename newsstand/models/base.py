@@ -147,12 +147,12 @@ FAMILIES: dict[str, Family] = {
     ),
     "embedding": Family(
         model="newsstand.models.embedding:EmbeddingModel",
-        config="newsstand.config.encoders:EmbeddingConfig",
+        config="newsstand.config.embedding:EmbeddingConfig",
         trainer="newsstand.train.families.embedding:EmbeddingTrainer",
     ),
     "transformer": Family(
         model="newsstand.models.transformer:TransformerModel",
-        config="newsstand.config.encoders:TransformerConfig",
+        config="newsstand.config.transformer:TransformerConfig",
         trainer="newsstand.train.families.transformer:TransformerTrainer",
     ),
 }

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from config_texts import BASE, Write, edited, embedding, model, problems
 from newsstand.cli.main import app
-from newsstand.config.encoders import EmbeddingConfig
+from newsstand.config.embedding import EmbeddingConfig
 from newsstand.config.loader import dump_config, load_config
 from newsstand.config.schema import Config, flatten
 from newsstand.errors import ConfigError

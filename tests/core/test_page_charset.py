@@ -5,7 +5,7 @@ import codecs
 import pytest
 
 from newsstand.text.article import Article
-from newsstand.text.html import declared_codec, page_text
+from newsstand.text.html_charset import declared_codec, page_text
 
 META = '<meta charset="{}">'
 HTTP = "<META content='text/html; charset={}' http-equiv=Content-Type>"

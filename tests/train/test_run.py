@@ -20,8 +20,8 @@ from loading import load_rows
 from newsstand.config.loader import load_config
 from newsstand.config.schema import flatten
 from newsstand.io.bundle import bundle_hash, verify
-from newsstand.train.families.sgd import fit_stream
 from newsstand.train.evaluation.rows import COLUMNS, EvaluatedRows
+from newsstand.train.families.sgd import fit_stream
 from newsstand.train.result import Result
 from newsstand.train.run import train
 from quick_run import runs, write_rows

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, cast
 
-from newsstand.config.encoders import EmbeddingConfig
+from newsstand.config.embedding import EmbeddingConfig
 from newsstand.config.schema import Config, flatten
 from newsstand.data.code_key import code_key
 from newsstand.encoders.hub import find_encoder, fingerprint

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, cast
 
-from newsstand.config.encoders import TransformerConfig
+from newsstand.config.transformer import TransformerConfig
 from newsstand.config.schema import Config, flatten
 from newsstand.encoders.hub import find_encoder
 from newsstand.encoders.long_text import LongText

@@ -1,26 +1,17 @@
-"""Settings of the families with a pretrained encoder."""
+"""Settings of the transformer family."""
 
 import re
-from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
-from newsstand.config.linear import NgramRange, ngram_conflicts, target_conflicts
-from newsstand.config.section import Get, ModelSection, Section, as_tuple
-from newsstand.encoders.hub import MINILM, find_encoder
+from newsstand.config.encoder import EncoderConfig, epoch_counts
+from newsstand.config.linear import target_conflicts
+from newsstand.config.section import Get, Section
 from newsstand.errors import did_you_mean
 from newsstand.models.hypotheses import TARGET, without_a_hypothesis
-
-if TYPE_CHECKING:
-    from newsstand.text.example import Example
-
-
-def _digest(value: Any) -> Any:
-    if isinstance(value, str) and re.fullmatch("[0-9a-f]{64}", value):
-        return value
-    raise PydanticCustomError("sha256", "expected a SHA-256: 64 digits from 0 to f, in quotes")
 
 
 def _wording(value: Any) -> Any:
@@ -35,200 +26,6 @@ def _of_target(value: Any) -> Any:
     if isinstance(value, str) and TARGET not in value:
         raise PydanticCustomError("of_target", "expected text with {target} in place of the target")
     return _wording(value)
-
-
-def _epochs(value: Any) -> Any:
-    counts = as_tuple(value)
-    if counts is None:
-        return None
-    if isinstance(counts, tuple) and all(type(x) is int and x >= 0 for x in counts) and any(counts):
-        return counts
-    raise PydanticCustomError(
-        "epochs", "expected the number of epochs of each stage, such as [2, 1]"
-    )
-
-
-class _EncoderConfig(ModelSection):
-    """Settings that the families with a pretrained encoder share."""
-
-    exports: ClassVar[frozenset[str]] = frozenset({"onnx"})
-
-    encoder: str = Field(MINILM, min_length=1)
-    """A pretrained encoder: a folder in transformers' format, or a name on the Hugging Face hub.
-    Choose one that was trained on the language of the articles."""
-
-    encoder_sha256: Annotated[str, BeforeValidator(_digest)] | None = None
-    """Expected SHA-256 of the encoder's model.safetensors, as 64 hexadecimal digits; another file
-    is refused. null accepts any file, except for the default encoder, whose digest is known."""
-
-    max_tokens: int = Field(256, ge=8, le=8192)
-    """Maximum number of tokens that the encoder reads at once, 8 to 8192, including special tokens
-    and, if text and target are read together, the target. Raise it for long articles; time grows
-    at least in proportion."""
-
-    long_text: Literal["head", "head_tail", "windows", "relevant"] = "head"
-    """How articles of more than `max_tokens` are read; the title always is. `head`: the beginning.
-    `head_tail`: beginning and end, half each. `windows`: the whole article in consecutive windows,
-    whose vectors or scores are averaged; slower. `relevant`: the sentences that are most similar to
-    the target (stance). `newsstand data` shows how much of the text each choice reads."""
-
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    """Where the encoder runs in training; `auto` uses a GPU if there is one."""
-
-    def wordings(self, *, stance: bool) -> tuple[str, ...]:  # noqa: ARG002
-        """The second texts of the pairs that an article is read in, with `{target}` placeholders.
-
-        Args:
-            stance: Whether articles have targets.
-        """
-        return ()
-
-    def token_counter(self, *, stance: bool) -> "Callable[[Example], dict[str, tuple[int, int]]]":
-        """A function from an example to token counts: those read by each `long_text`, and all."""
-        from newsstand.encoders.torch_encoder import (
-            token_counter,  # imports torch
-        )
-
-        folder = find_encoder(self.encoder, self.encoder_sha256)
-        return token_counter(
-            folder,
-            max_tokens=self.max_tokens,
-            wordings=self.wordings(stance=stance),
-            stance=stance,
-        )
-
-
-class FineTuneConfig(Section):
-    """Fine-tuning of encoder and classifier together; the input embeddings are frozen."""
-
-    epochs: int = Field(1, ge=1)
-    """Number of passes over the training texts, each text with all of its targets."""
-
-    curriculum: Annotated[tuple[int, ...] | None, BeforeValidator(_epochs)] = None
-    """In place of `epochs`: the number of epochs of each stage (Bengio et al. 2009). Stage n trains
-    on rows whose column `curriculum` is at most n, or empty. Labels without a row in a stage are
-    left out of its loss. For data with a column that orders rows from easy to hard."""
-
-    epoch_texts: int | None = Field(None, ge=1)
-    """Maximum number of texts per epoch, drawn anew for each epoch; null for all texts. Limits the
-    time of a fit."""
-
-    batch_size: int = Field(64, ge=1)
-    """Texts per step, each with all of its targets. Lower it if memory runs out."""
-
-    learning_rate: float = Field(1e-4, gt=0.0, le=1.0)
-    """Peak learning rate of AdamW, reached at the end of the warm-up; it then falls linearly to 0.
-    Lower it if the loss jumps; raise it if few epochs are not enough."""
-
-    classifier_rate: float = Field(10.0, gt=0.0, le=1000.0)
-    """Learning rate of the classifier, which starts from random weights, as a multiple of
-    `learning_rate`."""
-
-    warmup: float = Field(0.1, ge=0.0, lt=1.0)
-    """Share of the steps, from 0 to below 1, in which the learning rate rises from 0 to its peak.
-    """
-
-    weight_decay: float = Field(0.01, ge=0.0)
-    """Weight decay of AdamW; biases and norm weights have none. Raise it if the model overfits."""
-
-    layer_decay: float = Field(1.0, gt=0.0, le=1.0)
-    """Learning rate of a layer as a multiple of that of the layer above it, above 0; 1 for the same
-    rate everywhere. 0.9 changes the lower layers less, which helps with few rows."""
-
-    frozen_layers: int = Field(0, ge=0)
-    """Number of lowest layers whose weights are frozen. More frozen layers train faster."""
-
-    precision: Literal["auto", "fp32", "bf16"] = "auto"
-    """Number format of the computations in training; `auto` uses bf16 if the hardware supports it.
-    Weights are always stored in fp32."""
-
-
-class NgramsConfig(Section):
-    """A LinearSVC over hashed n-grams, whose scores are added to those of the encoder's vectors."""
-
-    words: NgramRange | None = (1, 1)
-    """Shortest and longest word n-gram, 1 to 8 words each; null for no word n-grams."""
-
-    chars: NgramRange | None = (3, 5)
-    """Shortest and longest character n-gram within words, 1 to 8 characters each; null for none."""
-
-    bits: int = Field(20, ge=10, le=24)
-    """The n-grams of each kind are hashed to `2**bits` buckets, 10 to 24 bits. More bits mean fewer
-    collisions and larger models."""
-
-    C: float = Field(1.0, ge=1e-6, le=1e6)
-    """Inverse strength of the L2 penalty, 1e-6 to 1e6. Lower it if the model overfits."""
-
-    weight: float = Field(1.0, gt=0.0, le=1000.0)
-    """Factor of the n-gram scores in the sum, above 0 and at most 1000. Choose it on validation
-    rows."""
-
-
-class EmbeddingConfig(_EncoderConfig):
-    """A linear classifier over the vectors of a pretrained encoder, frozen or fine-tuned."""
-
-    kind: Literal["embedding"]
-    """Model family."""
-
-    cross_target: bool = False
-    """Also encode the target and compare it with the text (stance). Without it the model reads the
-    article alone and predicts the same for every target."""
-
-    fine_tune: FineTuneConfig | None = None
-    """Settings for fine-tuning the encoder together with the classifier; null freezes the encoder,
-    which is much faster to train. Fine-tune for stance, or if a frozen encoder is not accurate
-    enough."""
-
-    precision: Literal["auto", "fp32", "bf16"] = "fp32"
-    """Number format in which a frozen encoder computes vectors in training. bf16 halves the time
-    if the hardware supports it, and `auto` uses it then. Scoring uses fp32, or int8 with
-    `export.onnx`. Not with `fine_tune`, which has its own `precision`."""
-
-    classifier: Literal["svc", "logistic"] = "logistic"
-    """scikit-learn's LinearSVC or LogisticRegression. Not with `fine_tune`."""
-
-    C: float = Field(0.01, ge=1e-6, le=1e6)
-    """Inverse strength of the L2 penalty, 1e-6 to 1e6. Lower it if the model overfits. Not with
-    `fine_tune`."""
-
-    ngrams: NgramsConfig | None = None
-    """Settings of a linear model of n-grams whose scores are added; null for vectors alone. Set it
-    for topics, where single words matter. Not with `fine_tune`."""
-
-    class_weight: Literal["balanced"] | None = None
-    """`balanced` weights each label by its inverse frequency. Set it if rare labels matter as much
-    as frequent ones."""
-
-    @classmethod
-    def conflicts(
-        cls,
-        get: Get,
-        *,
-        stance: bool,
-        labels: Sequence[str],  # noqa: ARG003
-    ) -> Iterable[tuple[str, str]]:
-        """Yields conflicts between settings."""
-        yield from target_conflicts(get, stance=stance)
-        if get("model.ngrams") is not None:
-            yield from ngram_conflicts(get, "model.ngrams")
-        if get("model.fine_tune") is None:
-            return
-        for name, default in (("classifier", "logistic"), ("C", 0.01)):
-            if get(f"model.{name}") != default:
-                yield (
-                    f"model.{name}",
-                    "not with model.fine_tune, which fits the classifier; leave it out",
-                )
-        if get("model.ngrams") is not None:
-            yield (
-                "model.ngrams",
-                "not with model.fine_tune, which fits one classifier; leave it out",
-            )
-        if get("model.precision") != "fp32":
-            yield (
-                "model.precision",
-                "not with model.fine_tune, which has a precision of its own; leave it out",
-            )
 
 
 class TeacherConfig(Section):
@@ -267,7 +64,7 @@ class LoraConfig(Section):
     """Dropout rate of the adapters' inputs in training, from 0 to below 1."""
 
 
-class TransformerConfig(_EncoderConfig):
+class TransformerConfig(EncoderConfig):
     """A pretrained encoder, fine-tuned with a classifier on top."""
 
     kind: Literal["transformer"]
@@ -298,7 +95,7 @@ class TransformerConfig(_EncoderConfig):
     """Maximum number of passes over the training rows. 0 fits only the calibration, which needs
     `hypotheses`."""
 
-    curriculum: Annotated[tuple[int, ...] | None, BeforeValidator(_epochs)] = None
+    curriculum: Annotated[tuple[int, ...] | None, BeforeValidator(epoch_counts)] = None
     """In place of `epochs`: the number of epochs of each stage (Bengio et al. 2009). Stage n trains
     on rows whose column `curriculum` is at most n, or empty. For data with a column that orders
     rows from easy to hard."""
