@@ -36,6 +36,7 @@ class ConfiguredSource:
     @property
     def location(self) -> Source:
         """The location of its rows."""
+        label = self.spec.read.columns.get("label", "label")
         return Source(
             task=self.task,
             path=self.spec.path,
@@ -43,6 +44,7 @@ class ConfiguredSource:
             csv=self.spec.csv,
             max_columns=self.spec.max_columns,
             unseen_only=self.spec.unseen_only,
+            label=label if isinstance(label, str) else label[0],
         )
 
     @property

@@ -2,8 +2,8 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -158,6 +158,68 @@ def load(
         folder=prepared.folder,
         refit_only=[row for row, refit_only in enumerate(placed.refit_only) if refit_only],
         origins=origins,
+    )
+
+
+def load_unsplit(spec: DataSpec, *, progress: ProgressCallback | None = None) -> NewsData:
+    """Reads, validates and prepares labelled news whose rows are all for testing.
+
+    No split is drawn; rows without a given split are test rows, and copies are kept. The rows may
+    have a single label. Unusable records are listed in `problems` of the result.
+
+    Args:
+        spec: Location of the rows of one source, and how they are prepared.
+        progress: Called with the stage, the rows done, and their total if known.
+
+    Raises:
+        DataError: Files cannot be used.
+    """
+    if not isinstance(spec.sources, SourceSpec):
+        raise DataError("data.sources: expected one source of rows, not several")
+    source = ConfiguredSource(spec.task, spec.sources)
+    prepared = prepare(
+        source.location,
+        format_name=spec.sources.format,
+        scheme=spec.labels,
+        read=spec.sources.read,
+        spec=spec.text,
+        one_of_several=True,
+        progress=progress,
+    )
+    split = [given or "test" for given in prepared.column("split")]
+    return NewsData(
+        rows=_with_class_labels(prepared.table, prepared.column("label"), prepared.labels),
+        labels=prepared.labels,
+        split=split,
+        left_out={},
+        near_duplicates=None,
+        note="not split",
+        problems=prepared.problems,
+        ties=prepared.ties,
+        digest=data_digest(prepared.column("digest"), split),
+        cached=prepared.cached,
+        folder=prepared.folder,
+        notes=prepared.notes,
+    )
+
+
+def relabelled(news: NewsData, labels: LabelSet, mapping: Mapping[str, str]) -> NewsData:
+    """The same rows with the labels of a model; those with a label not in the mapping are left out.
+
+    Args:
+        news: Labelled rows.
+        labels: The labels of the model.
+        mapping: Label of the rows to label of the model.
+    """
+    places = {label: place for place, label in enumerate(labels.labels)}
+    own = [places.get(mapping.get(x, ""), -1) for x in news.rows.features["label"].names]
+    numbers = np.array(own, dtype=np.int64)[news.rows.data.column("label").to_numpy()]
+    known = (numbers >= 0).tolist()
+    return replace(
+        news,
+        rows=_with_labels(news.rows, np.maximum(numbers, 0), list(labels.labels)),
+        labels=labels,
+        split=[name if kept else "" for name, kept in zip(news.split, known, strict=True)],
     )
 
 

@@ -186,15 +186,16 @@ class Validator:
         empty = not wrong & {"title", "body"} and self._is_empty(item, title, body)
         target = self._target(item, texts, wrong) if self._stance else None
         label, votes, flaws = self._label.read(values)
+        unknown = self._label.unknown if self._reading.unknown_labels == "drop" else None
+        if unknown is not None:
+            self._notes.add(f"rows with the unknown label {shortened(unknown)}", item.place)
+            return None
         for column, flaw in flaws:
             self._add_problem(item, column, flaw)
         if label is not None:
             self._labelled[label] += 1
         split_name = self._split(item, split, texts.get("split"))
-        stage = texts.get("curriculum", "").strip()
-        if stage not in _STAGES:
-            flaw = f"expected a stage from 1 to 9, or nothing, got {shortened(stage)}"
-            self._add_problem(item, self._columns["curriculum"], flaw)
+        self._check_stage(item, texts.get("curriculum", "").strip())
         mentions = self._mentions(item, body) if self._stance else None
         if label is None or not complete or len(self._problems) > before:
             return None
@@ -279,6 +280,11 @@ class Validator:
 
     def _add_problem(self, item: Record, column: str, message: str) -> None:
         self._problems.append(f"{item.place}: field '{column}': {message}")
+
+    def _check_stage(self, item: Record, stage: str) -> None:
+        if stage not in _STAGES:
+            flaw = f"expected a stage from 1 to 9, or nothing, got {shortened(stage)}"
+            self._add_problem(item, self._columns["curriculum"], flaw)
 
     def _is_empty(self, item: Record, title: str, body: str) -> bool:
         """Returns whether a row has no text, or no body if a body is required."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from newsstand.errors import InputError, NewsstandError
 from newsstand.io.article_files import ScoreError
-from newsstand.io.bundle import Bundle
+from newsstand.io.bundle import Bundle, bundle_hash
 from newsstand.io.bundle_uri import located
 from newsstand.parallel import pool
 from newsstand.serve.frames import frame_rows, is_frame
@@ -44,6 +44,7 @@ class Scorer:
     Args:
         bundle: The model.
         source: Where it was loaded from, for `repr`.
+        digest: The bundle's hash, if it was loaded from a folder or MLflow.
 
     >>> import newsstand
     >>> scorer = newsstand.load("models:/topic@champion")  # doctest: +SKIP
@@ -51,9 +52,12 @@ class Scorer:
     'economy, business and finance'
     """
 
-    def __init__(self, bundle: Bundle, *, source: str | None = None) -> None:
+    def __init__(
+        self, bundle: Bundle, *, source: str | None = None, digest: str | None = None
+    ) -> None:
         self.bundle = bundle
         self.source = source
+        self.digest = digest
 
     def __repr__(self) -> str:
         labels = list(self.labels)
@@ -303,4 +307,5 @@ def load(uri: str | Path, *, device: Device = "auto") -> Scorer:
     if device not in get_args(Device):
         raise ValueError(f"device: expected 'auto', 'cpu' or 'cuda', got {device!r}")
     with located(uri) as folder:
-        return Scorer(Bundle.load(folder, device), source=str(uri))
+        bundle = Bundle.load(folder, device)
+        return Scorer(bundle, source=str(uri), digest=bundle_hash(folder))

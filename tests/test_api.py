@@ -60,7 +60,12 @@ def test_a_data_frame_is_fitted_in_an_empty_folder_without_mlflow(empty_folder: 
 def test_a_tracked_run_gives_the_model_that_mlflow_has(empty_folder: Path) -> None:
     config = {
         **CONFIG,
-        "tracking": {"experiment": "api", "register_as": "api", "alias": "champion"},
+        "tracking": {
+            "experiment": "api",
+            "register_as": "api",
+            "alias": "champion",
+            "alias_force": "few test rows",
+        },
     }
     result = newsstand.fit(config, data=rows())
     assert result.model == "models:/api@champion"

@@ -239,7 +239,7 @@ CASES = [
         "a bundle of later days",
         "verify later",
         "later/bundle.json: bundle format 99, this version of newsstand reads formats 2, 3, 4, "
-        "5, 6 and 7",
+        "5, 6, 7 and 8",
         {"later/bundle.json": '{"format": 99}'},
     ),
     Case(

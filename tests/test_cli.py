@@ -21,7 +21,10 @@ from newsstand.config.schema import Config
 from newsstand.io.bundle import bundle_hash
 
 ROOT = Path(__file__).parents[1]
-COMMANDS = (*("init", "data", "check", "train", "score", "config", "verify", "log", "relocate"),)
+COMMANDS = (
+    *("init", "data", "check", "train", "score", "config", "verify", "promote", "rollback", "log"),
+    "relocate",
+)
 CONFIG = """
 task: topic
 labels: from-data
@@ -101,7 +104,8 @@ def test_train_in_a_process_of_its_own(
     assert result["bundle_hash"] == trained.topic.bundle_hash
     assert result["metrics"] == trained.topic.metrics
     # What happened meanwhile is told on the other channel, a line a stage.
-    stages = ["load", "prepare", "fit", "calibrate", "fit", "evaluate", "log", "register"]
+    stages = ["load", "prepare", "fit", "calibrate", "fit", "evaluate", "controls", "log"]
+    stages.append("register")
     assert [line.split()[0] for line in done.stderr.splitlines()] == stages
     # MLflow's own places, in the working directory.
     assert sorted(os.listdir(folder)) == ["mlflow.db", "mlruns"]
@@ -127,9 +131,16 @@ def test_train_prints_a_table_and_where_things_are(
         ["sport", "1.000", "1.000", "1.000", "3"],
     ]
     named = dict(line.split(maxsplit=1) for line in lines if line[:1].isalpha())
-    assert re.fullmatch(r"accuracy 1\.000, macro-F1 1\.000, ECE 0\.\d{3}", named["test"])
-    assert named["model"] == "models:/quick@champion"
-    assert named["page"].endswith(f"/runs/{named['run']}")
+    assert re.fullmatch(
+        r"accuracy 1\.000 \(0\.\d{3}–1\.000\), macro-F1 1\.000 \(0\.\d{3}–1\.000\), "  # noqa: RUF001
+        r"ECE 0\.\d{3} \(0\.\d{3} uncalibrated\)",
+        named["test"],
+    )
+    # With six test rows, it is registered and no champion.
+    assert named["model"] == "models:/quick/1"
+    assert "quick@champion is not set: tested on 6 rows, expected at least 30" in done.err
+    assert f"/runs/{named['run']}?" in named["page"]
+    assert "/runs?workflowType=machine_learning&" in named["runs"]
     assert Path(named["bundle"]).is_dir()
     # What it names can be scored with.
     Path("a.txt").write_text("the goal")

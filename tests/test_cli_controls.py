@@ -11,6 +11,7 @@ from newsstand.cli.terminal import visible
 from newsstand.io.bundle import Bundle
 from newsstand.train.evaluation.metrics import LabelReport
 from newsstand.train.result import Result
+from random_rows import some_rows
 
 ESC, TURN = "\x1b[31m", "\u202e"
 CONFIG = """
@@ -87,6 +88,7 @@ def test_the_result_of_a_run_shows_none(capsys: pytest.CaptureFixture[str], smal
         labels=[LabelReport(label="a", support=3, **figures)],
         names={"a": f"[bold]{ESC}{TURN}"},
         fitted=small,
+        evaluated=some_rows(6, 2),
     )
     show_result(result)
     shown = capsys.readouterr().out

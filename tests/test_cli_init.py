@@ -55,7 +55,7 @@ def test_a_german_table_is_trained_from(
 ) -> None:
     monkeypatch.setattr("newsstand.encoders.hub.installed_encoder", lambda _: None)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/mlflow.db")
-    Path("artikel.csv").write_text(german(), encoding="utf-8")
+    Path("artikel.csv").write_text(german(180), encoding="utf-8")
     done = cli("init", "topic", "artikel.csv")
     assert (done.code, done.err) == (0, "")
     lines = dict(
@@ -63,7 +63,7 @@ def test_a_german_table_is_trained_from(
     )
     assert lines["columns"] == "title = Titel, body = Text, label = Rubrik, published = Datum"
     assert lines["not used"] == "Seite"
-    assert lines["labels"] == "Sport 20, Politik 20, Wirtschaft 20"
+    assert lines["labels"] == "Sport 60, Politik 60, Wirtschaft 60"
     assert lines["dates"] == "2024-03-01 to 2024-03-28"
     assert "pip install 'newsstand[train,offline]'" in lines["model"]
     assert lines["config"] == "artikel-topic.yaml"
@@ -84,7 +84,8 @@ def test_a_stance_table_is_trained_from(
     assert cli("init", "stance", "rows.jsonl").code == 0
     done = cli("train", "rows-stance.yaml")
     assert done.code == 0, done.err
-    assert "models:/rows-stance@champion" in done.out
+    assert "models:/rows-stance/1" in done.out
+    assert "rows-stance@champion is not set: tested on 12 rows" in done.err
 
 
 def test_the_config_can_be_read(cli: Cli, folder: Path) -> None:

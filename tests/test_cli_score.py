@@ -77,7 +77,7 @@ def test_scored_articles_do_not_stay_in_memory(
     made: list[weakref.ref[Article]] = []
     held: list[int] = []
 
-    def read(paths: Iterable[str]) -> Iterator[Row]:
+    def read(paths: Iterable[str], _: object = None) -> Iterator[Row]:
         for number in range(1200):
             article = Watched(body=f"{SPORT} {number}")
             made.append(weakref.ref(article))

@@ -1,5 +1,6 @@
 """Runs the commands and examples of the README and of docs/, and compares what they print."""
 
+import json
 import os
 import re
 import shlex
@@ -21,6 +22,7 @@ from given import Cli
 from newsstand.cli.main import main
 from newsstand.config.loader import load_config
 from newsstand.data.readers import formats
+from newsstand.train.sweep.spec import load_sweep
 
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
@@ -35,6 +37,7 @@ NOT_RUN = {
     "make test": "runs this test",
     "make train-large": "takes half an hour",
     "mlflow models serve": "a server; tests/serve/test_served_model.py has it",
+    "newsstand sweep": "takes minutes; tests/train/test_sweep.py has shorter ones",
     "newsstand train CONFIG --resume": "an interrupted run; tests/train/test_fine_tune.py has it",
     "newsstand train configs/stance-public.yaml": "needs four public data sets",
     "newsstand train stance-nli.yaml": "needs the network; tests/train/test_entailment.py has it",
@@ -45,7 +48,11 @@ NOT_RUN = {
 # Overrides with which the configs train in seconds.
 QUICK = {
     "configs/topic.yaml": ["model.max_tokens=16"],
-    "configs/stance.yaml": ["model.max_tokens=16", "model.fine_tune.epoch_texts=64"],
+    "configs/stance.yaml": [
+        "model.max_tokens=16",
+        "model.fine_tune.epoch_texts=64",
+        "tracking.alias_force=too few steps to pass the controls",
+    ],
     "my-articles.yaml": ["model.max_tokens=16", "export.onnx=null"],
 }
 
@@ -96,14 +103,17 @@ def write_stand_ins(folder: Path) -> None:
     }
     texts = [
         (label, f"{day}: the {name} {action}")
-        for day in ("Monday", "Tuesday", "Friday")
+        for day in ("Monday", "Tuesday", "Thursday", "Friday")
         for label in who
         for name in who[label]
         for action in did[label]
     ]
     rows = "".join(f"{label},{text}.\n" for label, text in texts)
     (folder / "my-articles.csv").write_text(f"label,body\n{rows}")
-    (folder / "new.jsonl").write_text('{"id": "a1", "body": "The keeper saved twice."}\n')
+    (folder / "new.jsonl").write_text(
+        '{"id": "a1", "body": "The keeper saved twice.", "outlet": "Post", '
+        '"published": "2024-05-03"}\n'
+    )
     cells = "".join(f"“{text}”,{label}\n" for label, text in texts)
     cells = cells.replace("sport", "Sport", 1)  # a label in two spellings
     (folder / "news.csv").write_bytes(f"Article text,Category\n{cells}".encode("cp1252"))
@@ -113,6 +123,16 @@ def write_stand_ins(folder: Path) -> None:
     )
     labels = ("acq", "crude", "earn", "grain", "interest", "money-fx", "ship", "trade")
     lines = [f"{label}\tnews of {label} on day {day}\n" for label in labels for day in range(10)]
+    answers = [
+        {"completed_by": 1, "result": [{"from_name": "label", "value": {"choices": [label]}}]}
+        for label, _ in texts
+    ]
+    answers[0] = {"was_cancelled": True, "result": []}
+    tasks = [
+        {"id": number, "data": {"body": text, "title": ""}, "annotations": [answer]}
+        for number, ((_, text), answer) in enumerate(zip(texts, answers, strict=True))
+    ]
+    (folder / "export.json").write_text(json.dumps(tasks))
     (folder / "r8").mkdir()
     (folder / "r8" / "train.txt").write_text("".join(lines))
     (folder / "r8" / "test.txt").write_text("".join(lines[::5]))
@@ -242,7 +262,14 @@ def test_what_is_not_run_is_there() -> None:
 
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "yaml")])
 def test_settings_are_valid(page: str, tmp_path: Path) -> None:
+    (tmp_path / "topic-linear.yaml").symlink_to(ROOT / "configs/topic-linear.yaml")
     for number, block in enumerate(blocks(page, "yaml")):
+        if "search" in YAML(typ="safe").load(block):
+            (tmp_path / "sweeps").mkdir()
+            path = tmp_path / "sweeps" / f"{number}.yaml"
+            path.write_text(block, encoding="utf-8")
+            load_sweep(path)
+            continue
         task = "stance" if "target" in block else "topic"
         rest = {
             "task": f"task: {task}",

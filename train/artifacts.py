@@ -1,4 +1,4 @@
-"""Files that are logged with a run: config, plots, predictions and search trials."""
+"""Files that are logged with a run: config, evaluation, report and search trials."""
 
 import json
 from collections.abc import Sequence
@@ -7,9 +7,12 @@ from pathlib import Path
 
 from newsstand.config.loader import dump_config
 from newsstand.config.schema import Config
-from newsstand.train.evaluation import plots
+from newsstand.train.evaluation.result import Evaluation
 from newsstand.train.evaluation.rows import EvaluatedRows
 from newsstand.train.families.linear_search import Trial
+from newsstand.train.learning_curve import Point, write_learning_curve
+from newsstand.train.report.description import RunDescription
+from newsstand.train.report.report import write_report
 
 
 def write_artifacts(
@@ -17,7 +20,10 @@ def write_artifacts(
     config: Config,
     *,
     evaluated: EvaluatedRows,
+    evaluation: Evaluation,
+    about: RunDescription,
     trials: Sequence[Trial],
+    curve: Sequence[Point] = (),
 ) -> None:
     """Writes a run's files into a new folder.
 
@@ -25,16 +31,18 @@ def write_artifacts(
         folder: The folder, which must not exist.
         config: The experiment.
         evaluated: The test rows with the model's probabilities.
+        evaluation: What their evaluation found.
+        about: What was trained, for the report and the model card.
         trials: Trials of the search; if empty, no file is written.
+        curve: Points of the learning curve; if empty, no file is written.
     """
     folder.mkdir()
     (folder / "config.yaml").write_text(dump_config(config), encoding="utf-8")
-    names = list(evaluated.labels.values())
-    plots.confusion_matrix(
-        folder / "confusion_matrix.png", evaluated.probabilities, evaluated.truth, names
-    )
-    plots.reliability_diagram(folder / "reliability.png", evaluated.probabilities, evaluated.truth)
+    write_report(folder, evaluated, evaluation, about)
+    evaluation.save(folder)
     evaluated.save(folder)
     if trials:
         text = json.dumps([asdict(trial) for trial in trials], indent=2)
         (folder / "search.json").write_text(text, encoding="utf-8")
+    if curve:
+        write_learning_curve(folder, curve)

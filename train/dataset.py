@@ -98,12 +98,16 @@ class LabelledRows:
     def __add__(self, other: "LabelledRows") -> "LabelledRows":
         return LabelledRows(self._news, np.concatenate([self._numbers, other._numbers]))
 
+    def select(self, places: Ints) -> "LabelledRows":
+        """The rows at some places, in the given order."""
+        return LabelledRows(self._news, self._numbers[places])
+
     def drawn(self, most: int, seed: int) -> "LabelledRows":
         """A random sample of at most `most` rows, in their order."""
         if len(self) <= most:
             return self
         chosen = np.random.default_rng(seed).permutation(len(self))[:most]
-        return LabelledRows(self._news, self._numbers[np.sort(chosen)])
+        return self.select(np.sort(chosen).astype(np.int64))
 
     def column(self, name: str) -> pa.Array:
         """The values of a column."""
@@ -151,22 +155,27 @@ class LabelledRows:
         values = {name: row[name] for name in COLUMNS}
         return Article(**{**values, "mentions": values["mentions"] or ()})
 
-    def keys(self) -> list[str]:
-        """A digest of each row's published text, target and label.
+    def keys(self, *, labelled: bool = True) -> list[str]:
+        """A digest of each row's published text, target and, if `labelled`, label.
 
         Ids are excluded, as rows without their own are numbered by file and line.
         """
         columns = self._news.rows.select_columns(["title", "body", "target"])
         names, digests = self.names, []
         for start in range(0, len(self), _CHUNK):
-            values = columns[self._numbers[start : start + _CHUNK].tolist()].values()
+            values = list(columns[self._numbers[start : start + _CHUNK].tolist()].values())
             labels = [names[label] for label in self.labels[start : start + _CHUNK].tolist()]
-            digests += [_digest(json.dumps(row)) for row in zip(*values, labels, strict=True)]
+            values += [labels] if labelled else []
+            digests += [_digest(json.dumps(row)) for row in zip(*values, strict=True)]
         return digests
 
     def digest(self) -> str:
         """32 hexadecimal digits of the keys of the rows, in any order."""
         return _digest("".join(sorted(self.keys())))[:32]
+
+    def content_digest(self) -> str:
+        """32 hexadecimal digits of the rows' contents, in any order; reads no texts."""
+        return _digest("".join(sorted(self.column("digest").to_pylist())))[:32]
 
     def spread(self, count: int) -> list[tuple[Article, str | None]]:
         """Articles and targets of up to `count` rows, starting with the first row of each label."""

@@ -17,7 +17,7 @@ def log_kept(folder: Path) -> dict[str, str]:
         folder: The folder that the error message of the training names.
 
     Returns:
-        `run`, `page`, `model`, `bundle` and, if the model is registered, `registered`.
+        `run`, `page`, `runs`, `model`, `bundle` and, if the model is registered, `registered`.
 
     Raises:
         NewsstandError: There is no such folder, or MLflow still fails; the folder is kept then.
@@ -40,6 +40,7 @@ def log_kept(folder: Path) -> dict[str, str]:
     return {
         "run": active.run_id,
         "page": active.url,
+        "runs": active.runs_url,
         "model": logged.model,
         "bundle": logged.bundle,
         **registered,

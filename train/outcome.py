@@ -8,7 +8,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from itertools import chain, count
 from pathlib import Path
 from shlex import quote
@@ -32,12 +32,14 @@ class Outcome:
         tags: Tags of the run.
         metrics: Metrics of the run and of its model.
         data: `form`, `path` and `digest` of the data.
+        splits: `digest` and `rows` of the training rows (`train`) and the test rows (`test`).
+        description: A paragraph on the trained model, in Markdown.
         signature: `labels` and `stance`, from which the model's columns follow.
         example: One row as input of the model.
         extra: The extra of newsstand that scoring with the model requires, if any.
         register_as: Name to register the model under, if any.
         alias: Alias of the registered model, if any.
-        alias_force: Whether the alias moves unconditionally.
+        alias_force: Why the alias moves although a check fails; None if it does not.
         standing: The tags of `Standing`.
         run_id: The MLflow run, if it has begun.
     """
@@ -54,9 +56,11 @@ class Outcome:
     extra: str | None
     register_as: str | None
     alias: str | None
-    alias_force: bool
+    alias_force: str | None
     standing: Mapping[str, str]
     run_id: str | None = None
+    splits: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    description: str = ""
 
     @classmethod
     def read(cls, folder: Path) -> Self:
@@ -68,7 +72,10 @@ class Outcome:
         path = folder / _RECORD
         try:
             values = json.loads(path.read_text(encoding="utf-8"))
-            return cls(**{field.name: values[field.name] for field in fields(cls)})
+            optional = {x.name for x in fields(cls) if x.default_factory is not MISSING}
+            optional |= {x.name for x in fields(cls) if x.default is not MISSING}
+            names = [x.name for x in fields(cls) if x.name in values or x.name not in optional]
+            return cls(**{name: values[name] for name in names})
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise NewsstandError(
                 f"{folder}: expected a folder that `newsstand train` saved when logging failed "

@@ -1,8 +1,9 @@
 """The rows of a run, and what is computed on them: calibration, metrics and the bundle's record."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
+from typing import Self
 
 import numpy as np
 
@@ -11,12 +12,17 @@ from newsstand.data.load import NewsData, load
 from newsstand.data.readers.sources import SPLITS
 from newsstand.errors import DataError
 from newsstand.io.bundle import Bundle
+from newsstand.io.reference import Reference
 from newsstand.models.base import Model
 from newsstand.models.calibration import Calibration
 from newsstand.train.calibrate import fit_calibration
 from newsstand.train.dataset import LabelledRows
+from newsstand.train.evaluation.evaluation import logged
 from newsstand.train.evaluation.metrics import by_source, metrics
+from newsstand.train.evaluation.result import Evaluation
 from newsstand.train.evaluation.rows import EvaluatedRows, evaluated_rows
+from newsstand.train.monitor.reference import make_reference
+from newsstand.train.run_summary import with_label_names
 from newsstand.train.stage_timer import Reporter, StageTimer
 from newsstand.types import Floats
 
@@ -51,6 +57,10 @@ class RunData:
         """Number of rows by split."""
         return {name: len(getattr(self, name)) for name in SPLITS}
 
+    def of(self, config: Config) -> Self:
+        """The same rows in a run with another config, which loads the same ones."""
+        return replace(self, config=config)
+
     def calibrate(self, model: Model) -> tuple[Calibration, dict[str, float]]:
         """Fits a model's calibration on the validation rows; also returns its metrics there."""
         scores = model.forward(self.validation.examples)
@@ -71,17 +81,25 @@ class RunData:
             versions={name: version(name) for name in libraries},
         )
 
-    def metrics(self, probabilities: Floats, validation: Mapping[str, float]) -> dict[str, float]:
+    def metrics(
+        self,
+        probabilities: Floats,
+        validation: Mapping[str, float],
+        evaluation: Evaluation | None = None,
+    ) -> dict[str, float]:
         """Metrics of both splits, as `test/…` and `validation/…`.
 
         Args:
             probabilities: Of the test rows.
             validation: Metrics of the validation rows, from `calibrate`.
+            evaluation: Of the test rows, if there is one, for intervals.
         """
         test = self._metrics(probabilities, self.test)
         test |= by_source(probabilities, self.test.labels, self.test.by_source())
+        test |= logged(evaluation) if evaluation else {}
         named = {f"test/{name}": value for name, value in test.items()}
-        return named | {f"validation/{name}": value for name, value in validation.items()}
+        named |= {f"validation/{name}": value for name, value in validation.items()}
+        return with_label_names(named, self.news.labels.names)
 
     def evaluated(self, bundle: Bundle) -> EvaluatedRows:
         """The test rows with the probabilities of a model."""
@@ -96,6 +114,10 @@ class RunData:
             uncalibrated=Calibration.none().apply(scores),
             settings=self.config.evaluation.model_dump(),
         )
+
+    def reference(self, evaluated: EvaluatedRows) -> Reference:
+        """The reference data that a bundle holds of the test rows."""
+        return make_reference(evaluated, self.test.examples, self.config.seed)
 
     def evaluate(self, model: Model) -> dict[str, float]:
         """Metrics of a fitted model on both splits."""

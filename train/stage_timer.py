@@ -32,6 +32,26 @@ class SilentReporter:
         """Does nothing."""
 
 
+class WithinStage(SilentReporter):
+    """Shows the progress within the stages of one of several runs, and no line for each stage.
+
+    Args:
+        reporter: Shows the progress.
+    """
+
+    def __init__(self, reporter: Reporter) -> None:
+        self._reporter = reporter
+
+    def progress(self, stage: str, done: int, total: int | None) -> None:
+        """Shows the amount done."""
+        self._reporter.progress(stage, done, total)
+
+    def end(self, stage: str, detail: str, seconds: float) -> None:
+        """Shows what was registered, and whether an alias has moved."""
+        if stage == "register":
+            self._reporter.end(stage, detail, seconds)
+
+
 class StageTimer:
     """Times stages; the times of stages with the same name are added.
 

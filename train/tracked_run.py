@@ -4,9 +4,11 @@ import re
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from pathlib import Path
 from typing import Any, Protocol
 
 from newsstand.errors import NewsstandError
+from newsstand.train.run_summary import KIND
 
 
 class Run(Protocol):
@@ -25,6 +27,10 @@ class Run(Protocol):
 
     def log_metrics(self, metrics: Mapping[str, float]) -> None:
         """Logs metrics of the run."""
+        ...
+
+    def log_files(self, folder: Path) -> None:
+        """Logs the files of a folder as artifacts."""
         ...
 
     def tag(self, name: str, value: str) -> None:
@@ -60,6 +66,7 @@ class TrackedRun:
         tags: Tags of the run.
         started: Returns the seconds since the epoch at which the training began.
         stack: Ends the run when it is closed.
+        params: Settings, by dotted key.
     """
 
     def __init__(
@@ -71,10 +78,12 @@ class TrackedRun:
         tags: Mapping[str, str],
         started: Callable[[], float],
         stack: ExitStack,
+        params: Mapping[str, Any] | None = None,
     ) -> None:
         self._tracker = tracker
         self._experiment = experiment
         self.tags = dict(tags)
+        self.params = dict(params or {})
         self._started = started
         self._stack = stack
         self.name = name
@@ -82,14 +91,15 @@ class TrackedRun:
 
     def begin(
         self,
-        params: Mapping[str, Any],
         resume: str | None = None,
+        *,
+        params: Mapping[str, Any] | None = None,
         stack: ExitStack | None = None,
     ) -> Run:
         """Starts the run on the first call; later calls return the same run.
 
         Args:
-            params: Settings, by dotted key.
+            params: Settings, by dotted key, instead of those given before.
             resume: A run to resume.
             stack: Ends the run when it is closed, instead of the stack given before.
         """
@@ -97,7 +107,7 @@ class TrackedRun:
             opened = self._tracker(
                 self._experiment,
                 name=self.name,
-                params=params,
+                params=self.params if params is None else params,
                 tags=self.tags,
                 started=self._started(),
                 resume=resume,
@@ -112,15 +122,15 @@ class TrackedRun:
 
         Args:
             name: Appended to the run's name.
-            params: Settings, by dotted key.
+            params: Settings that differ from those of this run, by dotted key.
             resume: A run to resume.
         """
         assert self.run is not None  # noqa: S101 - the caller has begun it
         return self._tracker(
             self._experiment,
             name=f"{self.name}, {name}",
-            params=params,
-            tags=self.tags,
+            params={**self.params, **params},
+            tags={**self.tags, KIND: "seed"},
             started=self._started(),
             resume=resume,
             parent=self.run.run_id,
@@ -146,6 +156,9 @@ class UntrackedRun:
         """Does nothing."""
 
     def log_metrics(self, metrics: Mapping[str, float]) -> None:
+        """Does nothing."""
+
+    def log_files(self, folder: Path) -> None:
         """Does nothing."""
 
     def tag(self, name: str, value: str) -> None:

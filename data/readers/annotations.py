@@ -47,6 +47,8 @@ class LabelReader:
         separator: str | None = None,
         fold_case: bool = False,
     ) -> None:
+        # The value of the last record whose only flaw is a label outside of the scheme.
+        self.unknown: str | None = None
         self.columns = (columns,) if isinstance(columns, str) else tuple(columns)
         self.scheme = None if scheme == FROM_DATA else LabelSet.of(scheme)
         self.ties = 0
@@ -64,6 +66,7 @@ class LabelReader:
 
         A column that the record lacks is not a flaw here: it is reported for the whole file.
         """
+        self.unknown = None
         column = self.columns[0]
         value = values.get(column)
         if self._several and any(name in values for name in self.columns):
@@ -127,10 +130,12 @@ class LabelReader:
         if not text:
             return "empty; expected a label"
         if whole or not isinstance(value, str):
+            self.unknown = text if self.scheme else None
             kind = "integer" if whole else "truth value"
             return f"{kind} {text:.40} without a name; give each a name in data.labels"
         if self.scheme is None:
             return f"expected text of one line, got {shortened(text)}"
+        self.unknown = text
         near = self.scheme.nearest(text[:100])
         shown = ", ".join(self.scheme.labels[:8]) + (", …" if len(self.scheme) > 8 else "")
         hint = f"; did you mean '{near}'?" if near else f" (labels: {shown})"

@@ -43,6 +43,7 @@ class Source:
         max_columns: The most columns of a table.
         unseen_only: Whether VAST's validation and test rows with topics of its training rows are
             left out.
+        label: The column of the label; only used by formats that choose it among several.
     """
 
     task: str
@@ -51,6 +52,7 @@ class Source:
     csv: CsvFormat = field(default_factory=CsvFormat)
     max_columns: int = MOST_COLUMNS
     unseen_only: bool = False
+    label: str = "label"
 
 
 def folder(source: Source) -> Path:

@@ -26,6 +26,7 @@ Overrides: TypeAlias = Annotated[
     list[str] | None,
     typer.Argument(metavar="KEY.SUB=VALUE", help="Settings that override those of the file."),
 ]
+MODEL = "A bundle folder, runs:/RUN_ID, or models:/NAME@ALIAS."
 AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 

@@ -13,12 +13,14 @@ from newsstand.cli.terminal import ReaderGone, complain, put, visible
 
 if TYPE_CHECKING:
     from newsstand.serve.score import Score
+    from newsstand.train.evaluation.result import Evaluation
     from newsstand.train.result import Result
 
 _WIDTH = 100  # of tables in a file or a pipe
 _LISTED = 10  # outlets, and a third of the months that are listed before years are
 _BESIDE = 60  # cells of a table of scores beside the article's name
 _BESIDE_ID = 12  # and of a sample beside its id: a path that is wrapped cannot be copied
+_SLICES = 3  # that are below the rest
 _SHOWN = 400  # characters of a sample's text
 # Metrics of the test rows: their key, their name and their format.
 _METRICS = {
@@ -74,23 +76,49 @@ def show_result(result: "Result") -> None:
     }
     lines = {
         "test": _listed(metrics, _METRICS),
+        "slices": _listed_slices(result.evaluation),
         "seeds": _listed_seeds(metrics),
         "controls": _listed(metrics, _CONTROLS),
         "warning": result.warning or "",
         "run": result.run_id,
         "page": result.url,
+        "runs": result.runs_url,
         "model": result.model,
         "bundle": result.bundle,
     }
-    optional = ("seeds", "controls", "warning")
+    optional = ("slices", "seeds", "controls", "warning", "runs")
     show_lines({name: text for name, text in lines.items() if text or name not in optional})
 
 
 def _listed(metrics: Mapping[str, float], wanted: Mapping[str, tuple[str, str]]) -> str:
-    """The metrics that a run has, by name: `accuracy 0.688, macro-F1 0.671`."""
-    return ", ".join(
-        f"{name} {metrics[key]:{form}}" for key, (name, form) in wanted.items() if key in metrics
-    )
+    """The metrics that a run has: `accuracy 0.688 (…), macro-F1 0.671 (…)`.
+
+    In parentheses is the 95% interval, or for the calibration error its value before calibration.
+    """
+    parts = []
+    for key, (name, form) in wanted.items():
+        if key not in metrics:
+            continue
+        beside = ""
+        if f"uncalibrated/{key}" in metrics:
+            beside = f" ({metrics[f'uncalibrated/{key}']:{form}} uncalibrated)"
+        elif f"{key}_low" in metrics:
+            beside = f" ({metrics[f'{key}_low']:{form}}\u2013{metrics[f'{key}_high']:{form}})"
+        parts.append(f"{name} {metrics[key]:{form}}{beside}")
+    return ", ".join(parts)
+
+
+def _listed_slices(evaluation: "Evaluation | None") -> str:
+    """The slices that are significantly below the rest, the most frequent ones first."""
+    slices = evaluation.slices if evaluation else ()
+    below = sorted((x for x in slices if x.below), key=lambda x: -x.rows)
+    shown = [
+        f"{x.by} {x.value!r} {x.accuracy.value:.3f} in {x.rows:,} rows, {x.others:.3f} elsewhere"
+        for x in below[:_SLICES]
+    ]
+    if len(below) > _SLICES:
+        shown.append(f"and {len(below) - _SLICES} more")
+    return f"accuracy below the rest: {'; '.join(shown)}" if shown else ""
 
 
 def _listed_seeds(metrics: Mapping[str, float]) -> str:

@@ -9,7 +9,17 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from newsstand.cli import data_commands, model_commands
+from newsstand.cli import (
+    compare_commands,
+    data_commands,
+    evaluate_commands,
+    model_commands,
+    monitor_commands,
+    registry_commands,
+    score_commands,
+    suggest_commands,
+    sweep_commands,
+)
 from newsstand.cli.command import Command, as_program
 from newsstand.cli.terminal import ReaderGone, complain, drop_stdout, keep_stdout
 from newsstand.errors import NewsstandError
@@ -33,9 +43,17 @@ _COMMANDS: dict[Callable[..., None], str] = {
     data_commands.data: "newsstand data articles-topic.yaml",
     data_commands.check: "newsstand check articles-topic.yaml --html report.html",
     model_commands.train: "newsstand train configs/topic-linear.yaml model.C=0.5 seed=7",
-    model_commands.score: "newsstand score --model models:/topic@champion article.txt",
+    sweep_commands.sweep: "newsstand sweep configs/sweeps/topic-linear.yaml --workers 2",
+    compare_commands.compare: "newsstand compare experiment:topic --top 5 --html runs.html",
+    score_commands.score: "newsstand score --model models:/topic@champion article.txt",
+    evaluate_commands.evaluate: "newsstand evaluate models:/topic@champion articles.csv",
+    monitor_commands.prevalence: "newsstand prevalence scores.csv --by outlet,month",
+    suggest_commands.suggest: "newsstand suggest models:/topic@champion new.jsonl -o next.json",
+    monitor_commands.drift: "newsstand drift models:/topic@champion scores.csv",
     data_commands.config: "newsstand config configs/topic.yaml model.C=0.01",
     model_commands.verify: "newsstand verify models:/topic@champion",
+    registry_commands.promote: "newsstand promote 0f3a5b --force 'new test rows'",
+    registry_commands.rollback: "newsstand rollback topic@champion",
     model_commands.log: "newsstand log newsstand-unlogged-topic",
     model_commands.relocate: "newsstand relocate",
 }

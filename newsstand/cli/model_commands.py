@@ -1,37 +1,20 @@
-"""The commands on models: `train`, `score`, `verify`, `log` and `relocate`."""
+"""The commands on models: `train`, `verify`, `log` and `relocate`."""
 
-import sys
 import time
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from newsstand.cli.command import (
+    MODEL,
     AsJson,
     ConfigFile,
     Overrides,
-    importing,
     library_output,
     training_installed,
 )
-from newsstand.cli.terminal import complain, put, to_json, visible
-from newsstand.errors import InputError
-
-if TYPE_CHECKING:
-    from newsstand.serve.score import Score
-
-_MODEL = "A bundle folder, runs:/RUN_ID, or models:/NAME@ALIAS."
-_FAILED = 2
-_SOME_FAILED = 3
-
-
-class Format(StrEnum):
-    """How scores are printed."""
-
-    table = "table"
-    jsonl = "jsonl"
+from newsstand.cli.terminal import put, to_json, visible
 
 
 def train(
@@ -69,68 +52,8 @@ def train(
         show_result(result)
 
 
-def score(
-    paths: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="PATH",
-            help="Articles: .txt, .html, .json, .jsonl, .csv, .parquet, or - for JSONL on stdin.",
-        ),
-    ],
-    model: Annotated[str, typer.Option(help=_MODEL)],
-    target: Annotated[
-        list[str] | None,
-        typer.Option(help="Target of the stance; may be repeated. A row's own target comes first."),
-    ] = None,
-    output: Annotated[
-        Format | None,
-        typer.Option("--format", help="table (the default on a terminal) or jsonl."),
-    ] = None,
-    explain: Annotated[
-        bool, typer.Option("--explain", help="Show the passages that contributed to the label.")
-    ] = False,
-    workers: Annotated[
-        int, typer.Option(min=1, help="Number of processes; more than one for many articles.")
-    ] = 1,
-) -> None:
-    """Score articles with a trained model, in the order given.
-
-    Exit status 3 if some articles could not be scored, 2 if none could.
-    """
-    with importing("newsstand.serve.scorer"):
-        from newsstand.io.article_files import ScoreError
-        from newsstand.serve.batch import score_files
-        from newsstand.serve.scorer import load
-
-    stdout = sys.stdout
-    if output is None:
-        output = Format.table if stdout.isatty() else Format.jsonl
-    with library_output():
-        scorer = load(model)
-        if target and scorer.task != "stance":
-            raise InputError(f"--target: a {scorer.task} model takes no target")
-        table: list[tuple[str, Score | None]] = []
-        scored = failed = 0
-        for item in score_files(scorer, paths, target or (), explain=explain, workers=workers):
-            score = None if isinstance(item, ScoreError) else item
-            scored, failed = scored + bool(score), failed + (not score)
-            if score is None:
-                complain(str(item))
-            if output is Format.jsonl:
-                put(to_json(item.to_dict()), stdout)
-            else:
-                table.append((item.id or "", score))
-    if table:
-        from newsstand.cli.display import show_scores
-
-        show_scores(table)
-    if failed:
-        complain(f"{scored:,} scored, {failed:,} failed")
-        raise typer.Exit(_SOME_FAILED if scored else _FAILED)
-
-
 def verify(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help=_MODEL)],
+    model: Annotated[str, typer.Argument(metavar="MODEL", help=MODEL)],
 ) -> None:
     """Check every byte of a bundle, and score its golden rows again."""
     from newsstand.io import bundle

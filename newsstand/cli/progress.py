@@ -78,10 +78,62 @@ class StageProgress:
         self._console.print(f"{stage:<10}{seconds:6.1f} s  {visible(detail)}", markup=False)
 
 
+class ScoringProgress(StageProgress):
+    """Shows articles scored, articles a second, and the time left if the share done is known.
+
+    Args:
+        console: The console to print to.
+        interval: Seconds between progress lines.
+    """
+
+    _REFRESH = 0.2  # seconds between two updates of the bar
+
+    def __init__(self, console: Console, interval: float = _INTERVAL) -> None:
+        super().__init__(console, interval)
+        self._began = self._shown = time.monotonic()
+        self._first: tuple[int, float] | None = None  # of a resumed run
+
+    def scored(self, articles: int, share: float | None) -> None:
+        """Updates the number of articles done and the share of the input, 0 to 1, if known."""
+        now = time.monotonic()
+        if self._first is None:
+            self._first, self._began = (articles, share or 0.0), now
+        if now - self._shown < self._REFRESH:
+            return
+        self._shown = now
+        seconds = now - self._began
+        rate = (articles - self._first[0]) / seconds if seconds else 0.0
+        counts = f"{articles:,} articles, {rate:,.0f}/s"
+        left = ""
+        if share is not None and share > self._first[1]:
+            rest = round(seconds * (1 - share) / (share - self._first[1]))
+            left = f", {rest // 3600}:{rest // 60 % 60:02}:{rest % 60:02} left"
+        self._status = f"{counts}{left}"
+        total = None if share is None else 1.0
+        self._bar.update(self._task, completed=share or 0.0, total=total, counts=counts)
+
+
 @contextmanager
-def progress(stage: str) -> Iterator[StageProgress]:
-    """Shows progress on stderr in a `with` block, from a first stage on."""
-    shown = StageProgress(stderr())
+def scoring_progress() -> Iterator[ScoringProgress]:
+    """Shows the progress of scoring on stderr in a `with` block."""
+    shown = ScoringProgress(stderr())
+    shown.begin("score")
+    try:
+        yield shown
+    finally:
+        shown.stop()
+
+
+@contextmanager
+def progress(stage: str, *, lines: bool = False) -> Iterator[StageProgress]:
+    """Shows progress on stderr in a `with` block, from a first stage on.
+
+    With `lines`, there is no bar even on a terminal, which other processes may be writing to.
+    """
+    console = stderr()
+    if lines:
+        console = Console(file=console.file, highlight=False, soft_wrap=True, force_terminal=False)
+    shown = StageProgress(console)
     shown.begin(stage)
     try:
         yield shown

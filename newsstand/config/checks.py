@@ -61,9 +61,11 @@ def conflicts(get: Get) -> Iterable[tuple[str, str]]:
         yield "evaluation.fnc_score", f"the labels must be {', '.join(FNC_LABELS)}"
     if get("evaluation.mae") is True and not isinstance(labels, (list, tuple)):
         yield "evaluation.mae", "needs the labels as a list in their order"
+    if get("evaluation.cross_validate") is True and get("data.split.folds") is None:
+        yield "evaluation.cross_validate", "needs data.split.folds, the number of folds"
     if get("tracking.alias") is not None and get("tracking.register_as") is None:
         yield "tracking.alias", "an alias needs tracking.register_as"
-    if get("tracking.alias_force") is True and get("tracking.alias") is None:
+    if get("tracking.alias_force") not in (None, False) and get("tracking.alias") is None:
         yield "tracking.alias_force", "there is no alias to move; set tracking.alias"
 
 

@@ -179,13 +179,14 @@ class RowsConfig(Section):
     format: Format | None = None
     """Format of the files; required. `corpus`: the articles shipped with newsstand. `table`: CSV,
     TSV, JSONL, JSON or Parquet with the canonical columns, compressed or not (gz, bz2, xz, zst,
-    zip), exports of labelling tools, or `hf:NAME`. `tsv`: label, tab, text. The others are public
-    data sets in the files of their publishers. `tweeteval-stance`: TweetEval's folders. `fnc1`: the
-    Fake News Challenge's CSVs of stances and bodies. `newsmtsc`: NewsMTSC's JSONL, whose labels are
-    sentiment toward a person, which is not stance. `article-bias`: Baly et al.'s folder of JSON
-    files and split lists; the label is `bias_text`, or the topic with `columns: {label: topic}`.
-    `vast`: VAST's CSVs (the training file may be zipped). `argkp`, `iam`, `ibm-claims`: arguments
-    and claims for or against a motion, of ArgKP-2021, IAM and IBM Debater. The last four have the
+    zip), or `hf:NAME`. `tsv`: label, tab, text. `label-studio`, `doccano`, `prodigy`: exports of
+    these labelling tools, with the votes of several annotators. The others are public data sets in
+    the files of their publishers. `tweeteval-stance`: TweetEval's folders. `fnc1`: the Fake News
+    Challenge's CSVs of stances and bodies. `newsmtsc`: NewsMTSC's JSONL, whose labels are sentiment
+    toward a person, which is not stance. `article-bias`: Baly et al.'s folder of JSON files and
+    split lists; the label is `bias_text`, or the topic with `columns: {label: topic}`. `vast`:
+    VAST's CSVs (the training file may be zipped). `argkp`, `iam`, `ibm-claims`: arguments and
+    claims for or against a motion, of ArgKP-2021, IAM and IBM Debater. The last four have the
     labels `favor` and `against`, `vast` also `neutral`; `labels` can rename them."""
 
     path: str | None = _SOURCE.path
@@ -328,6 +329,10 @@ class DataConfig(RowsConfig):
 
     split: SplitConfig = SplitConfig.model_construct()
     """How rows without a given split are split."""
+
+    seed: int | None = Field(None, ge=0, lt=2**32)
+    """Seed of the splits, 0 to `2**32 - 1`; null for `seed`. Set it to fit with several values of
+    `seed` on the same splits."""
 
     def source_names(self) -> list[str]:
         """A unique name for each source."""

@@ -60,6 +60,8 @@ class ReadSpec:
         dates_strict: Whether an invalid date is a problem; else the row is undated.
         empty_bodies: `drop` leaves out rows without a body, `keep` uses those with a title.
         fold_case: Whether labels that differ only in case and spacing are merged.
+        unknown_labels: `refuse` makes a label outside of the scheme a problem, `drop` leaves its
+            row out and counts it.
     """
 
     columns: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
@@ -69,6 +71,7 @@ class ReadSpec:
     dates_strict: bool = False
     empty_bodies: Literal["drop", "keep"] = "drop"
     fold_case: bool = False
+    unknown_labels: Literal["refuse", "drop"] = "refuse"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,10 +34,16 @@ class Format:
     suffixes: tuple[str, ...] = TABLES
 
 
+# Exports of labelling tools.
+EXPORTS = (".json", ".jsonl", ".ndjson")
+
 FORMATS: dict[str, Format] = {
     "corpus": Format(read="formats.read_corpus", needs_path=False, named=False),
     "table": Format(read="formats.read_table"),
     "tsv": Format(read="formats.read_tsv", task="topic", suffixes=(".tsv", ".txt")),
+    "label-studio": Format(read="annotation_tools.read_label_studio", suffixes=EXPORTS),
+    "doccano": Format(read="annotation_tools.read_doccano", suffixes=EXPORTS),
+    "prodigy": Format(read="annotation_tools.read_prodigy", suffixes=EXPORTS),
     "tweeteval-stance": Format(
         read="publishers.read_tweeteval",
         task="stance",

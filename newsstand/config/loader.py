@@ -36,7 +36,7 @@ def load_config(path: str | Path, overrides: Sequence[str] | Mapping[str, Any] =
             and what was expected.
     """
     path = Path(path)
-    values, lines = _read(path)
+    values, lines = read_yaml(path)
     if isinstance(overrides, Mapping):
         origin, flaws = "overrides", _set_all(values, lines, overrides)
     else:
@@ -45,7 +45,7 @@ def load_config(path: str | Path, overrides: Sequence[str] | Mapping[str, Any] =
         config = Config.model_validate(values)
     except ValidationError as error:
         flaws += [
-            f"{_place(path, at, lines, origin)}: {dotted(at)}: {message}"
+            f"{place(path, at, lines, origin)}: {dotted(at)}: {message}"
             for at, message in problems(error, Config, values)
         ]
     if flaws:
@@ -75,7 +75,12 @@ def _dumped(value: Any, *, unicode: bool) -> str:
     return stream.getvalue()
 
 
-def _read(path: Path) -> tuple[dict[str, Any], dict[Location, int]]:
+def read_yaml(path: Path) -> tuple[dict[str, Any], dict[Location, int]]:
+    """The plain values of a YAML file, and the line of each location.
+
+    Raises:
+        ConfigError: It cannot be read, or holds no keys and values.
+    """
     flaw = file_flaw(path) or text_flaw(path)
     if flaw:
         raise ConfigError(flaw)
@@ -166,7 +171,8 @@ def _set_one(values: dict[str, Any], lines: dict[Location, int], key: str, value
     return []
 
 
-def _place(path: Path, loc: Location, lines: dict[Location, int], origin: str) -> str:
+def place(path: Path, loc: Location, lines: dict[Location, int], origin: str) -> str:
+    """Where a location is in a file: `FILE:LINE`; `origin` for values of overrides."""
     for length in range(len(loc), 0, -1):
         line = lines.get(loc[:length])
         if line is not None:

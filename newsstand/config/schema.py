@@ -31,6 +31,7 @@ from newsstand.errors import ConfigError
 from newsstand.models.base import FAMILIES
 
 _DOTS = (".", "..")
+_LONGEST_REASON = 500  # characters
 
 
 def _labels(value: Any) -> Any:
@@ -52,13 +53,38 @@ def _model_name(value: Any) -> Any:
 
 
 def _alias(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    if re.fullmatch(r"latest|v\d+", value, re.IGNORECASE):
-        raise PydanticCustomError("alias", "expected a name that MLflow does not reserve")
-    if not re.fullmatch(r"[\w-]{1,255}", value, re.ASCII):
-        raise PydanticCustomError("alias", "expected up to 255 letters, digits, '_' and '-'")
+    flaw = alias_flaw(value) if isinstance(value, str) else None
+    if flaw:
+        raise PydanticCustomError("alias", "{flaw}", {"flaw": flaw})
     return value
+
+
+def alias_flaw(value: str) -> str | None:
+    """What is wrong with the alias of a registered model; None if it is valid."""
+    if re.fullmatch(r"latest|v\d+", value, re.IGNORECASE):
+        return "expected a name that MLflow does not reserve"
+    if not re.fullmatch(r"[\w-]{1,255}", value, re.ASCII):
+        return "expected up to 255 letters, digits, '_' and '-'"
+    return None
+
+
+def _reason(value: Any) -> Any:
+    if value is False:  # configs of former versions, where it was true or false
+        return None
+    flaw = reason_flaw(value) if isinstance(value, str) or value is True else None
+    if flaw:
+        raise PydanticCustomError("reason", "{flaw}", {"flaw": flaw})
+    return value
+
+
+def reason_flaw(value: str | bool) -> str | None:
+    """What is wrong with the reason to move an alias; None if it is valid."""
+    if not isinstance(value, str) or not value.strip() or len(value) > _LONGEST_REASON:
+        return (
+            "expected the reason why the alias moves although a check fails, as text of up to "
+            f"{_LONGEST_REASON} characters; it is recorded"
+        )
+    return None
 
 
 class ExportConfig(Section):
@@ -99,6 +125,15 @@ class EvaluationConfig(Section):
     """Compute the official score of the Fake News Challenge, 0 to 100, as `fnc_score`. The labels
     must be those of the challenge."""
 
+    cross_validate: bool = False
+    """Train and evaluate on each of `data.split.folds` folds, and report metrics of the test rows
+    of all folds together, with mean and standard deviation over the folds. It takes as many times
+    as long; the model of fold `data.split.fold` is the result."""
+
+    learning_curve: bool = False
+    """Also fit models on 5% to 70% of the training rows, and plot their macro-F1 on the test rows.
+    It takes about one and a half times as long as the fit, in addition."""
+
     mae: bool = False
     """Compute the mean absolute error as `mae`, in steps between labels. For ordinal labels, which
     the config must list in their order."""
@@ -118,11 +153,12 @@ class TrackingConfig(Section):
 
     alias: Annotated[str | None, BeforeValidator(_alias)] = None
     """Alias of the best registered version, for instance `champion`; null for none. It moves to the
-    version of this run if no version has it, or if the version that has it was tested on the same
-    labels and test rows and has no higher test macro-F1."""
+    version of this run if that passes the checks of `newsstand promote`: among them, it has the
+    labels of the version that has the alias and is not significantly worse on its test rows."""
 
-    alias_force: bool = False
-    """Move the alias without comparing versions, for instance after the test rows have changed."""
+    alias_force: Annotated[str | None, BeforeValidator(_reason)] = None
+    """Why to move the alias although a check fails, for instance `new test rows`; null if it is
+    not to move then. The reason is recorded with the version."""
 
 
 class _AnyFamily:
@@ -177,7 +213,7 @@ class Config(Section):
 
     seed: int = Field(0, ge=0, lt=2**32)
     """Seed of all random numbers, in splits and fits, 0 to `2**32 - 1`. Change it to see how much
-    results depend on chance."""
+    results depend on chance; with `data.seed`, on that of the fit alone."""
 
     data: DataConfig
     """Where the labelled rows are, how they are read and how they are split."""
@@ -202,12 +238,13 @@ class Config(Section):
 
     @classmethod
     def from_dict(
-        cls, values: Mapping[str, Any], overrides: Mapping[str, Any] | None = None
+        cls, values: "Mapping[str, Any] | Config", overrides: Mapping[str, Any] | None = None
     ) -> Self:
         """Creates a config from plain values, as a config file has them, and checks everything.
 
         Args:
-            values: Keys and values, nested; sections may be section objects, too.
+            values: Keys and values, nested; sections may be section objects, too. Or
+                a whole config.
             overrides: Values by dotted key, such as `{"model.C": 0.5}`; each replaces the value or
                 the section of its key.
 
@@ -259,7 +296,7 @@ class Config(Section):
             repeats=data.repeats,
             near_duplicates=None if near is None else near.spec(),
             split=data.split.spec(),
-            seed=self.seed,
+            seed=self.seed if data.seed is None else data.seed,
         )
 
 

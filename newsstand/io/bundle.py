@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +33,11 @@ from newsstand.text.targets import mentions_target
 from newsstand.types import Device
 from newsstand.version import __version__
 
+if TYPE_CHECKING:
+    from newsstand.io.reference import Reference
+
 GOLDEN = "golden.jsonl"
+REFERENCE = "reference.safetensors"
 
 # Files that file managers create. No model reads these, or names that begin with a dot.
 _INERT = ("Thumbs.db", "desktop.ini")
@@ -53,6 +57,8 @@ class Bundle:
         data: Digest of the training data and number of rows by split.
         versions: Versions of the libraries that the model was fitted with.
         controls: The controls of the stance run; None for topics and bundles without controls.
+        reference: Held-out rows, which `save` writes too. None after `load`, as scoring does not
+            need them: `read_reference` reads them.
     """
 
     task: str
@@ -64,6 +70,7 @@ class Bundle:
     data: Mapping[str, Any] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     controls: Controls | None = None
+    reference: "Reference | None" = None
 
     def encode(self, article: Article, target: str | None = None) -> Example:
         """Prepares an article and its target in the same way as in training."""
@@ -133,6 +140,8 @@ class Bundle:
         try:
             settings = self.model.save(temporary)
             _write_golden(temporary / GOLDEN, golden, self)
+            if self.reference is not None:
+                self.reference.save(temporary / REFERENCE)
             manifest = {
                 "format": FORMAT,
                 "newsstand": __version__,
@@ -162,7 +171,7 @@ class Bundle:
 
     @classmethod
     def load(cls, folder: Path, device: Device = "auto") -> Self:
-        """Reads a bundle and verifies the checksums of all files.
+        """Reads a bundle and verifies the checksums of all files but the reference data.
 
         Args:
             folder: The bundle.
@@ -175,7 +184,7 @@ class Bundle:
         """
         manifest = _read_manifest(folder)
         _check_folder(folder, manifest["files"])
-        _check_files(folder, manifest["files"])
+        _check_files(folder, manifest["files"], unread=(REFERENCE,))
         try:
             text = TextSpec.from_dict(manifest["text"])
         except (TypeError, ValueError, ConfigError) as error:
@@ -207,6 +216,33 @@ def bundle_hash(folder: Path) -> str:
     return _sha256(folder / MANIFEST)
 
 
+def read_description(folder: Path) -> dict[str, Any]:
+    """The valid description of a bundle, with the keys of the newest format.
+
+    Raises:
+        BundleError: It is missing, damaged, or of an unknown format.
+    """
+    return _read_manifest(folder)
+
+
+def read_reference(folder: Path) -> "Reference":
+    """The reference data of a bundle.
+
+    Raises:
+        BundleError: The bundle has none, or it is damaged.
+    """
+    from newsstand.io.reference import Reference
+
+    manifest = _read_manifest(folder)
+    if REFERENCE not in manifest["files"]:
+        raise BundleError(
+            f"{folder}: the model has no reference data, as newsstand {manifest['newsstand']} "
+            "trained it; train it again with this version"
+        )
+    _check_files(folder, {REFERENCE: manifest["files"][REFERENCE]})
+    return Reference.load(folder / REFERENCE, len(manifest["labels"]["names"]))
+
+
 def verify(folder: Path) -> int:
     """Scores the bundle's golden rows and compares the probabilities with the stored ones.
 
@@ -220,6 +256,8 @@ def verify(folder: Path) -> int:
             another processor may round differently); the message gives the difference.
     """
     bundle = Bundle.load(folder)
+    if (folder / REFERENCE).is_file():
+        read_reference(folder)
     try:
         lines = (folder / GOLDEN).read_text(encoding="utf-8").splitlines()
         rows = [json.loads(line) for line in lines]
@@ -309,12 +347,20 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
     return checked(manifest, path)
 
 
-def _check_files(folder: Path, files: Mapping[str, str]) -> None:
-    """Refuses missing files, and files whose SHA-256 is not that in the description."""
+def _check_files(folder: Path, files: Mapping[str, str], unread: Sequence[str] = ()) -> None:
+    """Refuses missing files, and files whose SHA-256 is not that in the description.
+
+    Args:
+        folder: The bundle.
+        files: SHA-256 by name.
+        unread: Names of files of which only the presence is checked.
+    """
     for name, expected in files.items():
         path = folder / name
         if not path.is_file():
             raise BundleError(f"{path}: missing; copy the bundle again")
+        if name in unread:
+            continue
         try:
             digest = _sha256(path)
         except OSError as error:

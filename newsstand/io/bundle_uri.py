@@ -16,6 +16,7 @@ from newsstand.io.mlflow_store import check_server, database
 
 # Prefixes of URIs of models in MLflow.
 MLFLOW = ("runs:/", "models:/")
+_ANY = "model"  # names the model of a run, whatever it is called
 
 
 @contextmanager
@@ -87,7 +88,7 @@ def _artifact(uri: str) -> str:
     _check_database(uri, mlflow.get_tracking_uri())
     scheme, _, name = uri.rstrip("/").partition(":/")
     if scheme == "runs" and "/" not in name:
-        return _of_run(uri, name, "model")
+        return _of_run(uri, name, _ANY)
     if scheme == "runs" and name.count("/") == 1:
         return _of_run(uri, *name.split("/"))
     if scheme == "models":
@@ -100,14 +101,18 @@ def _artifact(uri: str) -> str:
 
 
 def _of_run(uri: str, run_id: str, name: str) -> str:
-    """The URI of the model that a run logged under a name."""
+    """The URI of the model that a run logged under a name, or of its last one for `model`.
+
+    All models had that name before they were named after their runs.
+    """
     import mlflow
 
     client = mlflow.MlflowClient()
     run = client.get_run(run_id)
     outputs = run.outputs.model_outputs if run.outputs else []
     models = [client.get_logged_model(output.model_id) for output in outputs]
-    logged = next((model for model in reversed(models) if model.name == name), None)
+    named = [model for model in models if model.name == name]
+    logged = next(reversed(named or (models if name == _ANY else [])), None)
     if logged is None:
         raise BundleError(
             f"{uri}: the run has logged no model '{name}'; it is {run.info.status.lower()}"

@@ -106,6 +106,21 @@ def exclusive(folder: Path) -> Iterator[None]:
             os.close(held)
 
 
+@contextmanager
+def claimed(folder: Path) -> Iterator[bool]:
+    """Tries to lock a folder, for a `with` statement; gives false if another process holds it."""
+    try:
+        held = _hold(folder, wait=False)
+    except BlockingIOError:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        if held is not None:
+            os.close(held)
+
+
 def remove_abandoned(folder: Path, pattern: str) -> None:
     """Removes unfinished files and folders that no process is writing.
 

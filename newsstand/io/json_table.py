@@ -42,7 +42,12 @@ def bounded_lines(stream: IO[AnyStr]) -> Iterator[AnyStr]:
 
 
 def read_json(
-    stream: BinaryIO, name: str, *, lines: bool, most: int = MOST_COLUMNS
+    stream: BinaryIO,
+    name: str,
+    *,
+    lines: bool,
+    most: int = MOST_COLUMNS,
+    flatten: bool = True,
 ) -> Iterator[Record | Problem]:
     """Yields the rows of a JSON file.
 
@@ -51,10 +56,11 @@ def read_json(
         name: Name of the file in places.
         lines: Whether the suffix is that of JSON Lines.
         most: Maximum number of columns of a row.
+        flatten: Whether tasks of labelling tools become plain columns.
     """
     if _has_lines(stream, lines):
         blank = True
-        for item in read_jsonl(stream, name, most):
+        for item in read_jsonl(stream, name, most, flatten=flatten):
             blank = False
             yield item
         if blank:
@@ -65,7 +71,7 @@ def read_json(
     except (ValueError, RecursionError) as error:
         if lines:  # the first line, a list, is damaged
             stream.seek(0)
-            yield from read_jsonl(stream, name, most)
+            yield from read_jsonl(stream, name, most, flatten=flatten)
             return
         place, reason = _json_flaw(error)
         line = f":{error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
@@ -74,9 +80,9 @@ def read_json(
     value = _inside(value)
     if isinstance(value, list):
         for number, item in enumerate(value, start=1):
-            yield _row(item, name, f"{name}, item {number}", most)
+            yield _row(item, name, f"{name}, item {number}", most, flatten)
     else:
-        yield _row(value, name, name, most)
+        yield _row(value, name, name, most, flatten)
 
 
 def begins_json(stream: BinaryIO) -> bool:
@@ -116,18 +122,20 @@ def _inside(value: Any) -> Any:
     return lists[0] if len(lists) == 1 and all(isinstance(x, dict) for x in lists[0]) else value
 
 
-def read_jsonl(lines: BinaryIO, name: str, most: int = MOST_COLUMNS) -> Iterator[Record | Problem]:
+def read_jsonl(
+    lines: BinaryIO, name: str, most: int = MOST_COLUMNS, *, flatten: bool = True
+) -> Iterator[Record | Problem]:
     """Yields the objects of a JSON Lines stream; blank lines are skipped."""
     number = 0
     try:
         for number, raw in enumerate(bounded_lines(lines), start=1):
             if raw.strip():
-                yield _json_line(raw, number, name, most)
+                yield _json_line(raw, number, name, most, flatten)
     except LineTooLong as error:
         yield Problem(f"{name}:{number + 1}: {error}")
 
 
-def _json_line(raw: bytes, number: int, name: str, most: int) -> Record | Problem:
+def _json_line(raw: bytes, number: int, name: str, most: int, flatten: bool) -> Record | Problem:
     where = f"{name}:{number}"
     try:
         line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
@@ -138,13 +146,13 @@ def _json_line(raw: bytes, number: int, name: str, most: int) -> Record | Proble
     except (ValueError, RecursionError) as error:
         place, reason = _json_flaw(error)
         return Problem(f"{where}{place}: expected a JSON object per line ({reason})")
-    return _row(value, name, where, most)
+    return _row(value, name, where, most, flatten)
 
 
-def _row(value: Any, file: str, where: str, most: int) -> Record | Problem:
+def _row(value: Any, file: str, where: str, most: int, flatten: bool) -> Record | Problem:
     if not isinstance(value, dict):
         return Problem(f"{where}: expected a JSON object, got {type(value).__name__}")
-    values = _flattened(value)
+    values = _flattened(value) if flatten else value
     if len(values) > most:
         return Problem(f"{where}: {too_many_columns(len(values), most)}")
     return Record(values, file, where)

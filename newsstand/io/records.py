@@ -72,6 +72,7 @@ def read_records(
     *,
     most: int = MOST_COLUMNS,
     advise: bool = True,
+    flatten: bool = True,
 ) -> Iterator[Record | Problem]:
     """Yields the records of a CSV, TSV, JSONL, JSON or Parquet file in order, compressed or not.
 
@@ -83,6 +84,7 @@ def read_records(
         form: The known part of the dialect of a CSV or TSV file.
         most: Maximum number of columns.
         advise: Whether a problem names a config setting that may help.
+        flatten: Whether tasks of labelling tools in JSON become plain columns.
     """
     form = form or CsvFormat()
     flaw = file_flaw(path)
@@ -98,7 +100,7 @@ def read_records(
                 usual = _CELLS[file.suffix]
                 yield from _cells(file.stream, path, form, usual, most, advise=advise)
             elif file.suffix in TABLES:  # also .csv and .tsv: JSON is saved under any name
-                yield from _json(file.stream, path, file.suffix, most)
+                yield from _json(file.stream, path, file.suffix, most, flatten=flatten)
             else:
                 yield Problem(_unknown(path, file.suffix))
     except Unreadable as error:
@@ -141,13 +143,16 @@ def _cells(
     yield from read_cells(stream, str(path), form, usual=usual, most=most, advise=advise)
 
 
-def _json(stream: BinaryIO, path: Path, suffix: str, most: int) -> Iterator[Record | Problem]:
+def _json(
+    stream: BinaryIO, path: Path, suffix: str, most: int, *, flatten: bool
+) -> Iterator[Record | Problem]:
     flaw = _flaw(stream)
     if flaw:
         yield Problem(f"{path}: byte {flaw.byte}, line {flaw.line}: {flaw}; save it as UTF-8")
         return
     stream.seek(0)
-    yield from read_json(stream, str(path), lines=suffix != ".json", most=most)
+    lines = suffix != ".json"
+    yield from read_json(stream, str(path), lines=lines, most=most, flatten=flatten)
 
 
 def _not_utf8(path: Path, flaw: "_Flaw") -> Problem:

@@ -33,13 +33,16 @@ def read_header(path: Path) -> Header:
         return {name: (x.get_dtype(), tuple(x.get_shape())) for name, x in slices.items()}
 
 
-def read_tensors(path: Path, expected: Callable[[Header], Header]) -> dict[str, NDArray[Any]]:
+def read_tensors(
+    path: Path, expected: Callable[[Header], Header], what: str = "weights of this model"
+) -> dict[str, NDArray[Any]]:
     """The tensors of a model's file.
 
     Args:
         path: The file.
         expected: Returns the expected header, given that of the file, from which it takes sizes
             that are not known otherwise.
+        what: What the file should hold, for messages.
 
     Raises:
         BundleError: The file is unreadable, has other tensors, or numbers that are not finite.
@@ -57,7 +60,7 @@ def read_tensors(path: Path, expected: Callable[[Header], Header]) -> dict[str, 
             tensors = {name: file.get_tensor(name) for name in wanted}
         check_finite(tensors)
     except (OSError, SafetensorError, LookupError, ValueError) as error:
-        raise BundleError(f"{path}: not weights of this model ({first_line(error)})") from None
+        raise BundleError(f"{path}: not {what} ({first_line(error)})") from None
     return tensors
 
 

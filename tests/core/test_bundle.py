@@ -54,13 +54,13 @@ def test_files_hold_no_pickle_and_are_all_named(folder: Path) -> None:
     found = contents(folder)
     assert sorted(found) == ["bundle.json", "golden.jsonl", "linear.safetensors"]
     manifest = json.loads(found.pop("bundle.json"))
-    assert manifest["format"] == 7
+    assert manifest["format"] == 8
     assert manifest["files"] == {k: hashlib.sha256(v).hexdigest() for k, v in found.items()}
     assert int.from_bytes(found["linear.safetensors"][:8], "little") < 5000  # its JSON header
     assert json.loads(found["golden.jsonl"].splitlines()[0])["title"] == "Rain"
 
 
-@pytest.mark.parametrize("name", ["2", "3", "4", "6", "6-embedding"])
+@pytest.mark.parametrize("name", ["2", "3", "4", "6", "6-embedding", "7"])
 def test_a_bundle_of_an_older_format_scores_as_it_did(name: str) -> None:
     older = Path(__file__).parent / f"bundle-format-{name}"
     assert json.loads((older / "bundle.json").read_text())["format"] == int(name[0])
@@ -75,16 +75,18 @@ def test_a_bundle_of_an_older_format_scores_as_it_did(name: str) -> None:
     np.testing.assert_allclose(found, expected, atol=max(1e-6, bundle.model.tolerance))
 
 
-def test_controls_of_format_6_warn_as_they_did() -> None:
+def test_controls_of_older_formats_warn_as_they_did() -> None:
     rows = [("The levy is fair.", "the levy"), ("The council met.", "the levy")]
     rows += [("The tax harms shops.", "Monday")]
     warnings = {}
-    for name in ("6", "6-embedding"):
+    for name in ("6", "6-embedding", "7"):
         bundle = Bundle.load(Path(__file__).parent / f"bundle-format-{name}")
         examples = [bundle.encode(Article(body=text), target) for text, target in rows]
         warnings[name] = bundle.warnings(examples)
     ignored = FAILURES["target_changes_answer"]
-    assert warnings["6"] == [(ignored,), (ignored, NOT_FOUND), (ignored, NOT_FOUND)]
+    assert (
+        warnings["6"] == warnings["7"] == [(ignored,), (ignored, NOT_FOUND), (ignored, NOT_FOUND)]
+    )
     assert warnings["6-embedding"] == [(), (), (NOT_SIMILAR,)]
 
 
@@ -134,8 +136,8 @@ def test_messages_name_the_file(folder: Path, name: str) -> None:
             r"/bundle\.json: bundle format None, this version of newsstand reads formats 2, 3, 4",
         ),
         (
-            b'{"format": 8, "later": "keys"}',
-            r"/bundle\.json: bundle format 8, this version of newsstand reads formats .*, 6 and 7$",
+            b'{"format": 9, "later": "keys"}',
+            r"/bundle\.json: bundle format 9, this version of newsstand reads formats .*, 7 and 8$",
         ),
         (
             b'{"format": 3}',

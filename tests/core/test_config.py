@@ -232,8 +232,10 @@ tracking: {alias: best}
         "command line: model.bits: expected greater than or equal to 10, got 9",
         "c.yaml:2: labels: 'favor-against-neutral' is a stance scheme, but task is topic",
         "c.yaml:3: sede: unknown key; did you mean 'seed'?",
-        "c.yaml:4: data.format: expected 'corpus', 'table', 'tsv', 'tweeteval-stance', 'fnc1', "
-        "'newsmtsc', 'article-bias', 'vast', 'argkp', 'iam' or 'ibm-claims', got 'tabel'; "
+        "c.yaml:4: data.format: expected 'corpus', 'table', 'tsv', 'label-studio', 'doccano', "
+        "'prodigy', "
+        "'tweeteval-stance', 'fnc1', 'newsmtsc', 'article-bias', 'vast', 'argkp', 'iam' or "
+        "'ibm-claims', got 'tabel'; "
         "did you mean 'table'?",
         "c.yaml:4: data.train: expected text (a number or a date in quotes), got 5",
         "c.yaml:4: data.split.test: expected less than 1, got 1.5",

@@ -39,7 +39,7 @@ def test_a_valid_description_stays_as_it_is() -> None:
         assert checked(values, WHERE) == values
 
 
-@pytest.mark.parametrize("number", READ[:-1])
+@pytest.mark.parametrize("number", [number for number in READ if number < 7])
 def test_keys_of_older_formats_are_renamed(number: int) -> None:
     newest = {**description(), "format": number, "task": "stance"}
     linear = {key: value for key, value in newest["model"].items() if key != "kind"}

@@ -65,3 +65,21 @@ def test_invalid_and_missing_votes_are_reported() -> None:
     assert problems(found(rows[:1]), scheme=STANCES, columns={"label": ("a", "c")})[0] == (
         "d/w.csv: no column 'c' (columns here: body, a, b)"
     )
+
+
+def test_rows_with_unknown_labels_may_be_left_out_and_counted() -> None:
+    values = ["favor", "pro", "pro", 7, ["favor", "con", "favor"], "  ", None]
+    validator = Validator(
+        task="topic", scheme=STANCES, read=ReadSpec(unknown_labels="drop"), one_of_several=True
+    )
+    rows = list(validator.rows(found([{"body": "x", "label": value} for value in values])))
+    assert [row.label for row in rows] == ["favor"]
+    assert [note.what for note in validator.notes] == [
+        "2 rows with the unknown label 'pro'",
+        "1 row with the unknown label '7'",
+        "1 row with the unknown label 'con'",
+    ]
+    assert validator.problems() == [  # a missing label is not an unknown one
+        "d/w.csv:7: field 'label': empty; expected a label",
+        "d/w.csv:8: field 'label': missing",
+    ]

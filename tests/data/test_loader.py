@@ -11,11 +11,13 @@ import datasets
 import pytest
 
 from loading import load_rows
-from newsstand.data.load import NewsData, data_digest
+from newsstand.config.data_specs import DataSpec, SourceSpec, SplitSpec
+from newsstand.data.load import NewsData, data_digest, load_unsplit, relabelled
 from newsstand.data.readers.formats import reader
 from newsstand.data.readers.sources import UNUSED, Source
 from newsstand.data.validate import COLUMNS
 from newsstand.errors import DataError
+from newsstand.labels import LabelSet
 from newsstand.text.normalize import TextSpec
 
 
@@ -387,3 +389,39 @@ def test_digest_distinguishes_rows_splits_and_order() -> None:
     ]
     assert len({data_digest(*part) for part in parts}) == len(parts)
     assert data_digest(["a", "b"], ["train", ""]) == data_digest(["a"], ["train"])
+
+
+def unsplit(path: str = "w.csv", **settings: Any) -> NewsData:
+    spec = DataSpec(
+        task="topic",
+        labels="from-data",
+        sources=SourceSpec(format="table", path=path, **settings),
+        text=TextSpec(),
+        repeats="drop",
+        near_duplicates=None,
+        split=SplitSpec(),
+        seed=0,
+    )
+    return load_unsplit(spec)
+
+
+def test_rows_to_evaluate_are_not_split_and_keep_copies() -> None:
+    table("w.csv", [*rows(4), *rows(4)])
+    news = unsplit()
+    assert news.split == ["test"] * 8
+    assert news.problems == []
+    table("w.csv", [{**row, "split": "train"} for row in rows(2)] + [rows(1)[0] | {"split": ""}])
+    assert unsplit().split == ["train", "train", "test"]
+    table("w.csv", [*rows(2), {"id": "x", "label": "", "body": "x"}])
+    assert len(unsplit().problems) == 1
+
+
+def test_rows_take_the_labels_of_a_model() -> None:
+    table("w.csv", rows(6))
+    news = unsplit()
+    model = LabelSet("custom", {"SHIPS": "ships", "other": "other", "EARN": "earnings"})
+    made = relabelled(news, model, {"earn": "EARN", "ship": "SHIPS"})
+    numbers = made.numbers("test")
+    assert [news.column("id")[n] for n in numbers] == ["n0", "n2", "n3", "n5"]  # without acq
+    assert made.label_numbers[numbers].tolist() == [2, 0, 2, 0]
+    assert made.labels is model

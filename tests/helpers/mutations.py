@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from newsstand.errors import NewsstandError
-from newsstand.io.bundle import Bundle
+from newsstand.io.bundle import REFERENCE, Bundle, read_reference
 from newsstand.serve.scorer import Scorer
 from newsstand.text.article import Article
 
@@ -79,6 +79,8 @@ def outcome(folder: Path, expected: NDArray[np.float64]) -> str:
     """
     try:
         found = probabilities(Bundle.load(folder))
+        if (folder / REFERENCE).is_file():
+            read_reference(folder)
     except NewsstandError as error:
         lines = str(error).splitlines()
         return f"refused: {error}" if len(lines) == 1 else f"wrong: {len(lines)} lines: {error}"

@@ -17,15 +17,21 @@ tracking: {experiment: quick, register_as: quick, alias: champion}
 WORDS = {"sport": "goal", "economy": "shares"}
 
 
+ROWS = {"train": 3, "validation": 3, "test": 15}  # of each label
+
+
 def write_rows(path: Path, words: dict[str, str]) -> None:
-    """Three rows of each label in each split; `zebra` is in the second label's validation rows."""
+    """Rows of each label in each split; `zebra` is in the second label's validation rows.
+
+    Of two labels, there are as many test rows as a model needs for an alias.
+    """
     with path.open("w", encoding="utf-8", newline="") as stream:
         table = csv.writer(stream)
         table.writerow(["id", "body", "label", "split"])
-        for split in ("train", "validation", "test"):
+        for split, rows in ROWS.items():
             for number, (label, word) in enumerate(words.items()):
                 more = "zebra" if split == "validation" and number == 1 else ""
-                for i in range(3):
+                for i in range(rows):
                     body = f"the {word} {word} {split} {i} {more}"
                     table.writerow([f"{split}-{label}-{i}", body, label, split])
 

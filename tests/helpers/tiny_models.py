@@ -17,6 +17,7 @@ from newsstand.models.transformer import TransformerModel
 from newsstand.text.article import Article
 from newsstand.text.example import encode
 from newsstand.text.normalize import TextSpec
+from references import small_reference
 
 LABELS = ("near", "far", "none")
 TEXTS = (
@@ -88,6 +89,7 @@ def make_bundle(family: str, folder: Path, encoder: Path | None = None) -> None:
         calibration=Calibration("temperature", (1.5,)),
         data={"digest": "0" * 32, "rows": {"train": 4}},
         versions={"numpy": "2.0"},
+        reference=small_reference(len(LABELS)),
     )
     bundle.save(folder, [(Article(title="News", body=body), None) for body in TEXTS])
 

@@ -93,7 +93,7 @@ def error(name: str) -> str:
 
 
 def test_a_file_that_cannot_be_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    def read(path: Path, *, advise: bool) -> Iterator[Record]:
+    def read(path: Path, _: object, *, advise: bool) -> Iterator[Record]:
         yield Record({"body": "one"}, str(path), f"{path}:1")
         raise OSError(5, "Input/output error")
 

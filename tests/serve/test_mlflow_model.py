@@ -160,7 +160,7 @@ model_uuid: m-b3234b052645441a9d14aa9beea590d0
 """
 
 
-@pytest.mark.parametrize("number", ["2", "3", "4", "6"])
+@pytest.mark.parametrize("number", ["2", "3", "4", "6", "7"])
 def test_models_that_were_logged_long_ago_still_load(number: str, tmp_path: Path) -> None:
     older = Path(__file__).parents[1] / "core" / f"bundle-format-{number}"
     shutil.copytree(older, tmp_path / "data" / "bundle")

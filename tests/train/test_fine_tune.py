@@ -188,6 +188,11 @@ def test_of_several_seeds_the_median_is_kept(
         f"t, seed {seed}": found["metrics"]["test/macro_f1"] for seed, found in alone.items()
     }
     assert {run.info.status for run in children} == {"FINISHED"}
+    for child in children:
+        assert child.data.tags["newsstand.kind"] == "seed"
+        assert child.data.tags["test macro-F1"] == f"{child.data.metrics['test/macro_f1']:.3f}"
+        assert child.data.params == {**group.data.params, "seed": child.data.params["seed"]}
+    assert group.data.tags["newsstand.kind"] == "train"
     mean, deviation = np.mean(tested), np.std(tested, ddof=1)
     assert f"macro-F1 {mean:.3f} ± {deviation:.3f}" in done.out
     # The bundle is the one of the median seed alone, byte for byte.

@@ -18,16 +18,17 @@ import newsstand
 from given import Trained
 from loading import load_rows
 from newsstand.config.loader import load_config
-from newsstand.config.schema import flatten
 from newsstand.io.bundle import bundle_hash, verify
 from newsstand.train.evaluation.rows import COLUMNS, EvaluatedRows
 from newsstand.train.families.sgd import fit_stream
 from newsstand.train.result import Result
 from newsstand.train.run import train
+from newsstand.train.run_summary import parameters
+from newsstand.train.tracking.names import metric_names
 from quick_run import runs, write_rows
 
 ROOT = Path(__file__).parents[2]
-STAGES = ["load", "prepare", "fit", "calibrate", "evaluate", "log", "register"]
+STAGES = ["load", "prepare", "fit", "calibrate", "evaluate", "controls", "log", "register"]
 
 
 @pytest.fixture
@@ -43,15 +44,19 @@ def test_the_result_has_all_keys(trained: Trained) -> None:
     ]
     assert result["experiment"] == result["task"] == "stance"
     assert result["model"] == "models:/stance@champion"
-    assert result["url"].endswith(f"/runs/{result['run_id']}")
-    names = ["accuracy", "macro_f1", "log_loss", "ece"]
-    names += [f"f1/{label}" for label in ("favor", "against", "neutral")]
-    usual = [f"{s}/{x}" for s in ("test", "validation") for x in names]
+    assert result["url"].endswith(f"/runs/{result['run_id']}?workflowType=machine_learning")
+    names = ["accuracy", "macro_f1", "balanced_accuracy", "mcc", "log_loss", "brier", "ece", "aurc"]
+    names += [f"accuracy_at_{share}" for share in (80, 90, 95)]
+    by_label = [f"f1/{label}" for label in ("favor", "against", "neutral")]
+    ends = [f"{name}_{end}" for name in names for end in ("low", "high")]
+    before = [f"uncalibrated/{name}" for name in ("log_loss", "brier", "ece")]
+    usual = [f"test/{name}" for name in (*names, *by_label, *ends, *before)]
+    usual += [f"validation/{name}" for name in (*names, *by_label)]
     assert list(result["metrics"])[: len(usual)] == usual
     controls = ["text_only_macro_f1", "target_only_macro_f1", "target_changes_answer"]
     assert {f"test/{name}" for name in controls} <= set(result["metrics"])
     assert all(type(value) is float for value in result["metrics"].values())
-    assert list(result["seconds"]) == [*STAGES[:5], "controls", *STAGES[5:], "total"]
+    assert list(result["seconds"]) == [*STAGES, "total"]
     assert list(trained.topic.seconds) == [*STAGES, "total"]
 
 
@@ -75,10 +80,14 @@ def test_the_run_in_mlflow_has_params_metrics_and_tags(
     assert run.info.status == "FINISHED"
     assert run.info.run_name == "topic-linear"
     config = load_config(ROOT / "configs/topic-linear.yaml")
-    assert run.data.params == {key: str(value) for key, value in flatten(config).items()}
-    logged = {k: v for k, v in run.data.metrics.items() if not k.startswith("seconds/")}
-    assert logged == trained.topic.metrics
-    assert {"seconds/load", "seconds/fit"} <= run.data.metrics.keys()
+    assert run.data.params == parameters(config)
+    logged = {k: v for k, v in run.data.metrics.items() if not k.startswith("wall_seconds/")}
+    rows = {f"{split}/rows" for split in ("train", "validation", "test")}
+    assert rows <= logged.keys()
+    expected = metric_names(trained.topic.metrics)
+    assert {k: v for k, v in logged.items() if k not in rows} == expected
+    assert "test/f1/arts culture entertainment and media" in expected
+    assert {"wall_seconds/load", "wall_seconds/fit"} <= run.data.metrics.keys()
     assert run.data.tags["newsstand.task"] == "topic"
     spent = (run.info.end_time - run.info.start_time) / 1000
     assert spent == pytest.approx(trained.topic.seconds["total"], abs=1)
@@ -89,20 +98,31 @@ def test_the_run_logs_the_digest_of_its_data(trained: Trained, client: MlflowCli
     labels = "iptc-media-topics"
     digest = load_rows(format="corpus", task="topic", labels=labels, read=reading).digest
     run = client.get_run(trained.topic.run_id)
-    [used] = run.inputs.dataset_inputs
-    assert used.dataset.digest == digest == run.data.tags["newsstand.data_digest"]
-    assert [(tag.key, tag.value) for tag in used.tags] == [("mlflow.data.context", "training")]
+    assert run.data.tags["newsstand.data_digest"] == digest
+    used = {x.dataset.name: x for x in run.inputs.dataset_inputs}
+    assert used.keys() == {"corpus, train", "corpus, test"}
+    tested = used["corpus, test"]
+    assert tested.dataset.digest == run.data.tags["newsstand.test_digest"][:8]
+    assert json.loads(tested.dataset.profile) == {
+        "num_rows": int(run.data.tags["newsstand.test_rows"])
+    }
+    assert [(tag.key, tag.value) for tag in tested.tags] == [("mlflow.data.context", "test")]
+    digests = {x.dataset.digest for x in run.inputs.dataset_inputs}
+    assert len(digests) == 2
+    assert all(len(digest) == 8 for digest in digests)
 
 
 def test_artifacts(trained: Trained, client: MlflowClient) -> None:
     result = trained.topic
     names = sorted(item.path for item in client.list_artifacts(result.run_id))
     assert names == [
-        *("config.yaml", "confusion_matrix.png", "predictions.parquet", "reliability.png")
+        *("MODEL_CARD.md", "config.yaml", "confusion_matrix.png", "evaluation.json"),
+        *("label_f1.png", "predictions.csv", "predictions.parquet", "reliability.png"),
+        *("report.html", "risk_coverage.png", "slices.png"),
     ]
     folder = trained.folder / "mlruns/topic" / result.run_id / "artifacts"
     assert load_config(folder / "config.yaml") == load_config(ROOT / "configs/topic-linear.yaml")
-    for name in ("confusion_matrix.png", "reliability.png"):
+    for name in (name for name in names if name.endswith(".png")):
         assert (folder / name).read_bytes().startswith(b"\x89PNG")
 
 
@@ -143,7 +163,11 @@ def test_the_registered_model_is_this_run(trained: Trained, client: MlflowClient
     assert verify(trained.topic_bundle) == 8
     model = client.get_logged_model(version.source.removeprefix("models:/"))
     assert model.source_run_id == trained.topic.run_id
-    assert {m.key: m.value for m in model.metrics}.items() >= trained.topic.metrics.items()
+    logged = {m.key: m for m in model.metrics}
+    expected = metric_names(trained.topic.metrics)
+    assert {key: logged[key].value for key in expected} == expected
+    assert logged["test/accuracy"].dataset_name == "corpus, test"
+    assert logged["validation/accuracy"].dataset_name is None
 
 
 def test_a_second_run_moves_the_alias_and_learns_the_same(quick: Callable[..., Result]) -> None:
@@ -206,7 +230,7 @@ def test_stages_are_reported_in_order(quick: Callable[..., Result], reporter: An
         ["model.refit=true", "tracking.register_as=null", "tracking.alias=null"],
     )
     result = train(config, name="n", reporter=reporter)
-    stages = ["load", "prepare", "fit", "calibrate", "fit", "evaluate", "log"]
+    stages = ["load", "prepare", "fit", "calibrate", "fit", "evaluate", "controls", "log"]
     assert reporter.begun == stages
     assert result.model.startswith("models:/m-")
     assert newsstand.load(result.model).score("shares").label == "economy"
@@ -229,7 +253,7 @@ def test_labels_with_any_characters_are_logged(quick: Callable[..., Result]) -> 
     assert run.info.status == "FINISHED"
     names = {x for x in run.data.metrics if x.startswith("test/f1/")}
     assert len(names) == 5
-    assert {"test/f1/arts_ culture _ _5", "test/f1/سياسة"} <= names
+    assert {"test/f1/arts culture 5", "test/f1/سياسة", "test/f1/a/_/b/_/c"} <= names
     score = newsstand.load(result.bundle).score("the opera opera")
     assert score.label == "arts, culture & $5"
 

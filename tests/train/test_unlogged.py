@@ -29,6 +29,7 @@ from newsstand.io.bundle import bundle_hash
 from newsstand.train import outcome, tracking
 from newsstand.train.preflight import check_tracking
 from newsstand.train.result import Result
+from newsstand.train.tracking import active_run
 from quick_run import runs
 
 
@@ -129,6 +130,7 @@ def test_a_model_whose_logging_fails_is_saved_and_logged_later(
     assert (done.code, done.err) == (0, "")
     assert "late version 2; late@champion moves from version 1 to 2" in done.out
     assert "models:/late@champion" in done.out
+    assert "/runs?workflowType=machine_learning&" in done.out
     assert not Path("newsstand-unlogged-quick").exists()
     version = MlflowClient().get_model_version_by_alias("late", "champion")
     late = MlflowClient().get_run(version.run_id)
@@ -137,7 +139,7 @@ def test_a_model_whose_logging_fails_is_saved_and_logged_later(
     assert (late.info.status, late.info.run_name) == ("FINISHED", "quick")
     assert late.data.params == first.data.params
     metrics = [
-        {k: v for k, v in run.data.metrics.items() if not k.startswith("seconds/")}
+        {k: v for k, v in run.data.metrics.items() if not k.startswith("wall_seconds/")}
         for run in (late, first)
     ]
     assert metrics[0] == metrics[1]
@@ -172,7 +174,7 @@ def test_without_space_the_model_stays_in_the_temporary_folder(
 def test_points_that_mlflow_does_not_accept_are_logged_later(
     workplace: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(tracking, "_PAUSE", 0.0)
+    monkeypatch.setattr(active_run, "_PAUSE", 0.0)
     log_metrics = mlflow.log_metrics
 
     def refuse(*_: object, **__: object) -> None:

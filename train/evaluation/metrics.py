@@ -10,12 +10,182 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import f1_score, precision_recall_fscore_support
+from scipy.sparse import csr_array, hstack, vstack
 
-from newsstand.models.decision import MOST_PROBABLE
-from newsstand.types import Floats
+from newsstand.train.evaluation.probability_metrics import (
+    brier_scores,
+    calibration_bins,
+    calibration_error,
+    log_losses,
+)
+from newsstand.train.evaluation.risk_coverage import accuracy_at, ranked, risk_coverage_area
+from newsstand.train.evaluation.sums import (
+    Columns,
+    Predictions,
+    Sums,
+    label_counts,
+    ratio,
+    total,
+)
+from newsstand.types import Floats, Ints
 
-_BINS = 15
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """An entry of `METRICS`.
+
+    Args:
+        compute: Takes sums over rows, with any leading axes, and the setting of the config's
+            `evaluation` section that has the metric's name; returns a value for each.
+        columns: Takes the predictions; returns the values of rows whose sums are `own` of the
+            sums, shape (rows, columns). None if the counts of labels suffice.
+        optional: Whether it is computed only where that setting is neither false nor empty.
+        calibration: Whether it depends on calibration, so that a run also reports it before.
+        biased: Whether noise alone increases it, so that resamples exceed the value itself.
+    """
+
+    compute: Callable[[Sums, Any], Floats]
+    columns: Callable[[Predictions], Columns] | None = None
+    optional: bool = False
+    calibration: bool = False
+    biased: bool = False
+
+
+def _mean(sums: Sums, _setting: Any) -> Floats:
+    return ratio(sums.own[..., 0], sums.rows)
+
+
+def balanced_accuracy(sums: Sums, _setting: Any = None) -> Floats:
+    """Mean recall over the labels that are true of any row."""
+    return ratio(sums.recall.sum(axis=-1), (sums.true > 0).sum(axis=-1))
+
+
+def matthews_correlation(sums: Sums, _setting: Any = None) -> Floats:
+    """Matthews' correlation coefficient for any number of labels, -1 to 1; 0 if undefined.
+
+    Gorodkin 2004, Comparing two K-category assignments by a K-category correlation coefficient.
+    """
+    rows, correct = sums.rows, sums.correct.sum(axis=-1)
+    covariance = correct * rows - (sums.true * sums.predicted).sum(axis=-1)
+    spreads = (rows**2 - np.square(x).sum(axis=-1) for x in (sums.true, sums.predicted))
+    first, second = (np.maximum(spread, 0) for spread in spreads)
+    return ratio(covariance, np.sqrt(first * second))
+
+
+def mean_f1(sums: Sums, averaged: Sequence[str]) -> Floats:
+    """Mean F1 of some of the labels."""
+    chosen = [list(sums.labels).index(label) for label in averaged]
+    mean: Floats = sums.f1[..., chosen].mean(axis=-1)
+    return mean
+
+
+def fnc_points(predictions: Predictions) -> Floats:
+    """The points of each row in the Fake News Challenge, and the most it can have; (rows, 2)."""
+    related = np.array(predictions.labels) != "unrelated"
+    truth, predicted = related[predictions.truth], related[predictions.predicted]
+    points = 0.25 * (truth == predicted) + 0.75 * (truth & predictions.correct)
+    return np.stack([points, 0.25 + 0.75 * truth], axis=1)
+
+
+def _distance(predictions: Predictions) -> Floats:
+    distance: Floats = np.abs(predictions.predicted - predictions.truth).astype(np.float64)
+    return distance[:, None]
+
+
+# The metrics of a split, in the order in which they are logged.
+METRICS: dict[str, Metric] = {
+    "accuracy": Metric(lambda sums, _: sums.accuracy),
+    "macro_f1": Metric(lambda sums, _: sums.macro_f1),
+    "balanced_accuracy": Metric(balanced_accuracy),
+    "mcc": Metric(matthews_correlation),
+    "f_avg": Metric(mean_f1, optional=True),
+    "fnc_score": Metric(
+        lambda sums, _: 100 * ratio(sums.own[..., 0], sums.own[..., 1]), fnc_points, optional=True
+    ),
+    "mae": Metric(_mean, _distance, optional=True),
+    "log_loss": Metric(_mean, log_losses, calibration=True),
+    "brier": Metric(_mean, brier_scores, calibration=True),
+    "ece": Metric(
+        lambda sums, _: calibration_error(sums), calibration_bins, calibration=True, biased=True
+    ),
+    "aurc": Metric(risk_coverage_area, ranked),
+    "accuracy_at_80": Metric(accuracy_at(0.80), ranked),
+    "accuracy_at_90": Metric(accuracy_at(0.90), ranked),
+    "accuracy_at_95": Metric(accuracy_at(0.95), ranked),
+}
+
+
+class MetricTable:
+    """The columns of some metrics, and the metrics of sums over their rows.
+
+    Args:
+        predictions: The rows.
+        settings: Those of the config's `evaluation` section, which request optional metrics.
+        names: Metrics of `METRICS`; by default all that are not optional or are requested.
+    """
+
+    def __init__(
+        self,
+        predictions: Predictions,
+        settings: Mapping[str, Any] | None = None,
+        names: Sequence[str] | None = None,
+    ) -> None:
+        self._predictions, self._settings = predictions, settings or {}
+        self.names = [
+            name
+            for name, metric in METRICS.items()
+            if (self._settings.get(name) or not metric.optional) and (not names or name in names)
+        ]
+        self.biased: NDArray[np.bool_] = np.array([METRICS[name].biased for name in self.names])
+        self._places: dict[Any, slice] = {}
+        self.columns = self._columns(predictions)
+
+    def _columns(self, predictions: Predictions) -> csr_array:
+        """The counts of labels, then the columns of each metric, shared by those with the same."""
+        parts = [label_counts(predictions)]
+        start = parts[0].shape[1]
+        for make in dict.fromkeys(METRICS[name].columns for name in self.names):
+            if make is not None:
+                parts.append(csr_array(make(predictions)))
+                self._places[make] = slice(start, start + parts[-1].shape[1])
+                start += parts[-1].shape[1]
+        return csr_array(hstack(parts))
+
+    def values(self, sums: Floats) -> Floats:
+        """The metrics of sums of the columns.
+
+        Args:
+            sums: Shape (…, columns).
+
+        Returns:
+            Shape (…, metrics), in the order of `names`.
+        """
+        values = []
+        for name in self.names:
+            metric = METRICS[name]
+            own = sums[..., self._places[metric.columns]] if metric.columns else None
+            of = Sums.of(self._predictions.labels, sums, own)
+            values.append(metric.compute(of, self._settings.get(name)))
+        return np.stack(values, axis=-1)
+
+    def of_all(self) -> Floats:
+        """The metrics of all rows, shape (metrics,)."""
+        return self.values(total(self.columns))
+
+    def virtual(self) -> csr_array:
+        """The columns of a correct and a wrong virtual row, for bootstrap intervals.
+
+        Each is the mean over the true labels of the mean of their rows, all predicted correctly, or
+        all wrongly.
+
+        Returns:
+            Shape (2, columns).
+        """
+        truth = self._predictions.truth
+        counts = np.bincount(truth)
+        shares = csr_array(1 / (counts[truth] * np.count_nonzero(counts))[None, :])
+        altered = (self._predictions.altered(correct=x) for x in (True, False))
+        return csr_array(vstack([shares @ self._columns(x) for x in altered]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,102 +199,53 @@ class LabelReport:
     support: int
 
 
-def label_reports(
-    probabilities: Floats, truth: NDArray[np.int64], labels: Sequence[str]
-) -> list[LabelReport]:
+def label_reports(probabilities: Floats, truth: Ints, labels: Sequence[str]) -> list[LabelReport]:
     """One report per label, in the order of `labels`."""
-    columns = precision_recall_fscore_support(
-        truth, MOST_PROBABLE.predict(probabilities), labels=range(len(labels)), zero_division=0
-    )
-    return [
-        LabelReport(label, float(p), float(r), float(f), int(n))
-        for label, p, r, f, n in zip(labels, *columns, strict=True)
-    ]
+    sums = _counted(probabilities, truth, labels)
+    columns = (x.tolist() for x in (sums.precision, sums.recall, sums.f1, sums.true.astype(int)))
+    return [LabelReport(*row) for row in zip(labels, *columns, strict=True)]
 
 
-def accuracy(scores: Floats, truth: NDArray[np.int64]) -> float:
+def _counted(scores: Floats, truth: Ints, labels: Sequence[str] = ()) -> Sums:
+    labels = labels or [str(place) for place in range(scores.shape[1])]
+    counts = label_counts(Predictions(scores, truth, labels))
+    return Sums.of(labels, total(counts))
+
+
+def accuracy(scores: Floats, truth: Ints) -> float:
     """Share of the rows whose highest score is that of their true label.
 
     Args:
         scores: float64, shape (rows, labels).
         truth: int64, shape (rows,).
     """
-    return float(np.mean(MOST_PROBABLE.predict(scores) == truth))
+    return float(_counted(scores, truth).accuracy)
 
 
-def macro_f1(scores: Floats, truth: NDArray[np.int64]) -> float:
+def macro_f1(scores: Floats, truth: Ints) -> float:
     """Mean F1 over the labels that occur in truth or predictions.
 
     Args:
         scores: float64, shape (rows, labels); the highest of a row is its prediction.
         truth: int64, shape (rows,).
     """
-    predicted = MOST_PROBABLE.predict(scores)
-    return float(f1_score(truth, predicted, average="macro", zero_division=0))
+    return float(_counted(scores, truth).macro_f1)
 
 
-def log_loss(probabilities: Floats, truth: NDArray[np.int64]) -> float:
-    """Mean negative natural logarithm of the true label's probability, which is at least 1e-12."""
-    chosen = probabilities[np.arange(len(truth)), truth]
-    return float(-np.mean(np.log(np.maximum(chosen, 1e-12))))
+def expected_calibration_error(probabilities: Floats, truth: Ints) -> float:
+    """The calibration error of `calibration_error`, 0 to 1.
 
-
-@dataclass(frozen=True, slots=True)
-class Predictions:
-    """What metrics are computed from.
-
-    Args:
-        probabilities: float64, shape (rows, labels).
-        truth: int64, shape (rows,).
-        labels: In the order of the columns.
+    >>> expected_calibration_error(np.array([[1.0, 0.0], [1.0, 0.0]]), np.array([0, 1]))
+    0.5
     """
-
-    probabilities: Floats
-    truth: NDArray[np.int64]
-    labels: Sequence[str]
-
-    @property
-    def predicted(self) -> NDArray[np.int64]:
-        """The predicted labels, int64, shape (rows,)."""
-        return MOST_PROBABLE.predict(self.probabilities)
-
-    def f1(self) -> dict[str, float]:
-        """F1 of each label."""
-        reports = label_reports(self.probabilities, self.truth, self.labels)
-        return {report.label: report.f1 for report in reports}
-
-
-@dataclass(frozen=True, slots=True)
-class Metric:
-    """An entry of `METRICS`.
-
-    Args:
-        compute: Takes the predictions and the setting of the config's `evaluation` section that has
-            the metric's name.
-        optional: Whether it is computed only where that setting is neither false nor empty.
-    """
-
-    compute: Callable[[Predictions, Any], float]
-    optional: bool = False
-
-
-# The metrics of a split, in the order in which they are logged.
-METRICS: dict[str, Metric] = {
-    "accuracy": Metric(lambda of, _: accuracy(of.probabilities, of.truth)),
-    "macro_f1": Metric(lambda of, _: macro_f1(of.probabilities, of.truth)),
-    "log_loss": Metric(lambda of, _: log_loss(of.probabilities, of.truth)),
-    "ece": Metric(lambda of, _: expected_calibration_error(of.probabilities, of.truth)),
-    "f_avg": Metric(
-        lambda of, averaged: float(np.mean([of.f1()[label] for label in averaged])), optional=True
-    ),
-    "fnc_score": Metric(lambda of, _: fnc_score(of.predicted, of.truth, of.labels), optional=True),
-    "mae": Metric(lambda of, _: float(np.mean(np.abs(of.predicted - of.truth))), optional=True),
-}
+    labels = [str(place) for place in range(probabilities.shape[1])]
+    table = MetricTable(Predictions(probabilities, truth, labels), names=["ece"])
+    return float(table.of_all()[0])
 
 
 def metrics(
     probabilities: Floats,
-    truth: NDArray[np.int64],
+    truth: Ints,
     labels: Sequence[str],
     settings: Mapping[str, Any] | None = None,
 ) -> dict[str, float]:
@@ -139,17 +260,14 @@ def metrics(
     Returns:
         Those of `METRICS` that are not optional or are requested, and `f1/<label>` for each label.
     """
-    predictions, settings = Predictions(probabilities, truth, labels), settings or {}
-    values = {
-        name: metric.compute(predictions, settings.get(name))
-        for name, metric in METRICS.items()
-        if settings.get(name) or not metric.optional
-    }
-    return values | {f"f1/{label}": value for label, value in predictions.f1().items()}
+    table = MetricTable(Predictions(probabilities, truth, labels), settings)
+    values = dict(zip(table.names, table.of_all().tolist(), strict=True))
+    f1 = _counted(probabilities, truth, labels).f1.tolist()
+    return values | {f"f1/{label}": value for label, value in zip(labels, f1, strict=True)}
 
 
 def by_source(
-    probabilities: Floats, truth: NDArray[np.int64], sources: Mapping[str, NDArray[np.bool_]]
+    probabilities: Floats, truth: Ints, sources: Mapping[str, NDArray[np.bool_]]
 ) -> dict[str, float]:
     """`source/NAME/accuracy`, `…/macro_f1` and `…/rows` of each source; empty with one source.
 
@@ -164,62 +282,3 @@ def by_source(
         values[f"source/{name}/macro_f1"] = macro_f1(probabilities[rows], truth[rows])
         values[f"source/{name}/rows"] = float(rows.sum())
     return values
-
-
-def fnc_score(
-    predicted: NDArray[np.int64], truth: NDArray[np.int64], labels: Sequence[str]
-) -> float:
-    """The Fake News Challenge's score, 0 to 100.
-
-    A row scores 0.25 points for the right side of related and unrelated, and 0.75 more for the
-    right label of a related pair; the sum is divided by that of perfect predictions. Source:
-    `score.py` of the challenge.
-
-    >>> labels = ["agree", "disagree", "discuss", "unrelated"]
-    >>> fnc_score(np.array([2, 2, 3]), np.array([0, 2, 3]), labels)
-    66.66666666666667
-    """
-    names = np.array(labels)
-    related, predicted_related = (names[codes] != "unrelated" for codes in (truth, predicted))
-    points = 0.25 * (related == predicted_related) + 0.75 * (related & (predicted == truth))
-    return float(100 * points.sum() / (0.25 + 0.75 * related).sum())
-
-
-@dataclass(frozen=True, slots=True)
-class Reliability:
-    """Bins of the reliability diagram: mean confidence, accuracy and rows in each."""
-
-    confidence: Floats
-    accuracy: Floats
-    rows: NDArray[np.int64]
-
-
-def reliability(probabilities: Floats, truth: NDArray[np.int64], bins: int = _BINS) -> Reliability:
-    """Bins of equal width over the predicted label's probability.
-
-    Empty bins have confidence and accuracy 0.
-    """
-    confidence = probabilities.max(axis=1)
-    correct = MOST_PROBABLE.predict(probabilities) == truth
-    place = np.minimum((confidence * bins).astype(np.int64), bins - 1)
-    rows = np.bincount(place, minlength=bins)
-    size = np.maximum(rows, 1)
-    return Reliability(
-        np.bincount(place, weights=confidence, minlength=bins) / size,
-        np.bincount(place, weights=correct, minlength=bins) / size,
-        rows,
-    )
-
-
-def expected_calibration_error(probabilities: Floats, truth: NDArray[np.int64]) -> float:
-    """Mean gap between confidence and accuracy, weighted by rows, over 15 bins of equal width.
-
-    Guo et al. 2017, On Calibration of Modern Neural Networks, equation 3.
-
-    >>> import numpy as np
-    >>> expected_calibration_error(np.array([[1.0, 0.0], [1.0, 0.0]]), np.array([0, 1]))
-    0.5
-    """
-    bins = reliability(probabilities, truth)
-    gaps = np.abs(bins.confidence - bins.accuracy) * bins.rows
-    return float(gaps.sum() / bins.rows.sum())

@@ -7,6 +7,11 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Self
+
+from pydantic import TypeAdapter, ValidationError
+
+from newsstand.errors import NewsstandError
 
 FILE = "evaluation.json"
 
@@ -161,3 +166,27 @@ class Evaluation:
         """Writes `evaluation.json` into a folder."""
         text = json.dumps(asdict(self), indent=1, ensure_ascii=False, allow_nan=False)
         (folder / FILE).write_text(text + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Reads a file that `save` has written.
+
+        Raises:
+            NewsstandError: It is missing, damaged, or of another version of newsstand.
+        """
+        try:
+            text = path.read_bytes()
+        except FileNotFoundError:
+            raise NewsstandError(f"{path}: no such file") from None
+        except OSError as error:
+            raise NewsstandError(f"{path}: {error.strerror}") from None
+        try:
+            return TypeAdapter(cls).validate_json(text)
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join(map(str, first["loc"]))
+            raise NewsstandError(
+                f"{path}: expected an evaluation of this version of newsstand; "
+                f"{place + ': ' if place else ''}{first['msg'].lower()}; train or evaluate the "
+                "model again"
+            ) from None

@@ -6,8 +6,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, cast
 
-from newsstand.config.transformer import TransformerConfig
 from newsstand.config.schema import Config, flatten
+from newsstand.config.transformer import TransformerConfig
 from newsstand.encoders.hub import find_encoder
 from newsstand.encoders.long_text import LongText
 from newsstand.encoders.torch_encoder import Encoder
@@ -164,7 +164,7 @@ class TransformerTrainer:
             return FittedModel(
                 model=result.model, metrics=result.metrics, seed=result.seed, share=result.share
             )
-        run = self.context.tracked.begin(self.settings)
+        run = self.context.tracked.begin()
         with timer.stage("fit") as note:
             model = self.tune(
                 encoder, targets, validation_rows, folder=folder, seed=self.seed, log=run.log_step
@@ -174,7 +174,7 @@ class TransformerTrainer:
 
     def refit(self, rows: LabelledRows, result: FittedModel) -> Model:
         """Fine-tunes from the start, up to the share of steps at which the first fit was best."""
-        run = self.context.tracked.begin(self.settings)
+        run = self.context.tracked.begin()
         seed = self.seed if result.seed is None else result.seed
         return self.tune(
             self.open(rows, seed=seed),
@@ -296,7 +296,7 @@ class TransformerTrainer:
         context = self.context
         settings = _fit_settings(self.settings) | {"data": context.digest}
         settings |= {"teacher": targets.teacher, "unlabelled": targets.unlabelled}
-        run = context.tracked.begin(self.settings, context.resume)
+        run = context.tracked.begin(context.resume)
         if targets.teacher:
             run.tag("newsstand.teacher", targets.teacher)
         folder = self.context.runs / run.run_id

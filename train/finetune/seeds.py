@@ -3,7 +3,6 @@
 import json
 import re
 import shutil
-import statistics
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +12,10 @@ from newsstand.data.sealed import CHECKSUMS, discard, find_damage, write_checksu
 from newsstand.io.files import write_whole
 from newsstand.models.transformer import TransformerModel
 from newsstand.train.dataset import LabelledRows
+from newsstand.train.evaluation.pooled import mean_and_deviation
 from newsstand.train.finetune.checkpoints import best_share
 from newsstand.train.finetune.training_targets import TrainingTargets
+from newsstand.train.run_summary import HEADLINE, headline
 
 if TYPE_CHECKING:
     from newsstand.train.families.transformer import TransformerTrainer
@@ -86,7 +87,7 @@ def fit_seeds(
     median = order[(len(order) - 1) // 2]
     place = folder / f"seed-{median}" / _MODEL
     model = TransformerModel.load(place, settings, trainer.device)
-    return Seeds(model, median, shares[median], _summary(list(metrics.values())))
+    return Seeds(model, median, shares[median], mean_and_deviation(list(metrics.values())))
 
 
 def _fit_seed(
@@ -99,8 +100,8 @@ def _fit_seed(
 ) -> None:
     """Fits one seed in a nested tracked run, and saves model and metrics in a folder."""
     place.mkdir(parents=True, exist_ok=True)
-    params = {**trainer.settings, "seed": seed}
-    tracked = trainer.context.tracked.nested(f"seed {seed}", params, _interrupted(place))
+    nested = trainer.context.tracked.nested
+    tracked = nested(f"seed {seed}", {"seed": seed}, _interrupted(place))
     with tracked as run:
         write_whole(place / _RUN, run.run_id)
         model = trainer.tune(
@@ -113,6 +114,7 @@ def _fit_seed(
         )
         metrics = trainer.context.evaluate(model)
         run.log_metrics(metrics)
+        run.tag(HEADLINE, headline(metrics))
     shutil.rmtree(place / _MODEL, ignore_errors=True)
     (place / _MODEL).mkdir()
     result = {
@@ -123,13 +125,6 @@ def _fit_seed(
     write_whole(place / _METRICS, json.dumps(result))
     write_checksums(place, _files(place), of=place.name)
     shutil.rmtree(place / "checkpoints")
-
-
-def _summary(metrics: list[dict[str, float]]) -> dict[str, float]:
-    names = [name for name in metrics[0] if "f1/" not in name]
-    values = {name: [of_seed[name] for of_seed in metrics] for name in names}
-    means = {f"{name}_mean": statistics.fmean(x) for name, x in values.items()}
-    return means | {f"{name}_std": statistics.stdev(x) for name, x in values.items()}
 
 
 def _interrupted(place: Path) -> str | None:

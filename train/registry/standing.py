@@ -1,4 +1,4 @@
-"""Decides whether the alias of a registered model moves: to a better version on the same rows."""
+"""What a model was tested on, as tags of its run and of its registered version."""
 
 import hashlib
 import json
@@ -44,6 +44,8 @@ class Standing:
     def of_tags(cls, tags: Mapping[str, str]) -> Self | None:
         """The inverse of `tags`; None if a tag is missing or is not a number."""
         values = {name: tags.get(f"{_PREFIX}{name}", "") for name in cls.__slots__}
+        if not (values["labels_digest"] and values["test_digest"]):
+            return None
         try:
             return cls(
                 int(values["labels"]),
@@ -54,21 +56,3 @@ class Standing:
             )
         except ValueError:
             return None
-
-    def not_better(self, champion: Self | None) -> str | None:
-        """The reason why this model does not replace the champion; None if it does.
-
-        Args:
-            champion: The champion's standing; None if unknown.
-        """
-        if champion is None:
-            return "its labels and test rows are not recorded, so the two cannot be compared"
-        if self.labels_digest != champion.labels_digest:
-            return f"different labels ({self.labels} instead of {champion.labels})"
-        if self.test_digest != champion.test_digest:
-            return f"different test rows ({self.test_rows:,} instead of {champion.test_rows:,})"
-        if not self.test_macro_f1 >= champion.test_macro_f1:
-            return (
-                f"test macro-F1 {self.test_macro_f1:.6f}, not at least {champion.test_macro_f1:.6f}"
-            )
-        return None

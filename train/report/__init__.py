@@ -1,0 +1,1 @@
+"""What people read of an evaluation: report, model card, table of predictions."""
