@@ -17,7 +17,7 @@ train: .venv/train.stamp
 		--target "ending the strike" --target "the second terminal" \
 		--format table docs/sample-article.txt
 	@echo
-	@echo "Compare the runs:          $(BIN)/mlflow ui     then open http://127.0.0.1:5000"
+	@echo "See and compare the runs:  $(BIN)/mlflow ui     then open an address printed above as runs"
 	@echo "Score your articles:       $(BIN)/newsstand score --model models:/topic@champion FILE"
 	@echo "Train on your own table:   $(BIN)/newsstand init topic FILE.csv"
 
