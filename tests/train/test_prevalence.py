@@ -126,8 +126,8 @@ def test_the_plot_says_what_it_leaves_out(
 ) -> None:
     from newsstand.train.monitor import prevalence_plot
 
-    path = made(small, tmp_path, desk=[f"desk {number % 4}" for number in range(160)])
-    for by in (["outlet"], ["outlet", "month"]):
+    path = made(small, tmp_path, desk=[f"$x_{number % 4}^$^" for number in range(160)])
+    for by in (["desk"], ["desk", "month"]):
         assert plot(tmp_path / "p.png", of(path, by)) is None
         assert (tmp_path / "p.png").read_bytes().startswith(b"\x89PNG")
     monkeypatch.setattr(prevalence_plot, "_MOST_PANELS", 2)

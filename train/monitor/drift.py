@@ -310,13 +310,11 @@ def _compare_outlets(
     # would have fewer in the other without any drift.
     frequent = before + after >= _LEAST_OF_OUTLET
     if frequent.any():
-        first, second = (
-            np.append(x[frequent], x[~frequent].sum()).astype(np.int64) for x in (before, after)
-        )
+        mix, mix_now = (np.append(x[frequent], x[~frequent].sum()) for x in (before, after))
         comparison.add(
             "outlets",
             "Cramér's V of the shares of outlets (χ²)",
-            tests.chi2(first, second, rng),
+            tests.chi2(mix, mix_now, rng),
             f"{frequent.sum()} with at least {_LEAST_OF_OUTLET} rows, and the others together",
         )
     else:

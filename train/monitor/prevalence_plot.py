@@ -52,12 +52,14 @@ def plot(path: Path, found: Prevalence, form: str = "png") -> str | None:
         panel.set_visible(False)
     if months and len(shown) > 1:
         handles, names = panels[0].get_legend_handles_labels()
-        figure.legend(handles, names, loc="outside lower center", ncols=3, frameon=False)
-    percent = f"{found.confidence:.0%}"
-    figure.suptitle(
-        f"Share of articles by label ({found.method}), {percent} intervals; grey: counted",
-        fontsize=11,
+        legend = figure.legend(handles, names, loc="outside lower center", ncols=3, frameon=False)
+        for text in legend.get_texts():
+            text.set_parse_math(False)
+    counted = "" if months else "; grey: counted"
+    title = (
+        f"Share of articles by label ({found.method}), {found.confidence:.0%} intervals{counted}"
     )
+    figure.suptitle(title, fontsize=11)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from font")
         figure.savefig(path, format=form)
