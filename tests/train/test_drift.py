@@ -15,6 +15,7 @@ from newsstand.io.bundle import Bundle
 from newsstand.io.reference import hashed_words
 from newsstand.train.monitor import drift as module
 from newsstand.train.monitor import drift_tests as tests
+from newsstand.train.monitor.changes import word_changes
 from newsstand.train.monitor.drift import Drift, drift
 from references import small_reference
 from scored_files import WORDS, answers, model, scored, texts, write
@@ -58,6 +59,12 @@ def test_other_words_are_noticed_and_named(small: Bundle, tmp_path: Path) -> Non
     first = found.changes[0]
     assert (first.what, first.name, first.before) == ("word", "vaccine", 0)
     assert first.now > 0.4
+
+
+def test_a_word_of_every_text_has_not_changed() -> None:
+    before, now = [f"the {number}" for number in range(10)], ["the storm"] * 11
+    found = word_changes(hashed_words(before), hashed_words(now), now)
+    assert [change.name for change in found] == ["storm"]
 
 
 def test_other_outlets_are_noticed_and_named(small: Bundle, tmp_path: Path) -> None:

@@ -45,9 +45,10 @@ def word_changes(
         new: The same of new texts.
         texts: These.
     """
-    before, now = (np.asarray(x.mean(axis=0), dtype=np.float64) for x in (reference, new))
+    counts, counts_now = (np.asarray(x.sum(axis=0), dtype=np.float64) for x in (reference, new))
     size, size_now = reference.shape[0], new.shape[0]
-    pooled = (before * size + now * size_now) / (size + size_now)
+    before, now = counts / size, counts_now / size_now
+    pooled = (counts + counts_now) / (size + size_now)
     error = np.sqrt(pooled * (1 - pooled) * (1 / size + 1 / size_now))
     moved = np.divide(np.abs(now - before), error, out=np.zeros_like(error), where=error > 0)
     order: Ints = np.argsort(-moved, kind="stable")[: 4 * _WORDS]
