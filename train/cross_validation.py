@@ -74,7 +74,7 @@ def cross_validate(
         ]
         with timer.stage("evaluate") as note:
             whole = pooled([result.evaluated for result in results])
-            evaluation = evaluate(whole, seed=config.seed)
+            evaluation = evaluate(whole)
             values = _metrics(results, whole, evaluation)
             note(f"{len(whole):,} test rows of {len(folds)} folds, macro-F1 {headline(values)}")
         if track:

@@ -226,7 +226,7 @@ def _evaluate(
     with timer.stage("evaluate") as note:
         evaluated = data.evaluated(bundle)
         bundle = replace(bundle, reference=data.reference(evaluated))
-        evaluation = evaluate(evaluated, seed=config.seed)
+        evaluation = evaluate(evaluated)
         metrics = {**fit.metrics}
         metrics |= data.metrics(evaluated.probabilities, validation, evaluation)
         note(f"test {summary(evaluation)}")
