@@ -25,7 +25,11 @@ from newsstand.train.monitor.quantify import METHODS, Quantifier
 from newsstand.types import Floats, Ints
 
 CONFIGS = Path(__file__).parents[2] / "configs" / "benchmarks"
-DATA = {"semeval2016-linear": "semeval-2016", "article-bias-media-linear": "article-bias"}
+DATA = {
+    "semeval2016-linear": "semeval-2016",
+    "article-bias-random-linear": "article-bias",
+    "article-bias-media-linear": "article-bias",
+}
 
 
 def reference(name: str, folder: Path) -> Reference:
