@@ -88,6 +88,22 @@ def test_probabilities_are_calibrated_again_where_rows_suffice() -> None:
     assert not quantifier("pacc", resamples=1).recalibrated
 
 
+def test_a_model_that_is_unsure_of_everything_is_corrected_as_well() -> None:
+    known, truth = rows(600, np.array([0.4, 0.4, 0.2]), 1)
+    new, truth_now = rows(300, SHARES, 2)
+    exact = np.bincount(truth_now, minlength=3) / 300
+
+    def flat(probabilities: Floats) -> Floats:
+        raised = probabilities**0.001
+        return np.asarray(raised / raised.sum(axis=1, keepdims=True))
+
+    for change in (np.asarray, flat):
+        made = Quantifier("emq", change(known), truth, np.arange(600), resamples=10)
+        found = made(change(new))
+        assert np.abs(found.corrected - exact).mean() < 0.04
+        assert np.abs(found.counted - exact).mean() > 0.06
+
+
 def test_without_quapy_one_line_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in sys.modules if name.split(".")[0] == "quapy"]:
         monkeypatch.delitem(sys.modules, name)
